@@ -1,0 +1,200 @@
+"""Sizes of the networks and a model's defaults: frozen, validated on creation, JSON in and out.
+
+`config.json` in a model folder is `ModelConfig.to_json()`; nothing else describes a model's shape.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Sizes of the VQGAN.
+
+    Attributes:
+        filters: Channels of the first level; every level has a multiple of it. A multiple of 32,
+            the number of groups in each GroupNorm.
+        channel_multipliers: Width of each resolution level in units of `filters`, finest first.
+        num_res_blocks: Residual blocks per level.
+        codebook_size: Number of codes, K.
+        embedding_dim: Width of one code.
+    """
+
+    filters: int = 128
+    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    num_res_blocks: int = 2
+    codebook_size: int = 1024
+    embedding_dim: int = 256
+
+    def __post_init__(self) -> None:
+        """Refuse sizes the network cannot have."""
+        _require_positive(self)
+        if not self.channel_multipliers or min(self.channel_multipliers) < 1:
+            raise ValueError(
+                f"channel_multipliers must be positive, got {self.channel_multipliers}"
+            )
+        if self.filters % 32:
+            raise ValueError(f"filters must be a multiple of 32 (GroupNorm), got {self.filters}")
+
+    @property
+    def stride(self) -> int:
+        """Pixels per token side, f."""
+        return 2 ** (len(self.channel_multipliers) - 1)
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of the bidirectional transformer.
+
+    Attributes:
+        num_layers: Encoder layers.
+        hidden_size: Width; a multiple of `num_heads`.
+        num_heads: Attention heads.
+        mlp_size: Width of the hidden layer of each MLP.
+        num_tokens: Image tokens in one picture, N; the sequence is one longer (the class).
+        codebook_size: Number of codes, K.
+        num_classes: Class labels the weights know.
+        has_null_label: Whether there is a "no class" label, which guidance needs.
+        dropout: Hidden and attention dropout in training; never active in inference.
+    """
+
+    num_layers: int = 24
+    hidden_size: int = 768
+    num_heads: int = 16
+    mlp_size: int = 3072
+    num_tokens: int = 256
+    codebook_size: int = 1024
+    num_classes: int = 1000
+    has_null_label: bool = False
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse sizes the network cannot have."""
+        _require_positive(self)
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+    @property
+    def null_label(self) -> int | None:
+        """The label that means "no class", or None where the weights know none."""
+        return self.num_classes if self.has_null_label else None
+
+    @property
+    def mask_id(self) -> int:
+        """The id of the mask token in a token grid: K, the first id that is not a code."""
+        return self.codebook_size
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows of the embedding: codes, classes, the null class where there is one, the mask."""
+        return self.codebook_size + self.num_classes + int(self.has_null_label) + 1
+
+
+@dataclass(frozen=True)
+class DecodeDefaults:
+    """What a model decodes best with; the starting values of every interface."""
+
+    steps: int = 8
+    schedule: str = "cosine"
+    temperature: float = 1.0
+    choice_temperature: float = 4.5
+    guidance_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One model: tokenizer, transformer, the picture size they were trained on, defaults.
+
+    Attributes:
+        name: Short id, e.g. `embedded`.
+        image_size: Side of the square pictures in pixels; a multiple of the tokenizer's stride.
+        tokenizer: Sizes of the VQGAN.
+        transformer: Sizes of the transformer.
+        decode: Decoding defaults.
+        family: Which networks; only `maskgit` is known.
+    """
+
+    name: str
+    image_size: int
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    decode: DecodeDefaults = field(default_factory=DecodeDefaults)
+    family: str = "maskgit"
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not fit each other."""
+        if self.image_size < 1 or self.image_size % self.tokenizer.stride:
+            raise ValueError(
+                f"image_size {self.image_size} is not a positive multiple of the tokenizer's "
+                f"stride {self.tokenizer.stride}"
+            )
+        if self.tokenizer.codebook_size != self.transformer.codebook_size:
+            raise ValueError(
+                f"tokenizer has {self.tokenizer.codebook_size} codes, "
+                f"transformer {self.transformer.codebook_size}"
+            )
+        if self.grid_size**2 != self.transformer.num_tokens:
+            raise ValueError(
+                f"a {self.image_size} px picture has {self.grid_size**2} tokens, "
+                f"the transformer expects {self.transformer.num_tokens}"
+            )
+
+    @property
+    def grid_size(self) -> int:
+        """Tokens along one side of the picture."""
+        return self.image_size // self.tokenizer.stride
+
+    def to_json(self) -> str:
+        """Write as the text of `config.json`."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelConfig":
+        """Read the text of `config.json`.
+
+        Raises:
+            ValueError: If it is not JSON, a field is unknown or missing, or a value is not allowed.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError(f"expected a JSON object, got {type(values).__name__}")
+        parts = {
+            "tokenizer": TokenizerConfig,
+            "transformer": TransformerConfig,
+            "decode": DecodeDefaults,
+        }
+        built = {name: from_mapping(part, values.pop(name, {})) for name, part in parts.items()}
+        return from_mapping(cls, {**values, **built})
+
+
+def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Build the dataclass `kind` from parsed JSON, refusing fields it does not have.
+
+    Raises:
+        ValueError: If a field is unknown, missing or of the wrong type.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{kind.__name__} must be a JSON object, got {values!r}")
+    known = {f.name for f in fields(kind)}  # pyright: ignore[reportArgumentType]
+    if unknown := sorted(set(values) - known):
+        raise ValueError(f"{kind.__name__} has no field {unknown}; it has {sorted(known)}")
+    lists_as_tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    try:
+        return kind(**lists_as_tuples)
+    except TypeError as error:
+        raise ValueError(f"{kind.__name__}: {error}") from error
+
+
+def _require_positive(config: TokenizerConfig | TransformerConfig) -> None:
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if f.type in ("int", int) and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{f.name} must be a positive whole number, got {value!r}")

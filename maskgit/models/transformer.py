@@ -1,0 +1,140 @@
+"""The official bidirectional transformer: a post-LayerNorm BERT over one class and N image tokens.
+
+Source: google-research/maskgit, `nets/maskgit_transformer.py`; MaskGIT section 3.1. Details that
+matter for published weights: tanh GELU, LayerNorm eps 1e-12, output tied to the input embedding.
+
+The embedding holds, in this order, K codes, the classes, the null class where the weights know one,
+and the mask. Callers never see that: a token grid uses `mask_id` = K, labels count from 0.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from maskgit.config import TransformerConfig
+from maskgit.types import Labels, Logits, Tokens
+
+Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens row by row
+
+
+class SelfAttention(nn.Module):
+    """Full multi-head self-attention with biases; one matrix product for query, key and value."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.dropout = config.dropout
+        self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, x: Sequence) -> Sequence:
+        """Let every position look at every other."""
+        batch, length, width = x.shape
+        heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, L, D / heads)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+
+
+class Layer(nn.Module):
+    """Attention and MLP, each followed by residual and LayerNorm (post-LN)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_norm = _norm(config.hidden_size)
+        self.mlp_in = nn.Linear(config.hidden_size, config.mlp_size)
+        self.mlp_out = nn.Linear(config.mlp_size, config.hidden_size)
+        self.mlp_norm = _norm(config.hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Sequence) -> Sequence:
+        """Apply the layer."""
+        x = self.attention_norm(x + self.dropout(self.attention(x)))
+        hidden = F.gelu(self.mlp_in(x), approximate="tanh")
+        return self.mlp_norm(x + self.dropout(self.mlp_out(hidden)))
+
+
+class BidirectionalTransformer(nn.Module):
+    """Predicts all masked tokens at once. Implements `models.TokenPredictor`."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocabulary_size, config.hidden_size)
+        self.position_embedding = nn.Embedding(config.num_tokens + 1, config.hidden_size)
+        self.embedding_norm = _norm(config.hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.head = nn.Linear(config.hidden_size, config.hidden_size)
+        self.head_norm = _norm(config.hidden_size)
+        self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
+        self.apply(_initialise)
+
+    @property
+    def mask_id(self) -> int:
+        """Id of the mask token in a token grid: K."""
+        return self.config.mask_id
+
+    @property
+    def num_classes(self) -> int:
+        """Class labels the weights know."""
+        return self.config.num_classes
+
+    @property
+    def null_label(self) -> int | None:
+        """The label that means "no class", or None."""
+        return self.config.null_label
+
+    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Predict every cell; only codes, no class or mask ids.
+
+        Args:
+            tokens: Ids in [0, K], K being the mask.
+            labels: In [0, num_classes), or the null label where there is one.
+
+        Returns:
+            float32 whatever the precision of the weights.
+
+        Raises:
+            ValueError: If the grid has another size than the weights were trained for.
+        """
+        if tokens.shape[1] != self.config.num_tokens:
+            raise ValueError(
+                f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
+            )
+        hidden = self.hidden(self.vocabulary_ids(tokens, labels))[:, 1:]
+        return self.project(hidden, self.config.codebook_size)
+
+    def vocabulary_ids(self, tokens: Tokens, labels: Labels) -> Int[Tensor, "B L"]:
+        """Put the class in front and name the mask as the embedding does: its last row."""
+        classes = self.config.codebook_size + labels[:, None]
+        mask_row = self.config.vocabulary_size - 1
+        return torch.cat([classes, tokens.masked_fill(tokens == self.mask_id, mask_row)], dim=1)
+
+    def hidden(self, ids: Int[Tensor, "B L"]) -> Sequence:
+        """Run the network up to the tied projection."""
+        x = self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
+        x = self.dropout(self.embedding_norm(x))
+        for layer in self.layers:
+            x = layer(x)
+        return self.head_norm(F.gelu(self.head(x), approximate="tanh"))
+
+    def project(self, hidden: Sequence, rows: int) -> Float[Tensor, "B L rows"]:
+        """Score the first `rows` rows of the vocabulary, in float32."""
+        weight = self.token_embedding.weight[:rows]
+        return F.linear(hidden, weight).float() + self.output_bias[:rows].float()
+
+
+def _norm(width: int) -> nn.LayerNorm:
+    return nn.LayerNorm(width, eps=1e-12)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Truncated normal in [-2, 2] times 0.02, biases 0, as the official code."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,162 @@
+"""The official VQGAN tokenizer: a convolutional autoencoder with a codebook, without attention.
+
+Source: google-research/maskgit, `nets/vqgan_tokenizer.py`; MaskGIT section 3 and VQGAN (Esser et
+al. 2021, arXiv:2012.09841). Copied to the last detail so that the published weights run unchanged:
+32 groups with eps 1e-6, average pooling without a convolution, pixels in [0, 1], and a shortcut
+that is applied to the block's *output* where the width changes (see `ResBlock`).
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskgit.config import TokenizerConfig
+from maskgit.types import Images, TokenGrid
+
+Features = Float[Tensor, "B D h w"]  # encoder output, or codebook vectors laid out on the grid
+
+
+class ResBlock(nn.Module):
+    """Pre-activation residual block; keeps the size, may change the width."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.norm1 = _norm(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.norm2 = _norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        # The official code overwrites its residual with the second convolution's output before
+        # the shortcut sees it. The published kernels only make sense this way.
+        changes_width = in_channels != out_channels
+        self.shortcut = (
+            nn.Conv2d(out_channels, out_channels, 1, bias=False) if changes_width else None
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in_channels, h, w) to (B, out_channels, h, w)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.conv2(F.silu(self.norm2(h)))
+        return h + (x if self.shortcut is None else self.shortcut(h))
+
+
+class Encoder(nn.Module):
+    """Images to features at 1/f of the size."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        widths = [config.filters * m for m in config.channel_multipliers]
+        self.stem = nn.Conv2d(3, config.filters, 3, padding=1, bias=False)
+        before = [config.filters, *widths[:-1]]
+        self.levels = nn.ModuleList(
+            _blocks(w_in, w_out, config.num_res_blocks)
+            for w_in, w_out in zip(before, widths, strict=True)
+        )
+        self.middle = _blocks(widths[-1], widths[-1], config.num_res_blocks)
+        self.norm = _norm(widths[-1])
+        self.head = nn.Conv2d(widths[-1], config.embedding_dim, 1)
+
+    def forward(self, images: Images) -> Features:
+        """Encode; H and W must be multiples of f."""
+        x = self.stem(images)
+        for i, level in enumerate(self.levels):
+            x = level(F.avg_pool2d(x, 2) if i else x)
+        return self.head(F.silu(self.norm(self.middle(x))))
+
+
+class Decoder(nn.Module):
+    """Codebook vectors on the grid to images; no output activation."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        widths = [config.filters * m for m in reversed(config.channel_multipliers)]
+        self.stem = nn.Conv2d(config.embedding_dim, widths[0], 3, padding=1)
+        self.middle = _blocks(widths[0], widths[0], config.num_res_blocks)
+        before = [widths[0], *widths[:-1]]
+        self.levels = nn.ModuleList(
+            _blocks(w_in, w_out, config.num_res_blocks)
+            for w_in, w_out in zip(before, widths, strict=True)
+        )
+        self.upsamplers = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths[:-1])
+        self.norm = _norm(widths[-1])
+        self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
+
+    def forward(self, codes: Features) -> Images:
+        """Decode to f times the size of the grid."""
+        x = self.levels[0](self.middle(self.stem(codes)))
+        for upsample, level in zip(self.upsamplers, self.levels[1:], strict=True):
+            x = level(upsample(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+        return self.head(F.silu(self.norm(x)))
+
+
+class VQGAN(nn.Module):
+    """The tokenizer: encoder, codebook, decoder. Implements `models.Tokenizer`."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.codebook = nn.Parameter(torch.empty(config.codebook_size, config.embedding_dim))
+        nn.init.uniform_(self.codebook, -1 / config.codebook_size, 1 / config.codebook_size)
+
+    @property
+    def stride(self) -> int:
+        """Pixels per token side, f."""
+        return self.config.stride
+
+    @property
+    def codebook_size(self) -> int:
+        """Number of codes, K."""
+        return self.config.codebook_size
+
+    def encode(self, images: Images) -> TokenGrid:
+        """Give the nearest code of every cell.
+
+        Args:
+            images: RGB in [0, 1]; both sides multiples of the stride.
+
+        Raises:
+            ValueError: If a side is not a multiple of the stride.
+        """
+        height, width = images.shape[-2:]
+        if height % self.stride or width % self.stride:
+            raise ValueError(
+                f"image is {height}x{width} px; both sides must be multiples of {self.stride}"
+            )
+        return self.nearest_codes(self.encoder(self._prepare(images)))
+
+    def decode(self, tokens: TokenGrid) -> Images:
+        """Draw the picture of a complete grid of ids in [0, K); float32, not clipped."""
+        return self.decoder(self._prepare(self.lookup(tokens))).float()
+
+    def nearest_codes(self, features: Features) -> TokenGrid:
+        """Pick the code with the smallest squared distance; the first on ties."""
+        x = features.float().movedim(1, -1)  # (B, h, w, D)
+        codebook = self.codebook.float()
+        distances = codebook.square().sum(-1) - 2 * x @ codebook.T  # |x|^2 is the same for all
+        return distances.argmin(-1)
+
+    def lookup(self, tokens: TokenGrid) -> Features:
+        """Lay the codebook vectors of a grid out as feature maps."""
+        return F.embedding(tokens, self.codebook).movedim(-1, 1)
+
+    def _prepare(self, x: Tensor) -> Tensor:
+        """Bring a tensor to the weights' precision and memory layout."""
+        weight = self.decoder.stem.weight
+        layout = (
+            torch.channels_last
+            if weight.is_contiguous(memory_format=torch.channels_last)
+            else torch.contiguous_format
+        )
+        return x.to(weight.dtype).contiguous(memory_format=layout)
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(32, channels, eps=1e-6)
+
+
+def _blocks(in_channels: int, out_channels: int, count: int) -> nn.Sequential:
+    """`count` residual blocks; the first one changes the width."""
+    rest = (ResBlock(out_channels, out_channels) for _ in range(count - 1))
+    return nn.Sequential(ResBlock(in_channels, out_channels), *rest)
