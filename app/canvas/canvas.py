@@ -1,0 +1,154 @@
+"""The Gradio side of the painting surface: one `gr.HTML` component made of constant files.
+
+The browser owns the document (picture, mask, history); Python gets one small message per stroke
+and sends frames of a run back. `canvas.html` is the markup, `canvas.css` the look, and the scripts
+named in SCRIPTS are joined, in that order, into the function that Gradio calls once per mount.
+
+Value (browser to Python): JSON, read by `drawing.read_drawing`; handlers get a `Drawing`.
+
+Events, each without data, to be used as `canvas.stroke(...)`:
+    stroke  a stroke was finished, or the mask or picture changed by undo, redo, clear, a command
+    open    a picture was opened (upload, drop, paste, example); nothing is painted on it yet
+    retry   the server had forgotten the picture; it is uploaded again, so repeat the last run
+
+Props (Python to browser), set by returning `gr.HTML(frame=...)` or `gr.HTML(command=...)`, always
+as a JSON **string** (Gradio walks through objects key by key, which is slow for pictures):
+
+    command = {"nonce": any new value, "do": ...}
+        "open_example", "name"           open by `server.open_example`
+        "load", "picture"                show a picture: {"id", "width", "height", "png": data URL}
+        "blank", "width", "height"       start from nothing: a blank picture, all of it painted
+        "paint_all" | "clear" | "invert" | "undo" | "redo" | "fit" | "download"
+        "extend", "left", "top", "right", "bottom"   outline of an enlarged picture; all 0 hides it
+        "stop"                           leave the run: picture and mask are as before
+        "status", "message", "error"     say a sentence in the canvas; error: true colours it
+
+    frame, one per event of a run; every frame has "run" (an id, new for every run) and "kind":
+        "start"    "steps", "window": [left, top, side] in picture pixels, "grid": tokens per side,
+                   "open": hex of grid * grid bits, the tokens that may change
+        "step"     the same and "step": 1..steps, "row": 0, "masked": hex of the tokens still
+                   masked, "confidence": base64 of grid * grid bytes (255 = certain),
+                   "revealed_at": list of int or base64 of int8 (-1 known, -2 masked),
+                   "image": data URL of the window as the model sees it now
+        "done"     "patches": [{"seed", "left", "top", "width", "height", "png": data URL}], the
+                   changed rectangle of each variation, lossless; "picture_ids": id of each whole
+                   result; "message": sentence; optional "trace": the list of all "step" frames
+        "stopped"  "message"
+        "error"    "message", "code"; with "unknown-picture" the canvas uploads the picture again
+                   and fires `retry`
+    A run that makes a new picture (generate, outpaint) has "size": [width, height] in every frame,
+    and outpaint also "origin": [left, top], the old picture's place on the new one; its patches
+    cover the new picture.
+
+    Gradio may merge two updates that arrive at almost the same time, so a step can be missed on
+    screen. "trace" in the last frame fills the gaps in the timeline.
+
+Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
+"message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
+"id", "width", "height", "png" (data URL); name "" is the example to begin with.
+`has_picture({"id"})` answers with "known".
+
+Events that return to the canvas need `show_progress="hidden"`: Gradio would dim the picture.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.canvas.drawing import Drawing, read_drawing
+
+HERE = Path(__file__).parent
+SCRIPTS = ("main.js",)
+
+
+class Canvas(gr.HTML):
+    """A picture to paint on, with its lattice, tools, history and the timeline of the last run.
+
+    Args:
+        grid: Cells on the short side of a picture: the model's tokens per side.
+        server_functions: `open_picture`, `open_example` and `has_picture`, see the module.
+        elem_id: Id of the element in the page; its property `studio` is a read-only probe.
+        example: Name of the example that a first visit begins with.
+        **kwargs: Passed on to `gr.HTML`.
+    """
+
+    def __init__(
+        self,
+        grid: int,
+        server_functions: list[Callable[..., Any]],
+        elem_id: str = "canvas",
+        example: str = "",
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("min_width", 320)
+        super().__init__(
+            value=None,
+            html_template=_constant("canvas.html"),
+            js_on_load=_scripts(),
+            head=f"<style>{_read('canvas.css')}</style>",
+            apply_default_css=False,
+            elem_id=elem_id,
+            server_functions=server_functions,
+            grid=grid,
+            example=example,
+            frame=None,
+            command=None,
+            **kwargs,
+        )
+        self.grid = grid
+
+    def preprocess(self, payload: str | None) -> Drawing:
+        """Check what the browser sent.
+
+        Raises:
+            gr.Error: If it is not what this canvas sends.
+        """
+        try:
+            return read_drawing(payload, self.grid)
+        except ValueError as error:
+            raise gr.Error(f"The canvas sent something unexpected: {error}.") from None
+
+    def postprocess(self, value: str | None) -> str | None:
+        """Pass the value through; the browser owns it and Python has no reason to set it."""
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        """Describe the value for API clients."""
+        return {
+            "type": "string",
+            "description": 'JSON: {"picture": id or null, "width", "height", "cells": hex of the '
+            'painted cells, row by row, "count": painted cells}',
+        }
+
+    def example_payload(self) -> str:
+        """Give the API page a value: the top left cell of a square picture is painted."""
+        cells = "8".ljust(2 * -(-(self.grid**2) // 8), "0")
+        side = 16 * self.grid
+        return json.dumps(
+            {"picture": None, "width": side, "height": side, "cells": cells, "count": 1}
+        )
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _constant(name: str) -> str:
+    """Read a template and make sure that it is one in name only.
+
+    Gradio compiles `html_template` as Handlebars and then as a JavaScript template literal:
+    anything below would be run or swallowed.
+    """
+    text = _read(name)
+    for sign in ("${", "{{", "`", "\\", "@children"):
+        if sign in text:
+            raise ValueError(f"{name} contains {sign!r}, which Gradio would interpret")
+    return text
+
+
+def _scripts() -> str:
+    """Join the scripts; a comment names each file, so that an error's line can be found."""
+    return "\n".join(f"// ---- {name}\n{_read(name)}" for name in SCRIPTS)

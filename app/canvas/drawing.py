@@ -1,0 +1,120 @@
+"""What the canvas tells Python after a stroke: which cells of which picture are painted.
+
+The browser owns the picture, the mask and the history. What travels is one short JSON message, and
+because anybody can post to the server it is checked here, once, before the app sees it.
+
+The lattice: a cell is `min(width, height) / grid` pixels wide, so the short side always holds
+`grid` cells and the last column or row of the long side may be cut by the picture's edge.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+MAX_SIDE = 16384  # pixels; longer sides are refused here, the engine has its own, lower limits
+MAX_CELLS = 1 << 20  # a very long and thin picture would otherwise ask for gigabytes of cells
+ID_DIGITS = 32  # a picture's id: the first half of a SHA-256 in hex
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The painted cells of one picture.
+
+    Attributes:
+        picture: The server's id of the picture, or None while it has none (nothing opened yet, or
+            a blank canvas that was never uploaded).
+        width: Picture width in pixels; 0 where there is no picture.
+        height: Picture height in pixels; 0 where there is no picture.
+        rows: Lattice rows.
+        cols: Lattice columns.
+        cells: Painted cells as hex of bits, row by row, most significant bit first
+            (`numpy.packbits` order), zero bits at the end.
+        count: Number of painted cells.
+    """
+
+    picture: str | None = None
+    width: int = 0
+    height: int = 0
+    rows: int = 0
+    cols: int = 0
+    cells: str = ""
+    count: int = 0
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing is painted."""
+        return self.count == 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every cell is painted: nothing of the picture is to stay."""
+        return 0 < self.count == self.rows * self.cols
+
+
+def lattice_shape(width: int, height: int, grid: int) -> tuple[int, int]:
+    """Count the lattice's rows and columns for a picture.
+
+    The tolerance keeps 16 cells 16 where the division leaves 16.000000001.
+    """
+    cell = min(width, height) / grid
+    return math.ceil(height / cell - 1e-6), math.ceil(width / cell - 1e-6)
+
+
+def read_drawing(message: str | None, grid: int) -> Drawing:
+    """Check a message of the canvas.
+
+    Args:
+        message: JSON with `picture`, `width`, `height`, `cells` and `count`; None or an empty
+            string before the first picture.
+        grid: Cells on the short side.
+
+    Raises:
+        ValueError: If the message is not what a canvas with this grid sends.
+    """
+    if not message:
+        return Drawing()
+    try:
+        fields = json.loads(message)
+    except (TypeError, ValueError):
+        raise ValueError("the drawing is not JSON") from None
+    if not isinstance(fields, dict):
+        raise ValueError("the drawing is not a JSON object")
+    width, height = _side(fields, "width"), _side(fields, "height")
+    rows, cols = lattice_shape(width, height, grid)
+    if rows * cols > MAX_CELLS:
+        raise ValueError(f"a picture of {width}x{height} px is too long for its width")
+    cells, count = _cells(fields.get("cells"), rows * cols), fields.get("count")
+    painted = int(cells or "0", 16).bit_count()
+    if count != painted:
+        raise ValueError(f"the drawing counts {count!r} cells and paints {painted}")
+    return Drawing(_picture_id(fields.get("picture")), width, height, rows, cols, cells, painted)
+
+
+def _side(fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SIDE:
+        raise ValueError(f"{name} must be an integer from 1 to {MAX_SIDE}")
+    return value
+
+
+def _cells(value: object, num_cells: int) -> str:
+    digits = 2 * math.ceil(num_cells / 8)
+    if not isinstance(value, str) or len(value) != digits or not _is_hex(value):
+        raise ValueError(f"cells must be {digits} lower-case hex digits for {num_cells} cells")
+    spare = 4 * digits - num_cells
+    if int(value, 16) & ((1 << spare) - 1):
+        raise ValueError("cells paints beyond the last cell")
+    return value
+
+
+def _picture_id(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) != ID_DIGITS or not _is_hex(value):
+        raise ValueError(f"picture must be null or {ID_DIGITS} lower-case hex digits")
+    return value
+
+
+def _is_hex(value: str) -> bool:
+    return set(value) <= set("0123456789abcdef")

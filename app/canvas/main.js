@@ -1,0 +1,1 @@
+// The painting surface; events 'stroke', 'open' and 'retry' are triggered here.
