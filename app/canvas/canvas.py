@@ -57,6 +57,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.component_meta import ComponentMeta
 
 from app.canvas.drawing import Drawing, read_drawing
 
@@ -64,7 +65,18 @@ HERE = Path(__file__).parent
 SCRIPTS = ("main.js",)
 
 
-class Canvas(gr.HTML):
+class _WithoutStub(ComponentMeta):
+    """Makes a component class without writing a `.pyi` file beside its module.
+
+    Gradio writes one for every component at import. It would dirty the working tree and hide the
+    module from the type checker; for a class without an `EVENTS` list it says nothing new.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> "_WithoutStub":
+        return super(ComponentMeta, cls).__new__(cls, name, bases, attrs)
+
+
+class Canvas(gr.HTML, metaclass=_WithoutStub):
     """A picture to paint on, with its lattice, tools, history and the timeline of the last run.
 
     Args:
@@ -100,7 +112,9 @@ class Canvas(gr.HTML):
         )
         self.grid = grid
 
-    def preprocess(self, payload: str | None) -> Drawing:
+    def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]  (gr.HTML passes text on)
+        self, payload: str | None
+    ) -> Drawing:
         """Check what the browser sent.
 
         Raises:
