@@ -1,0 +1,162 @@
+"""Labelled pictures in memory, and which of them a training step sees.
+
+Which pictures a step uses, how they are cropped and flipped and which tokens are masked are pure
+functions of (seed, step, process). A run that was killed therefore continues exactly, and nothing
+about the order of the data has to be stored.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskgit.types import Pictures
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Square pictures of one size with their classes.
+
+    Attributes:
+        pictures: RGB.
+        labels: Index into `classes` per picture, -1 where a picture has no class.
+        classes: Entries of `classes.json` in the order of the labels.
+    """
+
+    pictures: Pictures
+    labels: np.ndarray
+    classes: tuple[dict, ...]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+def load_packs(folder: Path, names: Sequence[str], split: str) -> ImageSet:
+    """Read image packs: `{name}-{split}.npz` beside a `classes.json`.
+
+    A pack holds encoded images one after another (`blob`, `offsets`) and a `label` for each. Only
+    classes that occur are kept and numbered from 0; a class outside ImageNet-1k gets 1000 + its
+    number in the packs as id, so that ids stay the same whichever packs are used.
+    """
+    entries = {c["label"]: c for c in json.loads((folder / "classes.json").read_text())["classes"]}
+    pictures, labels = [], []
+    for name in names:
+        with np.load(folder / f"{name}-{split}.npz") as pack:
+            blob, offsets = pack["blob"], pack["offsets"]
+            labels.append(pack["label"].astype(np.int64))
+            pairs = zip(offsets[:-1], offsets[1:], strict=True)
+            pictures.extend(_decode(blob[start:end]) for start, end in pairs)
+    original = np.concatenate(labels)
+    present = sorted({int(label) for label in original if label >= 0})
+    number = {label: i for i, label in enumerate(present)}
+    classes = tuple(_class_entry(i, entries[label]) for label, i in number.items())
+    renumbered = np.array([number.get(int(label), -1) for label in original])
+    return ImageSet(np.stack(pictures), renumbered, classes)
+
+
+def load_folder(folder: Path, size: int) -> ImageSet:
+    """Read a folder with one sub-folder per class; pictures are centre-cropped and resized.
+
+    Files that cannot be read are counted and left out, with a warning that says how many.
+
+    Raises:
+        ValueError: If no picture was found.
+    """
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    pictures, labels, broken = [], [], 0
+    for label, name in enumerate(names):
+        for path in sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES):
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if image is None:
+                broken += 1
+                continue
+            pictures.append(_square(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size))
+            labels.append(label)
+    if broken:
+        logger.warning("%d files in %s could not be read and were left out", broken, folder)
+    if not pictures:
+        raise ValueError(f"{folder} holds no pictures; expected one sub-folder per class")
+    classes = tuple(_class_entry(i, {"name": name, "label": i}) for i, name in enumerate(names))
+    return ImageSet(np.stack(pictures), np.array(labels), classes)
+
+
+def load_images(path: Path, split: str, packs: Sequence[str], size: int) -> ImageSet:
+    """Read image packs where `path` holds them, otherwise a folder of class folders.
+
+    A folder of class folders may hold `train` and `val` sub-folders; without them every 20th
+    picture is kept for validation.
+    """
+    if any(path.glob("*.npz")):
+        return load_packs(path, packs, split)
+    if (path / split).is_dir():
+        return load_folder(path / split, size)
+    everything = load_folder(path, size)
+    is_val = np.arange(len(everything)) % 20 == 19
+    keep = is_val if split == "val" else ~is_val
+    return ImageSet(everything.pictures[keep], everything.labels[keep], everything.classes)
+
+
+def step_generator(seed: int, step: int, process: int = 0) -> np.random.Generator:
+    """The only source of randomness of a step's data."""
+    return np.random.default_rng([seed, step, process])
+
+
+def balanced_indices(
+    labels: np.ndarray, count: int, power: float, generator: np.random.Generator
+) -> np.ndarray:
+    """Draw pictures so that a class of n appears in proportion to n ** power.
+
+    Args:
+        labels: Class per picture, -1 counting as one more class.
+        count: How many to draw, with replacement.
+        power: 1 draws pictures evenly, 0 draws classes evenly.
+        generator: Source of randomness.
+    """
+    _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    weight = sizes.astype(np.float64)[which] ** (power - 1)
+    return generator.choice(len(labels), size=count, p=weight / weight.sum())
+
+
+def random_crops(pictures: Pictures, size: int, generator: np.random.Generator) -> Pictures:
+    """Cut a random square of `size` px out of each picture and mirror every second one."""
+    side = pictures.shape[1]
+    tops, lefts = generator.integers(0, side - size + 1, (2, len(pictures)))
+    flips = generator.random(len(pictures)) < 0.5
+    out = np.empty((len(pictures), size, size, 3), np.uint8)
+    for i, picture in enumerate(pictures):
+        crop = picture[tops[i] : tops[i] + size, lefts[i] : lefts[i] + size]
+        out[i] = crop[:, ::-1] if flips[i] else crop
+    return out
+
+
+def _decode(encoded: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def _square(image: np.ndarray, size: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    crop = image[top : top + side, left : left + side]
+    return cv2.resize(
+        crop, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    )
+
+
+def _class_entry(number: int, entry: dict) -> dict:
+    index = entry.get("imagenet_index", -1)
+    return {
+        "label": number,
+        "id": index if index is not None and index >= 0 else 1000 + entry["label"],
+        "name": entry["name"],
+        "synonyms": [],
+        "wnid": entry.get("wnid") or None,
+    }

@@ -1,0 +1,201 @@
+"""One training run in one folder: devices, checkpoints, log and progress.
+
+    <folder>/checkpoints/step-00001000/   everything needed to continue (accelerate's layout)
+    <folder>/log.jsonl                    one line of figures every `log_every` steps
+    <folder>/samples/                     pictures to look at
+    <folder>/tensorboard/                 the same figures for TensorBoard, where it is installed
+
+A checkpoint is written beside its final place and renamed, so that a run killed while writing
+continues from the one before. Randomness is a function of the step (see `data`), so a resumed run
+equals one that was never stopped.
+"""
+
+import importlib.util
+import json
+import math
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import ProjectConfiguration
+from torch import nn
+from tqdm import tqdm
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train and how fast to learn.
+
+    Attributes:
+        steps: Optimiser steps in all.
+        learning_rate: Peak, reached after the warm-up.
+        warmup_steps: Linear warm-up.
+        final_ratio: Share of the peak that a half cosine ends at; 1 keeps it constant.
+    """
+
+    steps: int
+    learning_rate: float
+    warmup_steps: int = 200
+    final_ratio: float = 0.05
+
+    def rate(self, step: int) -> float:
+        """Learning rate of step number `step`."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        return self.learning_rate * (self.final_ratio + (1 - self.final_ratio) * cosine)
+
+
+@dataclass
+class Run:
+    """The folder, the devices and the log of one training run.
+
+    Attributes:
+        folder: Where everything is written; made on first use.
+        steps: Steps in all.
+        log_every: Steps between lines of the log.
+        save_every: Steps between checkpoints and sample sheets.
+        compile: Whether networks are compiled (`torch.compile`; needs a C++ compiler on the CPU).
+        mixed_precision: `bf16` or `no`.
+    """
+
+    folder: Path
+    steps: int
+    log_every: int = 50
+    save_every: int = 500
+    compile: bool = True
+    mixed_precision: str = "bf16"
+    step: int = 0
+    _sums: dict[str, float] = field(default_factory=dict)
+    _since: tuple[int, float] = (0, 0.0)
+
+    def __post_init__(self) -> None:
+        """Make the folder and choose devices."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        trackers = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
+        self.accelerator = Accelerator(
+            mixed_precision=self.mixed_precision,
+            dynamo_backend="inductor" if self.compile else "no",
+            log_with=trackers,
+            project_config=ProjectConfiguration(
+                project_dir=str(self.folder), logging_dir=str(self.folder)
+            ),
+        )
+        self.accelerator.init_trackers("tensorboard")
+
+    def prepare(self, *parts: Any) -> Any:
+        """Hand networks and optimisers to accelerate."""
+        return self.accelerator.prepare(*parts)
+
+    def also_store(self, *parts: Any) -> None:
+        """Store further parts (anything with a state dict) in the checkpoints."""
+        self.accelerator.register_for_checkpointing(*parts)
+
+    def resume(self) -> int:
+        """Continue from the newest checkpoint, if there is one; give the number of the next step."""
+        if found := self.checkpoints():
+            self.accelerator.load_state(str(found[-1]))
+            self.step = int(found[-1].name.removeprefix("step-"))
+        self._since = (self.step, time.monotonic())
+        return self.step
+
+    def checkpoints(self) -> list[Path]:
+        """Complete checkpoints, oldest first."""
+        return sorted((self.folder / "checkpoints").glob("step-????????"))
+
+    def save(self) -> None:
+        """Write a checkpoint of the current step and drop all but the newest two."""
+        final = self.folder / "checkpoints" / f"step-{self.step:08d}"
+        unfinished = final.with_name(f"unfinished-{final.name}")
+        if self.accelerator.is_main_process:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.save_state(str(unfinished), safe_serialization=True)
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            shutil.rmtree(final, ignore_errors=True)
+            unfinished.rename(final)
+            for old in self.checkpoints()[:-2]:
+                shutil.rmtree(old)
+        self.accelerator.wait_for_everyone()
+
+    def progress(self) -> "tqdm[int]":
+        """Steps still to do, with a progress bar in the main process."""
+        return tqdm(
+            range(self.step, self.steps),
+            initial=self.step,
+            total=self.steps,
+            unit="step",
+            disable=not self.accelerator.is_main_process,
+        )
+
+    def is_due(self, every: int) -> bool:
+        """Whether something done every so many steps is due after the current one."""
+        return self.step % every == 0 or self.step == self.steps
+
+    def record(self, bar: "tqdm[int]", pictures: int, **figures: torch.Tensor | float) -> None:
+        """Count a finished step; write the mean of its figures when a line of the log is due."""
+        self.step += 1
+        for name, value in figures.items():
+            detached = value.detach() if isinstance(value, torch.Tensor) else value
+            self._sums[name] = self._sums.get(name, 0.0) + detached  # a tensor: no sync yet
+        if not self.is_due(self.log_every):
+            return
+        steps, seconds = self.step - self._since[0], time.monotonic() - self._since[1]
+        line = {name: round(float(total) / steps, 5) for name, total in self._sums.items()}
+        line["pictures_per_s"] = round(pictures * steps / max(seconds, 1e-9), 2)
+        self._sums, self._since = {}, (self.step, time.monotonic())
+        bar.set_postfix(line)
+        self.write(**line)
+
+    def write(self, **figures: float) -> None:
+        """Append a line to the log and tell the trackers."""
+        if self.accelerator.is_main_process:
+            with (self.folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps({"step": self.step, "time": round(time.time()), **figures}) + "\n")
+        self.accelerator.log(figures, step=self.step)
+
+
+class Ema(nn.Module):
+    """Exponential moving average of a network's weights: what is evaluated and shipped.
+
+    The average warms up, decay = min(decay, (1 + step) / (10 + step)), so that early averages do
+    not remember the initial weights.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.updates = 0
+        self.average = {n: p.detach().clone() for n, p in network.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Move the average towards the current weights."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        new = dict(network.named_parameters())
+        keys = list(self.average)
+        torch._foreach_lerp_([self.average[k] for k in keys], [new[k] for k in keys], 1 - decay)
+
+    @torch.no_grad()
+    def copy_to(self, network: nn.Module) -> None:
+        """Put the averaged weights into a network of the same shape."""
+        for name, parameter in network.named_parameters():
+            parameter.copy_(self.average[name])
+
+    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:  # pyright: ignore
+        """Everything a checkpoint needs."""
+        return {"updates": self.updates, "average": self.average}
+
+    def load_state_dict(self, state: dict[str, Any], *_: Any, **__: Any) -> None:  # pyright: ignore
+        """Continue from `state_dict()`."""
+        self.updates = state["updates"]
+        for name, value in state["average"].items():
+            self.average[name].copy_(value)
