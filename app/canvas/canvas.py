@@ -53,16 +53,18 @@ Events that return to the canvas need `show_progress="hidden"`: Gradio would dim
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.component_meta import ComponentMeta
+from gradio.component_meta import ComponentMeta, updateable
 
 from app.canvas.drawing import Drawing, read_drawing
 
 HERE = Path(__file__).parent
 SCRIPTS = ("main.js",)
+EVENTS = ("stroke", "open", "retry")
 
 
 class _WithoutStub(ComponentMeta):
@@ -73,6 +75,7 @@ class _WithoutStub(ComponentMeta):
     """
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> "_WithoutStub":
+        attrs["__init__"] = updateable(attrs["__init__"])  # as Gradio does: updates need it
         return super(ComponentMeta, cls).__new__(cls, name, bases, attrs)
 
 
@@ -84,6 +87,8 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         server_functions: `open_picture`, `open_example` and `has_picture`, see the module.
         elem_id: Id of the element in the page; its property `studio` is a read-only probe.
         example: Name of the example that a first visit begins with.
+        frame: Last frame of a run, see the module.
+        command: Last command, see the module.
         **kwargs: Passed on to `gr.HTML`.
     """
 
@@ -93,6 +98,8 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         server_functions: list[Callable[..., Any]],
         elem_id: str = "canvas",
         example: str = "",
+        frame: str | None = None,
+        command: str | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("min_width", 320)
@@ -106,8 +113,8 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             server_functions=server_functions,
             grid=grid,
             example=example,
-            frame=None,
-            command=None,
+            frame=frame,
+            command=command,
             **kwargs,
         )
         self.grid = grid
@@ -124,6 +131,16 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             return read_drawing(payload, self.grid)
         except ValueError as error:
             raise gr.Error(f"The canvas sent something unexpected: {error}.") from None
+
+    def __getattr__(self, name: str) -> Any:
+        """Offer the canvas's events as methods.
+
+        Without the list, `gr.HTML` takes every quoted word of the scripts for an event, and Gradio
+        then sends a listener instead of the prop of that name.
+        """
+        if name in EVENTS:
+            return super().__getattr__(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def postprocess(self, value: str | None) -> str | None:
         """Pass the value through; the browser owns it and Python has no reason to set it."""
@@ -146,6 +163,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         )
 
 
+@cache  # Gradio makes the component anew for every update
 def _read(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
