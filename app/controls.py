@@ -1,0 +1,97 @@
+"""The controls beside the canvas: their values as one tuple, and what they may be.
+
+Components in the browser keep to these ranges already; but anybody may post to the server, so
+every value is checked here before it reaches the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from app import texts
+from app.errors import UserError
+from app.runs import ModelInfo, Settings
+
+COUNTS = (1, 4, 8)
+MAX_STEPS = 32
+MAX_SEED = 2**31 - 1
+MAX_ADDED_PX = 8192
+MAX_TEMPERATURE = 4.0
+MAX_NOISE = 50.0
+MAX_GUIDANCE = 10.0
+MIN_TOP_P = 0.01
+NO_CLASS_ID = -1  # Gradio keeps None for "nothing chosen"
+
+
+class Controls(NamedTuple):
+    """The values of the controls; the names are those of the components in the layout."""
+
+    label: int | None = None
+    variations: int = 1
+    left: float | None = 0
+    top: float | None = 0
+    right: float | None = 0
+    bottom: float | None = 0
+    steps: int = 8
+    schedule: str = "cosine"
+    temperature: float = 1.0
+    choice_temperature: float = 4.5
+    top_k: float = 0
+    top_p: float = 1.0
+    guidance_scale: float = 1.0
+    reveal: str = "confidence"
+    seed: float | None = 0
+    randomise: bool = True
+
+    def seed_or(self, fresh: int) -> int:
+        """Take the seed in the field, or a fresh one where that is wished."""
+        return fresh if self.randomise else int(_number(texts.SEED, self.seed, 0, MAX_SEED))
+
+    def label_for(self, info: ModelInfo) -> int | None:
+        """Take the class, None for no class; only what the model knows."""
+        if self.label in (None, NO_CLASS_ID) and info.has_no_class:
+            return None
+        return _one_of(texts.CLASS, self.label, [choice.id for choice in info.classes])
+
+    def num_pictures(self) -> int:
+        """Take the number of variations."""
+        return int(_one_of(texts.VARIATIONS, self.variations, COUNTS))
+
+    def sides(self) -> tuple[int, int, int, int]:
+        """Take the pixels to add on the left, top, right and bottom; an empty field is none."""
+        left, top, right, bottom = (
+            int(_number(texts.OUTPAINT, value or 0, 0, MAX_ADDED_PX))
+            for value in (self.left, self.top, self.right, self.bottom)
+        )
+        return left, top, right, bottom
+
+    def settings(self, info: ModelInfo, seed: int) -> Settings:
+        """Take how to decode."""
+        guidance = _number(texts.GUIDANCE, self.guidance_scale, 0, MAX_GUIDANCE)
+        noise = _number(texts.CHOICE_TEMPERATURE, self.choice_temperature, 0, MAX_NOISE)
+        return Settings(
+            steps=int(_number(texts.STEPS, self.steps, 1, MAX_STEPS)),
+            schedule=_one_of(texts.SCHEDULE, self.schedule, info.schedules),
+            temperature=_number(texts.TEMPERATURE, self.temperature, 0, MAX_TEMPERATURE),
+            choice_temperature=noise,
+            top_k=int(_number(texts.TOP_K, self.top_k, 0, info.codebook_size)),
+            top_p=_number(texts.TOP_P, self.top_p, MIN_TOP_P, 1),
+            guidance_scale=guidance if info.has_no_class else 1.0,
+            reveal=_one_of(texts.REVEAL, self.reveal, info.reveal_rules),
+            seed=seed,
+        )
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    allowed = f"{low:g} to {high:g}"
+    raise UserError(texts.BAD_SETTING.format(name=name, value=value, allowed=allowed))
+
+
+def _one_of(name: str, value: Any, choices: Collection[Any]) -> Any:
+    if value in choices:
+        return value
+    allowed = ", ".join(map(str, choices)) if len(choices) < 12 else "one from the list"
+    raise UserError(texts.BAD_SETTING.format(name=name, value=value, allowed=allowed))

@@ -1,0 +1,120 @@
+"""Which handler answers which event of the page.
+
+Runs share one queue with one place, so that the model works for one person at a time and memory
+stays bounded. Frames go to the canvas as a property; the canvas's own value belongs to the browser.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import gradio as gr
+
+from app.canvas.drawing import Drawing
+from app.controls import Controls
+from app.handlers import Action, Answer, Handlers, Shown
+
+if TYPE_CHECKING:
+    from app.interface import Layout
+
+Answers: TypeAlias = Callable[[object], Answer]
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def bind(ui: Layout, handlers: Handlers) -> None:
+    """Connect every event of the page to its handler."""
+    _bind_runs(ui, handlers)
+    _bind_outpainting(ui, handlers)
+
+    def open_example(event: gr.EventData) -> tuple[Any, Any]:
+        name = event._data["name"]
+        label = handlers.class_for(name)
+        return command("open_example", name=name), gr.skip() if label is None else label
+
+    ui.gallery.pick(open_example, None, [ui.canvas, ui.make.label], queue=False, **QUIET)
+
+
+def _bind_runs(ui: Layout, handlers: Handlers) -> None:
+    inputs = [ui.canvas, *ui.controls()]
+    outputs = [ui.canvas, ui.make.status, ui.make.stop, ui.advanced.seed, ui.last_run]
+    one_at_a_time = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
+
+    def run(action: Action) -> Callable[..., Iterator[tuple[Any, ...]]]:
+        def stream(drawing: Drawing, *values: Any) -> Iterator[tuple[Any, ...]]:
+            yield from _updates(action, handlers.run(action, drawing, Controls(*values)))
+
+        return stream
+
+    def run_again(last: tuple[Action, str] | None, drawing: Drawing, *values: Any):
+        if last is not None:
+            shown = handlers.run(last[0], drawing, Controls(*values), is_retry=True)
+            yield from _updates(last[0], shown)
+
+    def stopped(last: tuple[Action, str] | None) -> tuple[Any, ...]:
+        shown = handlers.stopped(last and last[1])
+        return _frame(shown), shown.status, gr.Button(interactive=False)
+
+    buttons: list[tuple[Action, gr.Button]] = [
+        ("fill", ui.make.fill),
+        ("generate", ui.make.generate),
+        ("outpaint", ui.outpaint.run),
+    ]
+    running: list[dict[str, Any]] = [
+        button.click(run(action), inputs, outputs, **one_at_a_time, **QUIET)
+        for action, button in buttons
+    ]
+    running.append(
+        ui.canvas.retry(run_again, [ui.last_run, *inputs], outputs, **one_at_a_time, **QUIET)
+    )
+    ui.make.stop.click(stopped, ui.last_run, outputs[:3], cancels=running, queue=False, **QUIET)
+
+
+def _bind_outpainting(ui: Layout, handlers: Handlers) -> None:
+    panel = ui.outpaint
+    sides = [panel.left, panel.top, panel.right, panel.bottom]
+
+    def add(to: str) -> Callable[..., list[int]]:
+        def enlarged(drawing: Drawing, *now: float | None) -> list[int]:
+            return handlers.enlarged(drawing, to, now)
+
+        return enlarged
+
+    for to, button in panel.quick.items():
+        button.click(add(to), [ui.canvas, *sides], sides, queue=False, **QUIET)
+
+    def outline(left: float, top: float, right: float, bottom: float) -> Any:
+        pixels = [int(side or 0) for side in (left, top, right, bottom)]
+        return command(
+            "extend", **dict(zip(("left", "top", "right", "bottom"), pixels, strict=True))
+        )
+
+    gr.on([side.change for side in sides], outline, sides, ui.canvas, queue=False, **QUIET)
+
+
+def command(do: str, **details: Any) -> Any:
+    """Tell the canvas to do something; the nonce makes every command a new one."""
+    message = {"nonce": secrets.token_hex(4), "do": do, **details}
+    return gr.HTML(command=json.dumps(message))
+
+
+def _frame(shown: Shown) -> Any:
+    return gr.HTML(frame=json.dumps(shown.frame))
+
+
+def _updates(action: Action, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
+    """Turn what is shown into updates of canvas, status, stop button, seed and last run.
+
+    Buttons, seed and last run are sent once, when a run starts; each update costs a message.
+    """
+    was_running = None
+    for shown in run:
+        if shown.is_running == was_running:
+            rest = (gr.skip(), gr.skip(), gr.skip())
+        else:
+            stop = gr.Button(interactive=shown.is_running)
+            rest = (stop, shown.seed, (action, shown.frame["run"]))
+        was_running = shown.is_running
+        yield _frame(shown), shown.status, *rest

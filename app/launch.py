@@ -1,0 +1,101 @@
+"""Command line and environment, to a loaded model, to a running server.
+
+Every option may also come from the environment as `MASKGIT_STUDIO_` and its name in capitals, for
+instance `MASKGIT_STUDIO_PORT=8000`; the command line wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+ENVIRONMENT = "MASKGIT_STUDIO_"
+MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
+MAX_UPLOAD = "48mb"  # one message, above what a picture may have as base64
+
+
+def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    """Describe the options; defaults come from the environment."""
+
+    def default(name: str, otherwise: str) -> str:
+        return environment.get(ENVIRONMENT + name.upper(), otherwise)
+
+    # A Space is reached through a proxy, so the server there must listen beyond its own machine.
+    host = "0.0.0.0" if "SPACE_ID" in environment else "127.0.0.1"
+    options = argparse.ArgumentParser(
+        prog="app.py", description="Start MaskGIT Studio, the editor, in the browser."
+    )
+    options.add_argument(
+        "--model",
+        default=default("model", "embedded"),
+        help="model id, or path of a model folder (default: %(default)s)",
+    )
+    options.add_argument(
+        "--device",
+        default=default("device", "auto"),
+        help="auto, cpu, cuda or cuda:N (default: %(default)s)",
+    )
+    options.add_argument(
+        "--dtype",
+        default=default("dtype", "auto"),
+        help="auto, float32 or bfloat16 (default: %(default)s)",
+    )
+    options.add_argument(
+        "--host",
+        default=default("host", host),
+        help="address to listen on; 0.0.0.0 opens it to the network (default: %(default)s)",
+    )
+    options.add_argument(
+        "--port",
+        type=int,
+        default=default("port", environment.get("GRADIO_SERVER_PORT", "7860")),
+        help="port to listen on (default: %(default)s)",
+    )
+    options.add_argument("--open", action="store_true", help="open the page in the default browser")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Load the model and serve the page until interrupted."""
+    chosen = parser(os.environ).parse_args(arguments)
+    stay_private()
+    from app.handlers import Handlers
+    from app.interface import build_interface
+    from app.studio import Studio
+    from app.theme import CSS, theme
+
+    say(f"Loading the model {chosen.model} ...")
+    page = build_interface(Handlers(Studio.load(chosen.model, chosen.device, chosen.dtype)))
+    page.queue(max_size=MAX_WAITING)
+    _, url, _ = page.launch(
+        server_name=chosen.host,
+        server_port=chosen.port,
+        inbrowser=chosen.open,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        max_file_size=MAX_UPLOAD,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        pwa=False,
+        ssr_mode=False,
+        theme=theme(),
+        css=CSS,
+    )
+    say(f"MaskGIT Studio is ready: {url}  (stop it with Ctrl+C)")
+    page.block_thread()
+
+
+def stay_private() -> None:
+    """Switch off what Gradio and the model hub would report; before either is imported."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stdout.write(sentence + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,79 @@
+"""What the canvas draws over the picture, packed small: frames of a run as JSON-able objects.
+
+NumPy in, text out: masks as hexadecimal bits, confidence and reveal order as base64 bytes,
+pictures as data URLs. A step of a 16 x 16 grid is 1 KB besides its preview. The canvas's
+module documentation describes the frames from the other side.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from app.document import Region, pack
+from app.export import png_url, preview_url
+from app.runs import Picture, Result, Step
+
+Frame: TypeAlias = dict[str, Any]
+
+
+def step_frame(step: Step) -> Frame:
+    """Describe a step; before the first pass it is the frame that starts a run."""
+    frame: Frame = {
+        "kind": "step" if step.step else "start",
+        "step": step.step,
+        "steps": step.steps,
+        "row": 0,
+        "window": list(step.window),
+        "grid": step.is_open.shape[0],
+        "open": pack(step.is_open),
+        "masked": pack(step.is_masked),
+    }
+    if step.image is None:
+        return frame
+    confidence = np.rint(255 * np.clip(step.confidence, 0, 1)).astype(np.uint8)
+    return {
+        **frame,
+        "confidence": _base64(confidence.tobytes()),
+        "revealed_at": _base64(step.revealed_at.astype(np.int8).tobytes()),
+        "image": preview_url(step.image),
+    }
+
+
+def done_frame(result: Result, region: Region | None, picture_ids: Sequence[str]) -> Frame:
+    """Describe a finished run: the changed rectangle of every variation, without loss.
+
+    Args:
+        result: The variations.
+        region: The pixels that could change; None where the whole picture is new.
+        picture_ids: Id of each variation as a whole picture.
+    """
+    left, top, right, bottom = bounds(region, result.pictures[0])
+    patches = [
+        {
+            "seed": seed,
+            "left": left,
+            "top": top,
+            "width": right - left,
+            "height": bottom - top,
+            "png": png_url(picture[top:bottom, left:right]),
+        }
+        for picture, seed in zip(result.pictures, result.seeds, strict=True)
+    ]
+    return {"kind": "done", "patches": patches, "picture_ids": list(picture_ids)}
+
+
+def bounds(region: Region | None, picture: Picture) -> tuple[int, int, int, int]:
+    """Give left, top, right and bottom of the smallest rectangle that holds the region."""
+    if region is None:
+        height, width = picture.shape[:2]
+        return 0, 0, width, height
+    rows, cols = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+    return int(cols[0]), int(rows[0]), int(cols[-1]) + 1, int(rows[-1]) + 1
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,10 @@
+"""The parts of the page: layout only, one function per panel, no behaviour.
+
+    header.py     what this is
+    make.py       class, buttons, variations, status
+    outpaint.py   pixels to add on each side
+    advanced.py   how the model decodes
+    gallery.py    examples to begin with
+
+Every function is called inside a `gr.Blocks` and returns its components by name.
+"""

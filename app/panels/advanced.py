@@ -1,0 +1,75 @@
+"""How the model decodes; the values it starts with are the model's own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import gradio as gr
+
+from app import texts
+from app.controls import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, MIN_TOP_P
+from app.runs import ModelInfo
+
+
+class AdvancedPanel(NamedTuple):
+    """Components of the panel; the names are those of `app.controls.Controls`."""
+
+    steps: gr.Slider
+    schedule: gr.Dropdown
+    temperature: gr.Slider
+    choice_temperature: gr.Slider
+    top_k: gr.Number
+    top_p: gr.Slider
+    guidance_scale: gr.Slider
+    reveal: gr.Dropdown
+    seed: gr.Number
+    randomise: gr.Checkbox
+
+
+def advanced_panel(info: ModelInfo) -> AdvancedPanel:
+    """Lay out the panel, folded."""
+    start = info.defaults
+    rules = [(texts.REVEAL_NAMES.get(name, name), name) for name in info.reveal_rules]
+    with gr.Accordion(texts.ADVANCED, open=False, elem_id="advanced", elem_classes="card"):
+        steps = gr.Slider(
+            1, MAX_STEPS, start.steps, step=1, label=texts.STEPS, info=texts.STEPS_INFO,
+            elem_id="steps",
+        )  # fmt: skip
+        with gr.Row(elem_classes="tight"):
+            seed = gr.Number(
+                0, precision=0, minimum=0, maximum=MAX_SEED, label=texts.SEED,
+                info=texts.SEED_INFO, min_width=120, elem_id="seed",
+            )  # fmt: skip
+            randomise = gr.Checkbox(True, label=texts.RANDOMISE, min_width=120, elem_id="randomise")
+        temperature = gr.Slider(
+            0, 2, start.temperature, step=0.05, label=texts.TEMPERATURE,
+            info=texts.TEMPERATURE_INFO, elem_id="temperature",
+        )  # fmt: skip
+        choice_temperature = gr.Slider(
+            0, 20, start.choice_temperature, step=0.1, label=texts.CHOICE_TEMPERATURE,
+            info=texts.CHOICE_TEMPERATURE_INFO, elem_id="choice-temperature",
+        )  # fmt: skip
+        guidance_scale = gr.Slider(
+            0, MAX_GUIDANCE, start.guidance_scale, step=0.1, label=texts.GUIDANCE,
+            info=texts.GUIDANCE_INFO, visible=info.has_no_class, elem_id="guidance",
+        )  # fmt: skip
+        schedule = gr.Dropdown(
+            list(info.schedules), value=start.schedule, label=texts.SCHEDULE,
+            info=texts.SCHEDULE_INFO, elem_id="schedule",
+        )  # fmt: skip
+        reveal = gr.Dropdown(
+            rules, value=start.reveal, label=texts.REVEAL, info=texts.REVEAL_INFO, elem_id="reveal"
+        )
+        with gr.Row(elem_classes="tight"):
+            top_k = gr.Number(
+                start.top_k, precision=0, minimum=0, maximum=info.codebook_size,
+                label=texts.TOP_K, info=texts.TOP_K_INFO, min_width=120, elem_id="top-k",
+            )  # fmt: skip
+            top_p = gr.Slider(
+                MIN_TOP_P, 1, start.top_p, step=0.01, label=texts.TOP_P, info=texts.TOP_P_INFO,
+                min_width=120, elem_id="top-p",
+            )  # fmt: skip
+    return AdvancedPanel(
+        steps, schedule, temperature, choice_temperature, top_k, top_p, guidance_scale, reveal,
+        seed, randomise,
+    )  # fmt: skip

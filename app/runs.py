@@ -1,0 +1,199 @@
+"""What is asked of the studio and what comes back, as frozen values; the studio as handlers see it.
+
+A run is one press of a button: the studio answers a request with a `Step` before the first pass
+of the model, one after every pass, and a `Result` at the end. Stopping is closing the iterator;
+since nothing was changed before the `Result`, nothing is lost.
+
+Read in this order:
+    Settings                  how the model decodes
+    Fill, Generate, Outpaint  the three requests
+    Step, Result              the answers
+    Studio                    who answers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.document import Cells, Region, Window
+
+Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the model decodes; the meaning and ranges are those of `maskgit.DecodeOptions`."""
+
+    steps: int = 8
+    schedule: str = "cosine"
+    temperature: float = 1.0
+    choice_temperature: float = 4.5
+    top_k: int = 0
+    top_p: float = 1.0
+    guidance_scale: float = 1.0
+    reveal: str = "confidence"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """Imagine the painted part of a picture anew.
+
+    Attributes:
+        picture: The whole picture.
+        region: The painted pixels.
+        window: The square the model sees, or None to let the engine choose.
+        cells: Painted cells of that window, one per token; None where `window` is.
+        label: Class id, or None for no class.
+        count: Variations; they use the seeds `settings.seed`, `seed + 1`, …
+        settings: How to decode.
+    """
+
+    picture: Picture
+    region: Region
+    window: Window | None
+    cells: Cells | None
+    label: int | None
+    count: int
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Make a whole picture of a class."""
+
+    label: int | None
+    count: int
+    settings: Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Outpaint:
+    """Make a picture larger; the new sides are given in pixels."""
+
+    picture: Picture
+    left: int
+    top: int
+    right: int
+    bottom: int
+    label: int | None
+    count: int
+    settings: Settings
+
+
+Request: TypeAlias = Fill | Generate | Outpaint
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """How things stand after `step` of `steps` passes; 0 is before the first.
+
+    Attributes:
+        step: Passes done.
+        steps: Passes in all.
+        window: Left, top and side of the square the model sees, in pixels of the picture (of the
+            new one, where the run makes a new picture).
+        is_open: (h, w) tokens that may change in this run.
+        is_masked: (h, w) tokens not decided yet.
+        confidence: (h, w) probability the model gave to what it drew, in [0, 1]; 1 where known.
+        revealed_at: (h, w) pass at which a token was decided, from 0; -1 known from the start,
+            -2 still masked.
+        image: (S, S, 3) the window as the model sees it now, at the model's resolution; None
+            before the first pass.
+    """
+
+    step: int
+    steps: int
+    window: tuple[int, int, int]
+    is_open: NDArray[np.bool_]
+    is_masked: NDArray[np.bool_]
+    confidence: NDArray[np.float32]
+    revealed_at: NDArray[np.int8]
+    image: Picture | None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The variations of a finished run, whole pictures of one size.
+
+    Attributes:
+        pictures: One per seed.
+        seeds: The seed of each.
+    """
+
+    pictures: Sequence[Picture]
+    seeds: Sequence[int]
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """A class the model knows: its ImageNet index (or an id from 1000 up) and its names."""
+
+    id: int
+    name: str
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the page must know about the loaded model.
+
+    Attributes:
+        name: Of the model.
+        grid: Tokens along one side.
+        image_size: Side of the model's pictures in pixels.
+        codebook_size: Number of codes, the largest useful top-k.
+        classes: What it was trained on.
+        has_no_class: Whether it can work without a class, which guidance needs too.
+        schedules: Names of mask schedules.
+        reveal_rules: Names of the rules for which tokens stay.
+        defaults: What it decodes best with.
+    """
+
+    name: str
+    grid: int
+    image_size: int
+    codebook_size: int
+    classes: tuple[ClassChoice, ...]
+    has_no_class: bool
+    schedules: tuple[str, ...]
+    reveal_rules: tuple[str, ...]
+    defaults: Settings
+
+
+class Studio(Protocol):
+    """The model and the pictures it is asked about; safe to share between threads."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The loaded model."""
+        ...
+
+    def run(self, request: Request) -> Iterator[Step | Result]:
+        """Answer a request pass by pass.
+
+        Raises:
+            UserError: If the request cannot be answered, with the reason.
+        """
+        ...
+
+    def open(self, data: bytes) -> tuple[str, Picture]:
+        """Read an uploaded file and keep its picture; return its id and the picture.
+
+        Raises:
+            UserError: If it is not a picture, or too large.
+        """
+        ...
+
+    def keep(self, picture: Picture) -> str:
+        """Keep a picture for later requests and return its id."""
+        ...
+
+    def picture(self, picture_id: str) -> Picture | None:
+        """Find a kept picture; None where it was never seen or has been forgotten."""
+        ...

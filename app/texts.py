@@ -1,0 +1,72 @@
+"""Every word on the page outside the canvas, in one place, in people's words."""
+
+from __future__ import annotations
+
+TITLE = "MaskGIT Studio"
+TAGLINE = "Paint over a part of a picture, pick a class, and watch it being imagined anew."
+
+CLASS = "What should appear"
+CLASS_INFO = "Type any name, a synonym or an ImageNet number."
+NO_CLASS = "anything: let the model decide"
+FILL = "Fill what is painted"
+GENERATE = "New picture"
+STOP = "Stop"
+VARIATIONS = "Variations"
+
+OUTPAINT = "Make the picture larger"
+OUTPAINT_INFO = "Pixels to add on each side."
+LEFT, TOP, RIGHT, BOTTOM = "Left", "Top", "Right", "Bottom"
+ADD_LEFT, ADD_TOP, ADD_RIGHT, ADD_BOTTOM = "← Left", "↑ Top", "→ Right", "↓ Bottom"
+ADD_AROUND, ADD_NONE = "All around", "Reset"
+OUTPAINT_RUN = "Add these sides"
+
+ADVANCED = "Advanced"
+STEPS = "Steps"
+STEPS_INFO = "Passes of the model. 8 is the paper's choice; more is slower, seldom better."
+SCHEDULE = "Schedule"
+SCHEDULE_INFO = "How fast cells are decided: cosine decides few at first and many at the end."
+TEMPERATURE = "Temperature"
+TEMPERATURE_INFO = "0 takes the likeliest code everywhere, 1 follows the model, above 1 is wilder."
+CHOICE_TEMPERATURE = "Choice temperature"
+CHOICE_TEMPERATURE_INFO = "Chance in which cells are kept. 0 keeps the surest: tidy, but plain."
+TOP_K = "Top-k"
+TOP_K_INFO = "Draw only from this many likeliest codes; 0 = all."
+TOP_P = "Top-p"
+TOP_P_INFO = "Draw only from the likeliest codes that make up this share; 1 = all."
+GUIDANCE = "Guidance"
+GUIDANCE_INFO = "1 = off. Higher follows the class more closely, with less variety."
+REVEAL = "Which cells are kept"
+REVEAL_INFO = "Confidence is the paper's rule; raster goes cell by cell, and takes longest."
+SEED = "Seed"
+SEED_INFO = "The same seed gives the same picture."
+RANDOMISE = "A new seed each time"
+
+EXAMPLES = "Examples"
+UPLOAD_HINT = "Or drop, paste or open a picture of your own on the canvas."
+
+REVEAL_NAMES = {
+    "confidence": "the surest (paper)",
+    "random": "at random",
+    "halton": "evenly spread (Halton)",
+    "raster": "row by row",
+}
+
+READY = "Paint on the picture, then press Fill."
+STOPPED = "Stopped. Your picture is as it was."
+WORKING = "Step {step} of {steps}"
+STARTING = "Starting …"
+DONE = "Done in {seconds:.1f} s. Seed {seeds}."
+
+BUSY = "Too many people are sending pictures just now. Try again in a moment."
+FAULT = "Something went wrong here, not with you. Your picture is as it was; please try again."
+NO_PICTURE = "Open a picture first, or press New picture."
+NOTHING_PAINTED = "Paint over the part you want to change first."
+NO_SIDES = "Say how many pixels to add: press an arrow or type a number."
+TOO_LARGE = "The picture would be {width} x {height} pixels; at most {limit:.0f} million fit."
+FORGOTTEN = "This picture is no longer known here; it is being sent again."
+BAD_UPLOAD = "That did not arrive as a picture. Try another file."
+UPLOAD_TOO_LARGE = "That file is too large; at most {megabytes:.0f} MB can be opened."
+NO_EXAMPLE = "There is no example of that name."
+BAD_SETTING = "{name}: {value} is not allowed; it must be {allowed}."
+REFUSED = "The model cannot do that:"
+MODEL = "Model: {name}, {classes} classes"

@@ -1,0 +1,1 @@
+"""Tests of the editor; `fakes` stands in for the model."""

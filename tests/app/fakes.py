@@ -1,0 +1,125 @@
+"""A studio without a model: it answers every request at once, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from app.canvas.drawing import Drawing, lattice_shape, read_drawing
+from app.errors import UserError
+from app.runs import (
+    ClassChoice,
+    Fill,
+    Generate,
+    ModelInfo,
+    Outpaint,
+    Picture,
+    Request,
+    Result,
+    Settings,
+    Step,
+)
+
+GRID = 4
+SIZE = 32
+INFO = ModelInfo(
+    name="fake",
+    grid=GRID,
+    image_size=SIZE,
+    codebook_size=16,
+    classes=(
+        ClassChoice(970, "alp"),
+        ClassChoice(207, "golden retriever", ("retriever",)),
+        ClassChoice(1000, "tulip"),
+    ),
+    has_no_class=True,
+    schedules=("cosine", "linear"),
+    reveal_rules=("confidence", "raster"),
+    defaults=Settings(),
+)
+
+
+class FakeStudio:
+    """Paints what may change in one colour: red is the seed."""
+
+    def __init__(self, info: ModelInfo = INFO) -> None:
+        self.info = info
+        self.requests: list[Request] = []
+        self.closed = 0
+        self.pictures: dict[str, Picture] = {}
+
+    def open(self, data: bytes) -> tuple[str, Picture]:
+        if not data:
+            raise UserError("That is not a picture.")
+        picture = np.full((40, 60, 3), len(data) % 256, np.uint8)
+        return self.keep(picture), picture
+
+    def keep(self, picture: Picture) -> str:
+        picture_id = f"{len(self.pictures):032x}"
+        self.pictures[picture_id] = picture
+        return picture_id
+
+    def picture(self, picture_id: str) -> Picture | None:
+        return self.pictures.get(picture_id)
+
+    def run(self, request: Request) -> Iterator[Step | Result]:
+        self.requests.append(request)
+        steps = request.settings.steps
+        try:
+            for step in range(steps + 1):
+                yield fake_step(step, steps)
+            seeds = [request.settings.seed + i for i in range(request.count)]
+            yield Result([finished(request, seed) for seed in seeds], seeds)
+        except GeneratorExit:
+            self.closed += 1
+            raise
+
+
+def fake_step(step: int, steps: int, grid: int = GRID) -> Step:
+    """Decide the cells row by row over the steps."""
+    order = np.arange(grid**2).reshape(grid, grid)
+    is_masked = order >= grid**2 * step / steps
+    return Step(
+        step=step,
+        steps=steps,
+        window=(0, 0, SIZE),
+        is_open=np.ones((grid, grid), bool),
+        is_masked=is_masked,
+        confidence=np.full((grid, grid), 0.5, np.float32),
+        revealed_at=np.where(is_masked, -2, 0).astype(np.int8),
+        image=np.zeros((SIZE, SIZE, 3), np.uint8) if step else None,
+    )
+
+
+def finished(request: Request, seed: int) -> Picture:
+    """Give the picture a request ends with."""
+    colour = np.array([seed % 256, 0, 0], np.uint8)
+    match request:
+        case Fill():
+            picture = request.picture.copy()
+            picture[request.region] = colour
+            return picture
+        case Generate():
+            return np.full((SIZE, SIZE, 3), colour, np.uint8)
+        case Outpaint():
+            sides = ((request.top, request.bottom), (request.left, request.right), (0, 0))
+            return np.pad(request.picture, sides)
+
+
+def drawing(
+    picture: str | None = None, width: int = 60, height: int = 40, painted: tuple[int, ...] = ()
+) -> Drawing:
+    """Make what the canvas sends; `painted` are cells counted row by row."""
+    rows, cols = lattice_shape(width, height, GRID)
+    cells = np.zeros(rows * cols, bool)
+    cells[list(painted)] = True
+    message = {
+        "picture": picture,
+        "width": width,
+        "height": height,
+        "cells": np.packbits(cells).tobytes().hex(),
+        "count": len(painted),
+    }
+    return read_drawing(json.dumps(message), GRID)

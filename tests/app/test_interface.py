@@ -1,0 +1,89 @@
+"""The page holds everything a person needs, and asks nothing of anybody else."""
+
+import asyncio
+import json
+import re
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+
+from app.controls import Controls
+from app.handlers import Handlers
+from app.interface import build_interface
+from app.panels.make import class_choices, class_text
+from app.runs import ClassChoice, ModelInfo
+from app.theme import CSS, theme
+from tests.app.fakes import INFO, FakeStudio
+
+
+def page(info: ModelInfo = INFO) -> gr.Blocks:
+    async def build() -> gr.Blocks:  # in an event loop, for the reason in conftest.py
+        return build_interface(Handlers(FakeStudio(info)))
+
+    return asyncio.run(build())
+
+
+def component(blocks: gr.Blocks, elem_id: str) -> gr.blocks.Block:
+    return next(b for b in blocks.blocks.values() if b.elem_id == elem_id)
+
+
+@pytest.mark.parametrize(
+    "elem_id",
+    ["canvas", "class", "fill", "generate", "stop", "variations", "status", "outpaint", "advanced",
+     "examples", "seed", "steps", "guidance"],
+)  # fmt: skip
+def test_the_page_has(elem_id: str) -> None:
+    assert component(page(), elem_id) is not None
+
+
+def test_runs_take_the_canvas_and_every_control_in_order() -> None:
+    runs = [f for f in page().fns.values() if f.concurrency_id == "model"]
+    assert len(runs) == 4  # three buttons, and the canvas that sends its picture again
+    for run in runs:
+        assert len(run.inputs) in (1 + len(Controls._fields), 2 + len(Controls._fields))
+        assert run.concurrency_limit == 1
+
+
+def test_stop_cancels_every_run() -> None:
+    blocks = page()
+    runs = {key for key, f in blocks.fns.items() if f.concurrency_id == "model"}
+    (cancel,) = (f for f in blocks.fns.values() if f.cancels)
+    assert set(cancel.cancels) == runs
+
+
+def test_nothing_of_the_page_is_a_public_endpoint() -> None:
+    assert {f.api_visibility for f in page().fns.values()} == {"private"}
+
+
+def test_the_picker_finds_a_class_by_name_synonym_and_number() -> None:
+    text = class_text(ClassChoice(207, "golden retriever", ("goldie",)))
+    assert all(part in text for part in ("golden retriever", "goldie", "207"))
+
+
+def test_the_picker_lists_what_the_model_knows_and_nothing_else() -> None:
+    assert [value for _, value in class_choices(INFO)] == [-1, 970, 207, 1000]
+    always_a_class = replace(INFO, has_no_class=False)
+    assert [value for _, value in class_choices(always_a_class)] == [970, 207, 1000]
+
+
+def test_guidance_shows_only_where_the_model_can_do_it() -> None:
+    assert component(page(), "guidance").visible
+    assert not component(page(replace(INFO, has_no_class=False)), "guidance").visible
+
+
+def test_the_class_to_begin_with_fits_the_picture_to_begin_with() -> None:
+    assert component(page(), "class").value == 970
+
+
+def test_a_model_name_cannot_become_a_template() -> None:
+    blocks = page(replace(INFO, name="${alert(1)}{{x}}<b>"))
+    template = component(blocks, "header").html_template
+    assert not re.search(r"[${}`]|<b>", template)
+
+
+def test_the_page_loads_nothing_from_elsewhere() -> None:
+    config = json.dumps(page().get_config_file(), default=str)
+    looks = CSS + "".join(theme()._stylesheets)
+    assert not re.findall(r"https?://(?!www\.w3\.org)[\w.]+", looks)
+    assert "fonts.googleapis" not in config

@@ -1,0 +1,51 @@
+"""The page starts from one command, and tells nobody."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.launch import parser, stay_private
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_without_options_it_is_the_embedded_model_on_this_machine_only() -> None:
+    chosen = parser({}).parse_args([])
+    assert (chosen.model, chosen.host, chosen.port) == ("embedded", "127.0.0.1", 7860)
+    assert (chosen.device, chosen.dtype) == ("auto", "auto")
+
+
+def test_the_environment_gives_defaults_and_the_command_line_wins() -> None:
+    environment = {"MASKGIT_STUDIO_PORT": "8000", "MASKGIT_STUDIO_MODEL": "mine"}
+    chosen = parser(environment).parse_args(["--model", "other"])
+    assert (chosen.model, chosen.port) == ("other", 8000)
+
+
+def test_a_space_is_reachable_from_outside() -> None:
+    assert parser({"SPACE_ID": "someone/studio"}).parse_args([]).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("wrong", [["--port", "x"], ["--no-such-option"]])
+def test_wrong_options_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser({}).parse_args(wrong)
+    assert "error" in capsys.readouterr().err
+
+
+def test_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    stay_private()
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+def test_app_py_is_a_launcher_that_explains_itself() -> None:
+    done = subprocess.run(
+        [sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "--model" in done.stdout
+    assert "default: embedded" in done.stdout
