@@ -1,0 +1,271 @@
+"""The one door to the engine: a loaded model, the pictures it is asked about, one run at a time.
+
+Everything else in the app works with arrays and plain values; only this file imports `maskgit`.
+
+Read in this order:
+    PictureStore   recently used pictures by content, within a number of bytes
+    Studio         the model: what it knows, and runs answered pass by pass
+
+What callers may rely on (tests/app/test_studio.py):
+    * A run holds the model only during a pass, so closing its iterator stops it at once.
+    * Nothing about a person is kept except pictures, found only by a hash of their pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import numpy as np
+
+import maskgit
+from app import texts
+from app.errors import UserError
+from app.runs import (
+    ClassChoice,
+    Fill,
+    Generate,
+    ModelInfo,
+    Outpaint,
+    Picture,
+    Request,
+    Result,
+    Settings,
+    Step,
+)
+from maskgit import DecodeState, Window
+from maskgit.images import PictureError, open_picture
+from maskgit.outpainting import outpaint_windows
+from maskgit.reveal import REVEAL_RULES
+from maskgit.schedules import SCHEDULES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STORE_BYTES = 512 * 2**20
+GPU_SECONDS = 20  # asked for per run where GPUs are lent by the second
+
+
+class PictureStore:
+    """Pictures by a hash of their size and pixels; the least recently used is forgotten first."""
+
+    def __init__(self, max_bytes: int = STORE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, picture: Picture) -> str:
+        """Keep a picture and return its id, always the same for the same pixels."""
+        picture = np.array(picture, order="C")  # a copy of our own, that nobody can change
+        picture.flags.writeable = False
+        digest = hashlib.sha256(f"{picture.shape[1]}x{picture.shape[0]}".encode())
+        digest.update(picture.data)
+        picture_id = digest.hexdigest()[:32]
+        with self._lock:
+            if picture_id not in self._pictures:
+                self._pictures[picture_id] = picture
+                self._bytes += picture.nbytes
+            self._pictures.move_to_end(picture_id)
+            while self._bytes > self._max_bytes and len(self._pictures) > 1:
+                _, oldest = self._pictures.popitem(last=False)
+                self._bytes -= oldest.nbytes
+        return picture_id
+
+    def find(self, picture_id: str) -> Picture | None:
+        """Return the picture, or None where it was never kept or has been forgotten."""
+        with self._lock:
+            if picture_id in self._pictures:
+                self._pictures.move_to_end(picture_id)
+            return self._pictures.get(picture_id)
+
+
+class Studio:
+    """A loaded model and the pictures of the people who use it; safe to share between threads."""
+
+    def __init__(self, engine: maskgit.MaskGIT, store: PictureStore | None = None) -> None:
+        self._engine = engine
+        self._store = store or PictureStore()
+        self._model = threading.Lock()
+        self._passes = on_gpu(self._passes)  # where GPUs are lent, only this part runs on one
+        self.info = describe(engine)
+
+    @classmethod
+    def load(cls, model: str, device: str = "auto", dtype: str = "auto") -> Studio:
+        """Load a model by its id or the path of its folder."""
+        return cls(maskgit.load(model, device=device, dtype=dtype))
+
+    def open(self, data: bytes) -> tuple[str, Picture]:
+        """Read an uploaded file and keep its picture; return its id and the picture.
+
+        Raises:
+            UserError: If it is not a picture, or too large.
+        """
+        try:
+            picture = open_picture(data)
+        except PictureError as error:
+            raise UserError(str(error), "bad-picture") from error
+        return self._store.keep(picture), picture
+
+    def keep(self, picture: Picture) -> str:
+        """Keep a picture for later requests and return its id."""
+        return self._store.keep(picture)
+
+    def picture(self, picture_id: str) -> Picture | None:
+        """Find a kept picture; None where it was never seen or has been forgotten."""
+        return self._store.find(picture_id)
+
+    def run(self, request: Request) -> Iterator[Step | Result]:
+        """Answer a request pass by pass.
+
+        Raises:
+            UserError: If the engine refuses the request, with its reason.
+        """
+        try:
+            yield from self._passes(request)
+        except ValueError as error:
+            raise UserError(f"{texts.REFUSED} {error}") from error
+
+    def _passes(self, request: Request) -> Iterator[Step | Result]:
+        match request:
+            case Fill():
+                yield from self._fill(request)
+            case Generate():
+                job = self._engine.prepare_generate(**_choices(request))
+                side = self._engine.image_size
+                state = yield from self._decode(job.state, (0, 0, side))
+                yield _result(self._engine.finish(job, state))
+            case Outpaint():
+                yield from self._outpaint(request)
+
+    def _fill(self, request: Fill) -> Iterator[Step | Result]:
+        window = request.window and Window(
+            request.window.left, request.window.top, request.window.side
+        )
+        with self._model:
+            job = self._engine.prepare_edit(
+                request.picture,
+                request.region,
+                window=window,
+                cells=request.cells,
+                **_choices(request),
+            )
+        state = yield from self._decode(job.state, _square(job))
+        yield _result(self._engine.finish(job, state))
+
+    def _outpaint(self, request: Outpaint) -> Iterator[Step | Result]:
+        """Imagine window after window, all variations side by side."""
+        height, width = request.picture.shape[:2]
+        sides = request.left, request.top, request.right, request.bottom
+        plan = outpaint_windows(height, width, *sides, grid_size=self._engine.grid_size)
+        canvas, unknown = plan.lay_out(request.picture)
+        seeds = [request.settings.seed + row for row in range(request.count)]
+        pictures = [canvas] * request.count
+        done = 0
+        for number, window in enumerate(plan.windows):
+            with self._model:
+                jobs = [
+                    self._engine.prepare_edit(
+                        picture,
+                        unknown,
+                        window=window,
+                        is_blank=True,
+                        **_choices(request, seed=seed, count=1),
+                    )
+                    for picture, seed in zip(pictures, seeds, strict=True)
+                ]
+            state = DecodeState.stack([job.state for job in jobs])
+            to_come = len(plan.windows) - number
+            state = yield from self._decode(state, _square(jobs[0]), done, to_come)
+            done += state.steps[0]
+            rows = zip(jobs, state.rows, strict=True)
+            pictures = [self._engine.finish(job, row).pictures[0] for job, row in rows]
+            unknown[window.inside(*unknown.shape).slices] = False
+        yield Result(pictures, seeds)
+
+    def _decode(
+        self, state: DecodeState, square: tuple[int, int, int], done: int = 0, windows: int = 1
+    ) -> Generator[Step, None, DecodeState]:
+        """Run the passes of a window, showing the first variation.
+
+        Args:
+            state: All variations, before the first pass.
+            square: Left, top and side of the window.
+            done: Passes that were run in other windows before.
+            windows: Windows that are to come, this one included.
+        """
+        steps = done + windows * state.steps[0]
+        if not done:
+            yield _shown(state, None, 0, steps, square)
+        while not state.finished:
+            with self._model:
+                state = self._engine.step(state)
+                image = self._engine.preview(state.row(0))[0]
+            yield _shown(state, image, done + state.step[0], steps, square)
+        return state
+
+
+def describe(engine: maskgit.MaskGIT) -> ModelInfo:
+    """Collect what the page must know about a model."""
+    config = engine.config
+    defaults = Settings(**asdict(config.decode))
+    return ModelInfo(
+        name=config.name,
+        grid=config.grid_size,
+        image_size=config.image_size,
+        codebook_size=config.tokenizer.codebook_size,
+        classes=tuple(
+            ClassChoice(entry.id, entry.name, tuple(entry.synonyms)) for entry in engine.classes
+        ),
+        has_no_class=config.transformer.has_null_label,
+        schedules=tuple(SCHEDULES),
+        reveal_rules=tuple(REVEAL_RULES),
+        defaults=defaults,
+    )
+
+
+def on_gpu(passes: F) -> F:
+    """Let the function run where Hugging Face lends GPUs by the second; elsewhere do nothing."""
+    if importlib.util.find_spec("spaces") is None:
+        return passes
+    spaces = importlib.import_module("spaces")
+    return spaces.GPU(duration=GPU_SECONDS)(passes)
+
+
+def _choices(request: Request, **changes: Any) -> dict[str, Any]:
+    """Give the arguments that all calls of the engine share."""
+    shared = {"label": request.label, "count": request.count, **asdict(request.settings)}
+    return {**shared, **changes}
+
+
+def _square(job: maskgit.Job) -> tuple[int, int, int]:
+    assert job.window is not None  # only a generation has none
+    return job.window.left, job.window.top, job.window.side
+
+
+def _shown(
+    state: DecodeState, image: Picture | None, step: int, steps: int, square: tuple[int, int, int]
+) -> Step:
+    """Turn the first row of a state into arrays; known cells have confidence 1."""
+
+    def grid(tensor: Any) -> np.ndarray:
+        return tensor[0].cpu().numpy().reshape(state.constraints.grid)
+
+    return Step(
+        step=step,
+        steps=steps,
+        window=square,
+        is_open=grid(state.constraints.is_open),
+        is_masked=grid(state.mask),
+        confidence=np.exp(np.minimum(grid(state.confidence), 0)),
+        revealed_at=grid(state.revealed_at).astype(np.int8),
+        image=image,
+    )
+
+
+def _result(result: maskgit.Result) -> Result:
+    return Result(list(result.pictures), result.seeds)

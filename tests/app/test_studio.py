@@ -1,0 +1,207 @@
+"""The studio, with a model of random weights: what comes out matters, not how it looks."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import maskgit
+from app.document import Lattice, choose_window
+from app.errors import UserError
+from app.runs import Fill, Generate, Outpaint, Request, Result, Settings, Step
+from app.studio import PictureStore, Studio
+from maskgit.checkpoints import Model
+from maskgit.config import ModelConfig, TokenizerConfig, TransformerConfig
+from maskgit.models import VQGAN, BidirectionalTransformer
+
+GRID, SIZE, STEPS = 4, 16, 3
+SETTINGS = Settings(steps=STEPS, seed=5)
+
+
+@pytest.fixture(scope="module")
+def engine() -> maskgit.MaskGIT:
+    config = ModelConfig(
+        name="tiny",
+        image_size=SIZE,
+        tokenizer=TokenizerConfig(32, (1, 1, 1), 1, codebook_size=16, embedding_dim=8),
+        transformer=TransformerConfig(
+            1, 16, 2, 32, num_tokens=GRID**2, codebook_size=16, num_classes=2, has_null_label=True
+        ),
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tokenizer = VQGAN(config.tokenizer).eval()
+        transformer = BidirectionalTransformer(config.transformer).eval()
+    classes = maskgit.Classes(
+        [
+            maskgit.ImageClass(0, 970, "alp"),
+            maskgit.ImageClass(1, 1000, "tulip", ("tulips",)),
+        ],
+        null_label=2,
+    )
+    model = Model(config, tokenizer, transformer, classes)
+    return maskgit.MaskGIT(model, torch.device("cpu"))
+
+
+@pytest.fixture
+def studio(engine: maskgit.MaskGIT) -> Studio:
+    return Studio(engine)
+
+
+def photo(height: int = 40, width: int = 60) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def fill(count: int = 1, settings: Settings = SETTINGS) -> Fill:
+    picture, lattice = photo(), Lattice(60, 40, GRID)
+    cells = np.zeros(lattice.shape, bool)
+    cells[1:3, 2:4] = True
+    window = choose_window(lattice, cells)
+    assert window is not None
+    region = lattice.region(cells)
+    return Fill(picture, region, window, window.cells_of(cells, GRID), 970, count, settings)
+
+
+def answers(studio: Studio, request: Request) -> tuple[list[Step], Result]:
+    *steps, result = studio.run(request)
+    assert isinstance(result, Result)
+    return [step for step in steps if isinstance(step, Step)], result
+
+
+def test_the_page_is_told_what_the_model_knows(studio: Studio) -> None:
+    info = studio.info
+    assert (info.name, info.grid, info.image_size, info.has_no_class) == ("tiny", GRID, SIZE, True)
+    assert [(c.id, c.name, c.synonyms) for c in info.classes] == [
+        (970, "alp", ()),
+        (1000, "tulip", ("tulips",)),
+    ]
+    assert "cosine" in info.schedules
+    assert "halton" in info.reveal_rules
+
+
+def test_a_fill_shows_every_pass_and_changes_only_what_is_painted(studio: Studio) -> None:
+    request = fill()
+    steps, result = answers(studio, request)
+    assert [step.step for step in steps] == [0, 1, 2, 3]
+    assert {step.steps for step in steps} == {STEPS}
+    assert steps[0].image is None
+    assert all(s.image is not None and s.image.shape == (SIZE, SIZE, 3) for s in steps[1:])
+    np.testing.assert_array_equal(
+        result.pictures[0][~request.region], request.picture[~request.region]
+    )
+    assert (result.pictures[0] != request.picture).any()
+
+
+def test_the_painted_cells_are_the_ones_that_open_and_close(studio: Studio) -> None:
+    request = fill()
+    steps, _ = answers(studio, request)
+    for step in steps:
+        np.testing.assert_array_equal(step.is_open, request.cells)
+        assert not (step.is_masked & ~step.is_open).any()
+        np.testing.assert_array_equal(step.revealed_at == -2, step.is_masked)
+        np.testing.assert_array_equal(step.revealed_at == -1, ~step.is_open)
+        assert ((step.confidence >= 0) & (step.confidence <= 1)).all()
+        assert (step.confidence[~step.is_open] == 1).all()
+    assert steps[0].is_masked.sum() == 4
+    assert not steps[-1].is_masked.any()
+
+
+def test_variations_are_what_their_seeds_give_alone(studio: Studio) -> None:
+    _, several = answers(studio, fill(count=4))
+    _, alone = answers(studio, fill(settings=replace(SETTINGS, seed=7)))
+    assert list(several.seeds) == [5, 6, 7, 8]
+    np.testing.assert_array_equal(several.pictures[2], alone.pictures[0])
+
+
+def test_a_new_picture_has_the_size_of_the_model(studio: Studio) -> None:
+    steps, result = answers(studio, Generate(1000, 2, SETTINGS))
+    assert steps[0].is_open.all()
+    assert steps[0].window == (0, 0, SIZE)
+    assert [p.shape for p in result.pictures] == [(SIZE, SIZE, 3)] * 2
+
+
+@pytest.mark.parametrize("reveal", ["confidence", "raster"])
+def test_a_larger_picture_keeps_the_old_one_in_its_place(studio: Studio, reveal: str) -> None:
+    settings = replace(SETTINGS, reveal=reveal)
+    steps, result = answers(studio, Outpaint(photo(), 7, 0, 50, 3, None, 2, settings))
+    assert [step.step for step in steps[1:]] == list(range(1, len(steps)))
+    assert steps[-1].step == steps[-1].steps
+    for picture in result.pictures:
+        assert picture.shape == (43, 117, 3)
+        np.testing.assert_array_equal(picture[:40, 7:67], photo())
+
+
+def test_larger_pictures_are_what_their_seeds_give_alone(studio: Studio) -> None:
+    request = Outpaint(photo(), 0, 0, 20, 0, 970, 2, SETTINGS)
+    _, several = answers(studio, request)
+    alone = replace(request, count=1, settings=replace(SETTINGS, seed=6))
+    np.testing.assert_array_equal(several.pictures[1], answers(studio, alone)[1].pictures[0])
+
+
+def test_a_larger_picture_is_the_one_the_engine_makes_at_once(
+    studio: Studio, engine: maskgit.MaskGIT
+) -> None:
+    _, result = answers(studio, Outpaint(photo(), 9, 0, 30, 0, 970, 1, SETTINGS))
+    whole = engine.outpaint(photo(), 9, 0, 30, 0, 970, steps=STEPS, seed=5)
+    np.testing.assert_array_equal(result.pictures[0], whole.pictures[0])
+
+
+def test_what_the_engine_refuses_is_a_sentence(studio: Studio) -> None:
+    with pytest.raises(UserError, match="cannot do that"):
+        answers(studio, Generate(3, 1, SETTINGS))
+
+
+def test_a_closed_run_leaves_the_model_to_the_next_one(studio: Studio) -> None:
+    run = studio.run(fill())
+    assert len(list(itertools.islice(run, 2))) == 2
+    run.close()  # pyright: ignore[reportAttributeAccessIssue]  (a generator)
+    answers(studio, fill())
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_a_broken_file_is_a_sentence(studio: Studio, data: bytes) -> None:
+    with pytest.raises(UserError) as error:
+        studio.open(data)
+    assert str(error.value).endswith(".")
+    assert error.value.code == "bad-picture"
+
+
+def test_a_picture_is_found_by_its_pixels() -> None:
+    store = PictureStore()
+    first = store.keep(photo())
+    assert store.keep(photo()) == first
+    assert len(first) == 32
+    assert store.keep(photo().reshape(60, 40, 3)) != first  # same bytes, another shape
+    found = store.find(first)
+    assert found is not None
+    np.testing.assert_array_equal(found, photo())
+
+
+def test_a_kept_picture_cannot_be_changed() -> None:
+    store, picture = PictureStore(), photo()
+    picture_id = store.keep(picture)
+    picture[:] = 0
+    found = store.find(picture_id)
+    assert found is not None
+    assert found.any()
+    assert not found.flags.writeable
+
+
+def test_the_least_recently_used_picture_is_forgotten_first() -> None:
+    a, b, c = (np.full((10, 10, 3), value, np.uint8) for value in range(3))
+    store = PictureStore(max_bytes=700)
+    first, second = store.keep(a), store.keep(b)
+    store.find(first)
+    third = store.keep(c)
+    assert store.find(second) is None
+    assert store.find(first) is not None
+    assert store.find(third) is not None
+
+
+def test_a_picture_larger_than_the_store_is_kept_alone() -> None:
+    store = PictureStore(max_bytes=10)
+    store.keep(photo(10, 10))
+    assert store.find(store.keep(photo())) is not None
+    assert store.find("unknown") is None
