@@ -6,7 +6,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from math import isfinite
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -100,7 +102,10 @@ class TransformerConfig:
 
 @dataclass(frozen=True)
 class DecodeDefaults:
-    """What a model decodes best with; the starting values of every interface."""
+    """What a model decodes best with; the starting values of every interface.
+
+    Their meaning and ranges are those of `decoding.DecodeOptions`, which checks them when used.
+    """
 
     steps: int = 8
     schedule: str = "cosine"
@@ -131,6 +136,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""
+        if self.family != "maskgit":
+            raise ValueError(f"family must be 'maskgit', got {self.family!r}")
         if self.image_size < 1 or self.image_size % self.tokenizer.stride:
             raise ValueError(
                 f"image_size {self.image_size} is not a positive multiple of the tokenizer's "
@@ -175,7 +182,7 @@ class ModelConfig:
         return from_mapping(cls, {**values, **built})
 
 
-def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
+def from_mapping(kind: type[T], values: object) -> T:
     """Build the dataclass `kind` from parsed JSON, refusing fields it does not have.
 
     Raises:
@@ -183,14 +190,36 @@ def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"{kind.__name__} must be a JSON object, got {values!r}")
-    known = {f.name for f in fields(kind)}  # pyright: ignore[reportArgumentType]
-    if unknown := sorted(set(values) - known):
-        raise ValueError(f"{kind.__name__} has no field {unknown}; it has {sorted(known)}")
-    lists_as_tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    types = get_type_hints(kind)
+    if unknown := sorted(set(values) - set(types)):
+        raise ValueError(f"{kind.__name__} has no field {unknown}; it has {sorted(types)}")
+    fitted = {name: _fit(value, types[name], name) for name, value in values.items()}
     try:
-        return kind(**lists_as_tuples)
+        return kind(**fitted)
     except TypeError as error:
         raise ValueError(f"{kind.__name__}: {error}") from error
+
+
+def _fit(value: Any, kind: Any, name: str) -> Any:
+    """Give a parsed JSON value the type of its field, where JSON has no such type."""
+    if isinstance(value, list):
+        value = tuple(value)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if not _is_a(value, kind):
+        wanted = kind.__name__ if isinstance(kind, type) else str(kind)
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")
+    return value
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is tuple:  # tuple[int, ...]
+        return isinstance(value, tuple) and all(_is_a(item, get_args(kind)[0]) for item in value)
+    if get_origin(kind) is UnionType:
+        return any(_is_a(value, choice) for choice in get_args(kind))
+    if kind is int:  # not True, which is an int too
+        return type(value) is int
+    return isinstance(value, kind) and not (kind is float and not isfinite(value))
 
 
 def _require_positive(config: TokenizerConfig | TransformerConfig) -> None:
