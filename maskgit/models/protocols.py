@@ -1,10 +1,11 @@
 """The two contracts that let a family of models join without touching decoding or the app."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from maskgit.types import Images, Labels, Logits, TokenGrid, Tokens
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """Turns pictures into small grids of tokens and back."""
 
@@ -27,6 +28,7 @@ class Tokenizer(Protocol):
         ...
 
 
+@runtime_checkable
 class TokenPredictor(Protocol):
     """Says, for every cell of a partly masked grid, which codes it finds likely."""
 
