@@ -63,7 +63,27 @@ from gradio.component_meta import ComponentMeta, updateable
 from app.canvas.drawing import Drawing, read_drawing
 
 HERE = Path(__file__).parent
-SCRIPTS = ("main.js",)
+SCRIPTS = (
+    "cells.js",
+    "pixels.js",
+    "paper.js",
+    "view.js",
+    "overlays.js",
+    "layers.js",
+    "tools.js",
+    "pointer.js",
+    "keys.js",
+    "history.js",
+    "document.js",
+    "store.js",
+    "opening.js",
+    "run.js",
+    "player.js",
+    "variations.js",
+    "compare.js",
+    "toolbar.js",
+    "main.js",
+)
 EVENTS = ("stroke", "open", "retry")
 
 

@@ -1,1 +1,256 @@
-// The painting surface; events 'stroke', 'open' and 'retry' are triggered here.
+// The painting surface, put together. Read in this order:
+//
+//   cells.js       the lattice: which cells a picture has and which a tool touches
+//   pixels.js      exact pixels in and out         paper.js     the stack of picture canvases
+//   view.js        zoom and pan                    layers.js    mask, grid, cursor, shimmer
+//   overlays.js    the model's maps as colours     tools.js     strokes
+//   pointer.js     mouse, pen, fingers             keys.js      shortcuts, keyboard painting
+//   history.js     undo and redo                   document.js  the picture and its mask
+//   store.js       autosave                        opening.js   files, drops, pastes, examples
+//   run.js         frames of a run                 player.js    the timeline
+//   variations.js  results to pick from            compare.js   before and after
+//   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
+//
+// They are joined into the body of the function that Gradio calls with `element`, `trigger`,
+// `props`, `server`, `upload` and `watch`. Text of any origin reaches the page by textContent only.
+//
+// The probe: `studio` on the component's element (#canvas by default), read-only, for tests:
+//   ready          true once there is a first picture (restored or example) or none can be had
+//   count, cells   painted cells: their number, and hex as it is sent to Python
+//   cols, rows     size of the lattice
+//   shown          whether the mask is in sight (a run hides it)
+//   tool, size     tool by name, brush size in cells
+//   zoom           CSS pixels per picture pixel
+//   box            {left, top, width, height} of the picture in the browser's window, CSS pixels
+//   picture        {id, width, height} or null
+//   running        whether a run is under way
+//   step, steps    position on the timeline (0 = start, steps = result) and its length; 0 without
+//   overlay        "none", "mask", "confidence" or "order"
+//   variations     number of results to pick from; variation: index of the taken one, or -1
+//   historyLength, position   entries of the history, and the index of the present one
+//   status         {text, kind} of the status line; kind is "", "busy" or "error"
+//   saved          true when the autosave has nothing left to write
+//   pixel(x, y)    [r, g, b] of the document, whatever is shown over it
+
+const root = element.querySelector(".mgs");
+const find = (selector) => root.querySelector(selector);
+const stage = find(".mgs-stage");
+
+const state = {
+  picture: null, // what makePicture returns; its pixels are on the paper
+  lattice: null,
+  cells: new Uint8Array(0),
+  shown: true,
+  tool: "brush",
+  size: 2, // cells
+  showGrid: true,
+  hover: null, // pointer on the picture, {x, y}
+  keyCursor: -1, // cell under the keyboard's cursor
+  draft: null, // rectangle or lasso that is being drawn
+  spaceHeld: false,
+  extend: null, // outline of an enlarged picture
+  run: null, // the run on the timeline
+  running: false,
+  step: null, // the step that is shown over the document, if any
+  overlay: "mask",
+  isReady: false,
+  grid: () => props.grid,
+  target: (point) => painter.target(point),
+  isStroking: () => painter.isActive(),
+};
+
+// --- actions: what buttons, keys and commands do ---------------------------------------------
+
+const actions = {
+  tool(name) {
+    painter.cancel();
+    state.tool = name;
+    redraw();
+  },
+  size(cells) {
+    state.size = Math.max(1, Math.min(MAX_SIZE, cells));
+    redraw();
+  },
+  invert: () => doc.setCells(state.cells.map((cell) => 1 - cell)),
+  clear: () => doc.setCells(new Uint8Array(state.cells.length)),
+  paint_all: () => doc.setCells(new Uint8Array(state.cells.length).fill(1)),
+  undo: () => doc.undo(),
+  redo: () => doc.redo(),
+  grid() {
+    state.showGrid = !state.showGrid;
+    redraw();
+  },
+  mask() {
+    player.rest();
+    doc.setShown(!state.shown);
+  },
+  fit: () => view.fit(),
+  actual: () => view.zoomTo(1),
+  zoomIn: () => view.zoomBy(1.25),
+  zoomOut: () => view.zoomBy(0.8),
+  open: () => opening.choose(),
+  async download() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await pngOfCanvas(paper.canvas));
+    link.download = "maskgit-studio.png";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  },
+  compareHold: (on) => compare.hold(on && Boolean(state.lattice) && !state.running),
+  slide() {
+    compare.slide(!compare.isSliding());
+    refresh();
+  },
+  space(on) {
+    state.spaceHeld = on;
+    refresh();
+  },
+  play: () => player.toggle(),
+  back: () => player.step(-1),
+  forward: () => player.step(1),
+  help: () => find("dialog").showModal(),
+  closeHelp: () => find("dialog").close(),
+};
+
+// --- the parts; they call each other only after all of them exist ----------------------------
+
+const refresh = () => toolbar.refresh();
+const redraw = () => {
+  layers.invalidate();
+  refresh();
+};
+const say = (words, kind) => toolbar.say(words, kind);
+const fail = (words) => toolbar.say(words, "error");
+
+const paper = createPaper(root, () => view);
+const view = createView(stage, paper.element, () => {
+  compare.update();
+  redraw();
+});
+const layers = createLayers(root, find(".mgs-lower"), find(".mgs-upper"), view, state);
+const history = createHistory();
+const store = createStore(() => {
+  fail("This browser does not let the page keep your work: a reload would lose it.");
+});
+const player = createPlayer(root, find(".mgs-preview"), paper, state, layers);
+const compare = createCompare(root, view, history, { redraw });
+const toolbar = createToolbar(root, state, { history, view, player, compare, actions });
+const doc = createDocument(state, {
+  paper, history, store, fail,
+  grid: () => props.grid,
+  tell(message, event) {
+    if (message !== null && message !== props.value) props.value = message;
+    if (event) trigger(event);
+  },
+  changed() {
+    player.rest();
+    player.refresh();
+    variations.refresh();
+    compare.refresh();
+    redraw();
+  },
+});
+const painter = createPainter(state, {
+  redraw: () => layers.invalidate(),
+  refresh, say,
+  starting: () => player.rest(),
+  finished: (hasChanged) => (hasChanged ? doc.stroke() : refresh()),
+});
+const variations = createVariations(root, find(".mgs-ghost"), state, {
+  paper, doc, player, fail,
+  render: (run, index) => runs.render(run, index),
+});
+const runs = createRuns(state, {
+  player, variations, paper, doc, painter, say, fail, refresh,
+  upload: (picture) => opening.upload(picture),
+  retry: () => trigger("retry"),
+});
+const opening = createOpening(root, state, { server, paper, doc, say, fail });
+createPointer(stage, view, state, painter, { redrawUpper: () => layers.invalidate("upper"), refresh });
+createKeys(root, stage, view, state, painter, actions, layers, toolbar.announce);
+
+// --- Python speaks ---------------------------------------------------------------------------
+
+const commands = {
+  ...actions,
+  open_example: ({ name }) => opening.openExample(name ?? ""),
+  load: ({ picture }) => opening.load(picture),
+  blank: ({ width, height }) => opening.blank(width, height),
+  stop: () => runs.stop(),
+  status: ({ message, error }) => (error ? fail(message) : say(message)),
+  extend({ left = 0, top = 0, right = 0, bottom = 0 }) {
+    state.extend = left || top || right || bottom ? { left, top, right, bottom } : null;
+    redraw();
+  },
+};
+
+const read = (text) => (typeof text === "string" ? JSON.parse(text) : text);
+
+function obey(command) {
+  if (!command) return;
+  if (Object.hasOwn(commands, command.do)) commands[command.do](command);
+  else console.error(`The canvas knows no command ${command.do}`);
+}
+
+async function begin() {
+  const saved = await store.restore();
+  if (saved) await doc.restore(saved).catch(() => fail("The saved picture could not be read."));
+  if (!state.picture) await opening.openExample(props.example ?? "");
+}
+
+let grid = props.grid;
+const ready = begin().finally(() => {
+  state.isReady = true;
+  refresh();
+});
+watch("frame", () => ready.then(() => runs.receive(read(props.frame))));
+watch("command", () => ready.then(() => obey(read(props.command))));
+watch("grid", () => ready.then(() => {
+  const from = grid;
+  grid = props.grid;
+  if (from !== grid) doc.regrid(from);
+}));
+
+// --- the probe -------------------------------------------------------------------------------
+
+const probe = {
+  ready: () => state.isReady,
+  count: () => countCells(state.cells),
+  cells: () => packCells(state.cells),
+  cols: () => state.lattice?.cols ?? 0,
+  rows: () => state.lattice?.rows ?? 0,
+  shown: () => state.shown,
+  tool: () => state.tool,
+  size: () => state.size,
+  zoom: () => view.scale,
+  box() {
+    const { left, top } = stage.getBoundingClientRect();
+    const { width, height } = paper.size();
+    const { x, y, scale } = view;
+    return { left: left + x, top: top + y, width: width * scale, height: height * scale };
+  },
+  picture() {
+    if (!state.picture) return null;
+    const { id, width, height } = state.picture;
+    return { id, width, height };
+  },
+  running: () => state.running,
+  step: () => state.run?.at ?? 0,
+  steps: () => state.run?.steps ?? 0,
+  overlay: () => state.overlay,
+  variations: () => (state.run?.done ? state.run.patches.length : 0),
+  variation: () => state.run?.results?.indexOf(state.picture) ?? -1,
+  historyLength: () => history.entries.length,
+  position: () => history.position,
+  status: () => ({ text: find(".mgs-status").textContent, kind: find(".mgs-status").dataset.kind }),
+  saved: () => store.isIdle(),
+  pixel: () => (x, y) => paper.pixel(x, y),
+};
+const studio = {};
+for (const [name, get] of Object.entries(probe)) {
+  Object.defineProperty(studio, name, { get, enumerable: true });
+}
+for (const node of [root, element, element.closest(".block")]) {
+  if (node) Object.defineProperty(node, "studio", { value: studio, configurable: true });
+}
+refresh();

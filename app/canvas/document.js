@@ -1,0 +1,116 @@
+// The document: the picture, its mask and their history, and what Python and the autosave are told.
+//
+// Every change goes through here: it lands in the history, is saved, and becomes one message to
+// Python. A picture is only replaced once its pixels are there, so a failure changes nothing.
+
+function createDocument(state, { paper, history, store, grid, tell, changed, fail }) {
+  let showing = 0;
+  const entryNow = () => ({ picture: state.picture, cells: state.cells.slice(), shown: state.shown });
+
+  function settle(entry) {
+    state.picture = entry.picture;
+    state.lattice = makeLattice(entry.picture.width, entry.picture.height, grid());
+    state.cells = entry.cells.slice();
+    state.shown = entry.shown;
+    state.keyCursor = -1;
+  }
+
+  /** What Python reads: a picture id, its size and the painted cells. */
+  function message() {
+    if (!state.picture) return null;
+    const { id, width, height } = state.picture;
+    const [cells, count] = [packCells(state.cells), countCells(state.cells)];
+    return JSON.stringify({ picture: id, width, height, cells, count });
+  }
+
+  function publish(event) {
+    store.save(() => ({ grid: grid(), entries: history.entries.slice(), position: history.position }));
+    tell(message(), event);
+    changed();
+  }
+
+  /** Shows an entry; its pixels may have to be decoded first, and the last request wins. */
+  async function show(entry, event) {
+    const token = ++showing;
+    if (entry.picture !== state.picture) {
+      const bitmap = await decodePixels(await entry.picture.png);
+      if (token !== showing) return bitmap.close();
+      paper.replace(bitmap);
+      bitmap.close();
+    }
+    settle(entry);
+    publish(event);
+  }
+
+  function move(by) {
+    if (state.running) return;
+    const entry = history.move(by);
+    if (entry) show(entry, "stroke").catch((error) => fail(`This step is lost: ${error.message}`));
+  }
+
+  return {
+    message,
+    undo: () => move(-1),
+    redo: () => move(1),
+    /** A finished stroke, or any other change of the mask. */
+    stroke() {
+      history.push(entryNow());
+      publish("stroke");
+    },
+    setCells(next) {
+      if (!state.lattice || state.running) return;
+      const same = state.shown && state.cells.every((cell, index) => cell === next[index]);
+      if (same) return;
+      state.cells = next;
+      state.shown = true;
+      this.stroke();
+    },
+    setShown(shown) {
+      state.shown = shown;
+      if (history.current()) history.replace({ ...history.current(), shown });
+      publish(null);
+    },
+    /** A picture whose pixels are on the paper already; without cells, nothing is painted. */
+    add(picture, cells, shown, event = null, isResult = true) {
+      showing++;
+      const size = makeLattice(picture.width, picture.height, grid()).size;
+      const entry = { picture, cells: cells ?? new Uint8Array(size), shown };
+      settle(entry);
+      history.push({ ...entryNow(), isResult });
+      publish(event);
+    },
+    /** Another variation of the same run: it replaces the result as long as that is untouched. */
+    swap(picture, run) {
+      showing++;
+      const now = history.current();
+      const isFresh = now.isResult && run.results.includes(now.picture);
+      state.picture = picture;
+      state.lattice = makeLattice(picture.width, picture.height, grid());
+      if (state.cells.length !== state.lattice.size) state.cells = new Uint8Array(state.lattice.size);
+      state.shown = false;
+      const entry = { ...entryNow(), isResult: true };
+      if (isFresh) history.replace(entry);
+      else history.push(entry);
+      publish(null);
+    },
+    restore({ grid: savedGrid, entries, position }) {
+      history.reset(entries.map((entry) => onGrid(entry, savedGrid)), position);
+      return show(history.current(), null);
+    },
+    /** The model changed: masks are carried over to its lattice. */
+    regrid(from) {
+      history.entries = history.entries.map((entry) => onGrid(entry, from));
+      if (state.picture) settle(history.current());
+      publish("stroke");
+    },
+    publish,
+  };
+
+  function onGrid(entry, from) {
+    const { width, height } = entry.picture;
+    const [old, now] = [makeLattice(width, height, from), makeLattice(width, height, grid())];
+    if (from === grid() && entry.cells.length === now.size) return entry;
+    const fits = entry.cells.length === old.size;
+    return { ...entry, cells: fits ? moveCells(entry.cells, old, now) : new Uint8Array(now.size) };
+  }
+}

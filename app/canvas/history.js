@@ -1,0 +1,42 @@
+// Undo and redo over strokes and pictures alike: a row of entries and a position in it.
+//
+// An entry is a value: the picture (shared by all entries that show it), a copy of the painted
+// cells, and whether the mask is shown. A new entry cuts off what could have been redone.
+
+const HISTORY_LIMIT = 30;
+
+function createHistory() {
+  const history = { entries: [], position: -1 };
+
+  history.current = () => history.entries[history.position] ?? null;
+  history.canUndo = () => history.position > 0;
+  history.canRedo = () => history.position < history.entries.length - 1;
+
+  history.push = (entry) => {
+    history.entries.length = history.position + 1;
+    history.entries.push(entry);
+    if (history.entries.length > HISTORY_LIMIT) history.entries.shift();
+    history.position = history.entries.length - 1;
+  };
+  /** Changes the present without adding to the past, e.g. when another variation is picked. */
+  history.replace = (entry) => {
+    history.entries[history.position] = entry;
+  };
+  history.move = (by) => {
+    const next = history.position + by;
+    if (next < 0 || next >= history.entries.length) return null;
+    history.position = next;
+    return history.current();
+  };
+  history.reset = (entries, position) => {
+    history.entries = entries;
+    history.position = Math.max(0, Math.min(entries.length - 1, position));
+  };
+  /** The picture that the present one was made from, or null (an opened picture has none). */
+  history.before = () => {
+    const from = history.current()?.picture.from;
+    if (!from) return null;
+    return history.entries.find((entry) => entry.picture.key === from)?.picture ?? null;
+  };
+  return history;
+}

@@ -1,0 +1,126 @@
+// The keyboard: shortcuts for the whole page, and painting with a cursor on the focused stage.
+//
+// Shortcuts are single keys, so they stay silent while somebody types or picks from a list.
+
+function createKeys(root, stage, view, state, painter, actions, layers, announce) {
+  const life = new AbortController(); // ends with the component: Gradio may mount it again
+  const listen = (type, handler) => {
+    document.addEventListener(type, (event) => {
+      if (!root.isConnected) life.abort();
+      else handler(event);
+    }, { signal: life.signal });
+  };
+
+  const isTyping = (target) =>
+    target instanceof Element &&
+    target.closest("textarea, select, [contenteditable]:not([contenteditable=false]), " +
+      "[role=combobox], [role=listbox], dialog, input:not([type=range], [type=checkbox], [type=radio])");
+  const isControl = (target) => target instanceof Element && target.closest("button, a, input, summary");
+
+  const single = {
+    b: () => actions.tool("brush"),
+    e: () => actions.tool("eraser"),
+    r: () => actions.tool("rectangle"),
+    l: () => actions.tool("lasso"),
+    f: () => actions.tool("fill"),
+    i: actions.invert,
+    g: actions.grid,
+    m: actions.mask,
+    "[": () => actions.size(state.size - 1),
+    "]": () => actions.size(state.size + 1),
+    0: actions.fit,
+    1: actions.actual,
+    "+": actions.zoomIn,
+    "=": actions.zoomIn,
+    "-": actions.zoomOut,
+    "?": actions.help,
+  };
+
+  listen("keydown", (event) => {
+    if (event.defaultPrevented || isTyping(event.target)) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.altKey) return;
+      const redo = key === "y" || (key === "z" && event.shiftKey);
+      if (!redo && key !== "z") return;
+      event.preventDefault();
+      if (redo) actions.redo();
+      else actions.undo();
+      return;
+    }
+    if (key === "Escape") painter.cancel();
+    if (key === "\\") return actions.compareHold(true);
+    if (event.target === stage && onStage(event, key)) return event.preventDefault();
+    if (key === " " && state.hover && !isControl(event.target)) {
+      event.preventDefault(); // or the page would scroll
+      if (!state.spaceHeld) actions.space(true);
+      return;
+    }
+    if (key === "Delete" || key === "Backspace") {
+      if (!isControl(event.target)) actions.clear();
+      return;
+    }
+    if (event.altKey || !Object.hasOwn(single, key)) return;
+    event.preventDefault();
+    single[key]();
+  });
+
+  listen("keyup", (event) => {
+    if (event.key === " ") actions.space(false);
+    if (event.key === "\\") actions.compareHold(false);
+  });
+  window.addEventListener("blur", () => {
+    actions.space(false); // the key's release would go to another window
+    actions.compareHold(false);
+  }, { signal: life.signal });
+
+  /** Arrows move a cell cursor, Space or Enter paints there, Shift and arrow paints on the way. */
+  function onStage(event, key) {
+    if (!state.lattice || state.running) return false;
+    const { cols, rows } = state.lattice;
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
+    if (step) {
+      const at = state.keyCursor >= 0 ? state.keyCursor : startCell();
+      const move = state.keyCursor >= 0 ? step : [0, 0]; // the first press shows where it is
+      const row = Math.max(0, Math.min(rows - 1, Math.floor(at / cols) + move[0]));
+      const col = Math.max(0, Math.min(cols - 1, (at % cols) + move[1]));
+      state.keyCursor = row * cols + col;
+      if (event.shiftKey) paintAtCursor();
+      sayCursor();
+      layers.invalidate("upper");
+      return true;
+    }
+    if (state.keyCursor < 0) return false;
+    if (key !== " " && key !== "Enter") return false;
+    paintAtCursor();
+    sayCursor();
+    return true;
+  }
+
+  function startCell() {
+    const { cols, rows } = state.lattice;
+    return Math.floor(rows / 2) * cols + Math.floor(cols / 2);
+  }
+
+  /** Paints; where everything under the brush is painted already, takes it away again. */
+  function paintAtCursor() {
+    const cursor = state.keyCursor;
+    const point = cellCentre(state.lattice, cursor);
+    const painted = [...painter.target(point)].every((index) => state.cells[index]);
+    painter.begin(point, painted);
+    painter.finish();
+    state.keyCursor = cursor;
+    layers.invalidate("upper");
+  }
+
+  function sayCursor() {
+    const { cols } = state.lattice;
+    const [row, col] = [Math.floor(state.keyCursor / cols) + 1, (state.keyCursor % cols) + 1];
+    announce(`Row ${row}, column ${col}, ${state.cells[state.keyCursor] ? "painted" : "not painted"}`);
+  }
+
+  stage.addEventListener("blur", () => {
+    state.keyCursor = -1;
+    layers.invalidate("upper");
+  });
+}

@@ -1,0 +1,229 @@
+// The two layers above the picture, drawn at the display's resolution.
+//
+//   lower   tint and outline of the cells that will change, grid lines, the model's overlays
+//   upper   what moves: brush preview, the shape being drawn, keyboard cursor, shimmer of a run
+//
+// `invalidate(layer)` asks for a redraw; one animation frame later only the dirty layers are drawn.
+// Nothing runs while nothing changes, except the shimmer of still masked tokens during a run.
+
+function createLayers(root, lower, upper, view, state) {
+  const [below, above] = [lower.getContext("2d"), upper.getContext("2d")];
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const dirty = { lower: true, upper: true };
+  let scheduled = 0;
+  let colours = null;
+
+  function invalidate(layer) {
+    if (layer) dirty[layer] = true;
+    else dirty.lower = dirty.upper = true;
+    scheduled ||= requestAnimationFrame(draw);
+  }
+
+  function draw(now) {
+    scheduled = 0;
+    colours ??= readColours();
+    if (dirty.lower) drawLower();
+    if (dirty.upper) drawUpper(now);
+    dirty.lower = dirty.upper = false;
+    if (state.running && state.step && !calm.matches) invalidate("upper");
+  }
+
+  function readColours() {
+    const style = getComputedStyle(root);
+    const read = (name) => style.getPropertyValue(name).trim();
+    return { mask: read("--mgs-mask"), erase: read("--mgs-erase") };
+  }
+
+  function begin(canvas, context) {
+    const [width, height] = [Math.round(view.width * view.ratio), Math.round(view.height * view.ratio)];
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    else context.clearRect(0, 0, width, height);
+  }
+
+  // Picture pixels to whole device pixels, so that neighbouring cells share an edge exactly.
+  const deviceX = (x) => Math.round((view.x + x * view.scale) * view.ratio);
+  const deviceY = (y) => Math.round((view.y + y * view.scale) * view.ratio);
+
+  function cellBox(lattice, index) {
+    const [row, col] = [Math.floor(index / lattice.cols), index % lattice.cols];
+    const [x, y] = [deviceX(lattice.xs[col]), deviceY(lattice.ys[row])];
+    return [x, y, deviceX(lattice.xs[col + 1]) - x, deviceY(lattice.ys[row + 1]) - y];
+  }
+
+  /** The border of a set of cells as one path. */
+  function outlineOf(lattice, has) {
+    const path = new Path2D();
+    const { cols, rows } = lattice;
+    for (let index = 0; index < lattice.size; index++) {
+      if (!has(index)) continue;
+      const [x, y, width, height] = cellBox(lattice, index);
+      const [row, col] = [Math.floor(index / cols), index % cols];
+      const side = (open, x0, y0, x1, y1) => {
+        if (!open) return;
+        path.moveTo(x0, y0);
+        path.lineTo(x1, y1);
+      };
+      side(row === 0 || !has(index - cols), x, y, x + width, y);
+      side(row === rows - 1 || !has(index + cols), x, y + height, x + width, y + height);
+      side(col === 0 || !has(index - 1), x, y, x, y + height);
+      side(col === cols - 1 || !has(index + 1), x + width, y, x + width, y + height);
+    }
+    return path;
+  }
+
+  function strokeTwice(context, path, colour, width, halo = "rgba(255, 255, 255, 0.85)") {
+    context.lineCap = "square";
+    context.strokeStyle = halo; // a light rim keeps the line visible on any picture
+    context.lineWidth = (width + 2) * view.ratio;
+    context.stroke(path);
+    context.strokeStyle = colour;
+    context.lineWidth = width * view.ratio;
+    context.stroke(path);
+  }
+
+  function drawLower() {
+    begin(lower, below);
+    const { lattice } = state;
+    if (!lattice) return;
+    if (state.step) drawOverlay(state.step);
+    else if (state.shown) drawMask(lattice);
+    if (state.showGrid && !state.run?.size) drawGrid(lattice);
+    if (state.extend) drawExtension(lattice, state.extend);
+  }
+
+  function drawMask(lattice) {
+    const { cells } = state;
+    below.fillStyle = colours.mask;
+    below.globalAlpha = 0.42;
+    for (let index = 0; index < lattice.size; index++) {
+      if (cells[index]) below.fillRect(...cellBox(lattice, index));
+    }
+    below.globalAlpha = 1;
+    strokeTwice(below, outlineOf(lattice, (index) => cells[index]), colours.mask, 1.5);
+  }
+
+  function drawGrid(lattice) {
+    if (lattice.side * view.scale < 5) return; // finer than this it would be fog
+    const [left, right] = [deviceX(0), deviceX(lattice.width)];
+    const [top, bottom] = [deviceY(0), deviceY(lattice.height)];
+    // A dark and a light line side by side are visible on every picture and loud on none.
+    for (const [shift, colour] of [[0, "rgba(0, 0, 0, 0.20)"], [1, "rgba(255, 255, 255, 0.22)"]]) {
+      below.fillStyle = colour;
+      for (const x of lattice.xs.slice(1, -1)) below.fillRect(deviceX(x) + shift, top, 1, bottom - top);
+      for (const y of lattice.ys.slice(1, -1)) below.fillRect(left, deviceY(y) + shift, right - left, 1);
+    }
+  }
+
+  function drawOverlay(step) {
+    const name = state.overlay;
+    if (name !== "confidence" && name !== "order") return;
+    const numbers = name === "order" && (step.window[2] / step.grid) * view.scale >= 20;
+    below.font = `${Math.round(10 * view.ratio)}px system-ui, sans-serif`;
+    below.textAlign = "center";
+    below.textBaseline = "middle";
+    forEachToken(step, (token, x0, y0, x1, y1) => {
+      const value = overlayValue(name, step, token, state.run.steps);
+      if (value === null) return;
+      const [x, y] = [deviceX(x0), deviceY(y0)];
+      below.fillStyle = rampColour(value, 0.72);
+      below.fillRect(x, y, deviceX(x1) - x, deviceY(y1) - y);
+      if (!numbers) return;
+      below.fillStyle = value > 0.6 ? "rgba(0, 0, 0, 0.75)" : "rgba(255, 255, 255, 0.92)";
+      below.fillText(step.revealedAt[token] + 1, (x + deviceX(x1)) / 2, (y + deviceY(y1)) / 2);
+    });
+  }
+
+  function drawExtension(lattice, { left, top, right, bottom }) {
+    const [x0, y0] = [deviceX(-left), deviceY(-top)];
+    const [x1, y1] = [deviceX(lattice.width + right), deviceY(lattice.height + bottom)];
+    const added = new Path2D();
+    added.rect(x0, y0, x1 - x0, y1 - y0);
+    added.rect(deviceX(0), deviceY(0), deviceX(lattice.width) - deviceX(0), deviceY(lattice.height) - deviceY(0));
+    below.fillStyle = colours.mask;
+    below.globalAlpha = 0.3;
+    below.fill(added, "evenodd");
+    below.globalAlpha = 1;
+    const frame = new Path2D();
+    frame.rect(x0, y0, x1 - x0, y1 - y0);
+    strokeTwice(below, frame, colours.mask, 1.5);
+  }
+
+  function drawUpper(now) {
+    begin(upper, above);
+    const { lattice } = state;
+    if (!lattice) return;
+    if (state.step) return drawShimmer(state.step, now);
+    if (state.running) return;
+    const colour = state.draft?.value === 0 || state.tool === "eraser" ? colours.erase : colours.mask;
+    if (state.draft) drawDraft(lattice, state.draft, colour);
+    else if (state.keyCursor >= 0) drawTarget(lattice, state.target(cellCentre(lattice, state.keyCursor)), colour, 2.5);
+    else if (state.hover) drawHover(lattice, state.hover, colour);
+  }
+
+  function drawTarget(lattice, cells, colour, width) {
+    above.fillStyle = "rgba(255, 255, 255, 0.22)";
+    for (const index of cells) above.fillRect(...cellBox(lattice, index));
+    strokeTwice(above, outlineOf(lattice, (index) => cells.has(index)), colour, width, "rgba(255, 255, 255, 0.95)");
+  }
+
+  function drawHover(lattice, point, colour) {
+    drawTarget(lattice, state.target(point), colour, 1);
+    if (state.tool !== "brush" && state.tool !== "eraser") return;
+    const ring = new Path2D();
+    const radius = (state.size / 2) * lattice.side * view.scale * view.ratio;
+    ring.arc((view.x + point.x * view.scale) * view.ratio, (view.y + point.y * view.scale) * view.ratio, radius, 0, 7);
+    strokeTwice(above, ring, "rgba(20, 20, 30, 0.8)", 1, "rgba(255, 255, 255, 0.8)");
+  }
+
+  function drawDraft(lattice, draft, colour) {
+    above.fillStyle = colour;
+    above.globalAlpha = 0.3;
+    for (const index of draft.cells) above.fillRect(...cellBox(lattice, index));
+    above.globalAlpha = 1;
+    const path = new Path2D();
+    draft.outline.forEach((point, i) => {
+      const at = [(view.x + point.x * view.scale) * view.ratio, (view.y + point.y * view.scale) * view.ratio];
+      if (i) path.lineTo(...at);
+      else path.moveTo(...at);
+    });
+    path.closePath();
+    above.setLineDash([5 * view.ratio, 4 * view.ratio]);
+    strokeTwice(above, path, "rgba(20, 20, 30, 0.9)", 1);
+    above.setLineDash([]);
+  }
+
+  /** Still masked tokens: a soft veil with slow diagonal stripes (still, if motion is unwanted). */
+  function drawShimmer(step, now) {
+    const veiled = state.running ? state.overlay !== "order" && state.overlay !== "confidence" : state.overlay === "mask";
+    if (!veiled) return;
+    const path = new Path2D();
+    forEachToken(step, (token, x0, y0, x1, y1) => {
+      if (!step.masked[token] || (step.open && !step.open[token])) return;
+      const [x, y] = [deviceX(x0), deviceY(y0)];
+      path.rect(x, y, deviceX(x1) - x, deviceY(y1) - y);
+    });
+    above.fillStyle = "rgba(24, 20, 40, 0.34)";
+    above.fill(path);
+    above.save();
+    above.clip(path);
+    const period = 14 * view.ratio;
+    const shift = state.running && !calm.matches ? (now / 60) * view.ratio % period : 0;
+    above.strokeStyle = "rgba(255, 255, 255, 0.30)";
+    above.lineWidth = 3 * view.ratio;
+    above.beginPath();
+    for (let x = shift - upper.height; x < upper.width + period; x += period) {
+      above.moveTo(x, upper.height);
+      above.lineTo(x + upper.height, 0);
+    }
+    above.stroke();
+    above.restore();
+  }
+
+  const restyle = () => {
+    colours = null;
+    invalidate();
+  };
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
+  new MutationObserver(restyle).observe(document.body, { attributeFilter: ["class"] });
+  return { invalidate };
+}

@@ -1,0 +1,121 @@
+// Opening pictures: a file, something dropped or pasted, an example, a blank sheet.
+//
+// The server reads the file (it knows more formats, and turns photos upright) and answers with the
+// picture as it will be edited. Only when that is decoded does it replace the present picture.
+
+const MAX_FILE_BYTES = 64 * 2 ** 20; // beyond this, reading it here would freeze the page
+
+function createOpening(root, state, { server, paper, doc, say, fail }) {
+  const chooser = root.querySelector("input[type=file]");
+  let depth = 0; // dragenter and dragleave come for every child
+
+  async function ask(name, question) {
+    if (typeof server?.[name] !== "function") throw new Error("This page has no server to open it.");
+    let answer;
+    try {
+      answer = await server[name](question);
+    } catch {
+      throw new Error("The server did not answer. Please try again.");
+    }
+    if (answer?.ok) return answer;
+    throw new Error(answer?.error?.message ?? "The server could not open this picture.");
+  }
+
+  async function openFile(file) {
+    if (!file || isBusy()) return;
+    const name = file.name || "the pasted picture";
+    if (file.type && !file.type.startsWith("image/")) return fail(`“${name}” is not a picture.`);
+    if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than 64 MB.`);
+    await attempt(`Opening ${name} …`, async () => {
+      const data = await base64OfBlob(file);
+      await adopt(await ask("open_picture", { name: file.name || "", data }));
+    });
+  }
+
+  const openExample = (name) =>
+    isBusy() ? undefined
+    : attempt("Opening the example …", async () => adopt(await ask("open_example", { name })));
+
+  async function attempt(words, work) {
+    say(words, "busy");
+    try {
+      await work();
+      say("");
+    } catch (error) {
+      fail(error.message); // picture and mask are as they were
+    }
+  }
+
+  async function adopt({ id, width, height, png }) {
+    const blob = blobOfDataUrl(png);
+    const bitmap = await decodePixels(blob);
+    if (state.running) return bitmap.close();
+    paper.replace(bitmap);
+    bitmap.close();
+    doc.add(makePicture({ id, width, height, png: blob }), null, true, "open", false);
+  }
+
+  /** Start from nothing: a white sheet, all of it to be painted by the model. */
+  async function blank(width, height) {
+    if (isBusy()) return;
+    const sheet = makeCanvas(width, height);
+    const context = exactContext(sheet);
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    const picture = makePicture({ width, height, png: pngOfCanvas(sheet) });
+    paper.replace(sheet);
+    const { size } = makeLattice(width, height, state.grid());
+    doc.add(picture, new Uint8Array(size).fill(1), true, "open", false);
+    // Without an id it can still be generated; with one, parts of the sheet can be kept.
+    await upload(picture).catch(() => {});
+  }
+
+  /** Gives the server a picture that it does not know (any more). */
+  async function upload(picture) {
+    const data = await base64OfBlob(await picture.png);
+    const { id } = await ask("open_picture", { name: "picture.png", data });
+    picture.id = id;
+    if (picture === state.picture) doc.publish(null);
+  }
+
+  function isBusy() {
+    if (state.running) fail("A run is in progress. Stop it first.");
+    return state.running;
+  }
+
+  const pictureIn = (transfer) =>
+    [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? transfer?.files?.[0];
+
+  chooser.addEventListener("change", () => {
+    openFile(chooser.files[0]);
+    chooser.value = ""; // choosing the same file again is a change again
+  });
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const drag = (handler) => (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    handler(event);
+    root.classList.toggle("mgs-dropping", depth > 0);
+  };
+  root.addEventListener("dragenter", drag(() => depth++));
+  root.addEventListener("dragleave", drag(() => depth--));
+  root.addEventListener("dragover", drag((event) => (event.dataTransfer.dropEffect = "copy")));
+  root.addEventListener("drop", drag((event) => {
+    depth = 0;
+    openFile(pictureIn(event.dataTransfer));
+  }));
+  const paste = (event) => {
+    if (!root.isConnected) return document.removeEventListener("paste", paste);
+    const file = pictureIn(event.clipboardData);
+    const typing = event.target instanceof Element && event.target.closest("input, textarea");
+    if (!file || typing) return;
+    event.preventDefault();
+    openFile(file);
+  };
+  document.addEventListener("paste", paste);
+
+  const load = (picture) =>
+    isBusy() ? undefined : attempt("Opening the picture …", () => adopt(picture));
+
+  return { choose: () => chooser.click(), openExample, load, blank, upload };
+}

@@ -1,0 +1,61 @@
+// Pictures as exact pixels: bytes in, canvas, bytes out, without a single value changing.
+//
+// Browsers like to help with colour profiles and premultiplied alpha, and both would change values
+// by one or two. Everything here is opaque and asks for neither, so what the server sent is what
+// the canvas holds and what a download contains.
+
+function makeCanvas(width, height) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  return canvas;
+}
+
+/** A context whose pixels live in memory: reads are exact and do not wait for the GPU. */
+function exactContext(canvas) {
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  context.imageSmoothingEnabled = false;
+  return context;
+}
+
+function decodePixels(blob) {
+  return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
+
+function bytesOfBase64(text) {
+  const binary = atob(text);
+  return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+}
+
+/** Reads a base64 data URL without a request; a page's security policy may forbid fetching it. */
+function blobOfDataUrl(url) {
+  const comma = url.indexOf(",");
+  const type = /^data:([^;,]+)/.exec(url)?.[1] ?? "image/png";
+  return new Blob([bytesOfBase64(url.slice(comma + 1))], { type });
+}
+
+function base64OfBlob(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}
+
+function pngOfCanvas(canvas) {
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG"))), "image/png");
+  });
+}
+
+let pictureCounter = 0;
+
+/** What the history keeps of a picture. `png` is a promise, as encoding a big one takes a while;
+ *  `from` is the key of the picture it was made from, and `origin` where that one lies on it. */
+function makePicture({ id = null, width, height, png, from = null, origin = null, key = null }) {
+  const picture = { id, width, height, from, origin, png: Promise.resolve(png) };
+  picture.key = key ?? `${Date.now().toString(36)}-${(pictureCounter++).toString(36)}`;
+  picture.png.catch(() => {}); // whoever needs the bytes awaits them and hears of a failure
+  return picture;
+}

@@ -1,0 +1,149 @@
+// A run: frames of Python in, a picture in the history out.
+//
+// While a run lasts the document is locked, so that its result fits the picture it was asked for.
+// Only "done" changes the document; "stopped" and "error" leave picture and mask as they were.
+// Frames are handled one after another, because decoding a picture takes a moment.
+
+function createRuns(state, parts) {
+  const { player, variations, paper, doc, say, fail, upload, retry } = parts;
+  let queue = Promise.resolve();
+  let finishedId = null; // frames of a run that has ended may still be on their way
+  let kept = null; // the run before, shown again if the present one is stopped
+  let hasRetried = false;
+
+  function begin(frame) {
+    parts.painter.cancel();
+    kept = state.run;
+    const { run: id, steps, window, grid = state.lattice?.grid ?? 16, size = null, origin = null } = frame;
+    const run = { id, steps, window, grid, size, origin, base: state.picture, done: false, at: 0 };
+    const everything = new Uint8Array(grid * grid).fill(1);
+    run.open = frame.open ? unpackCells(frame.open, grid * grid) : everything;
+    run.trace = [{ index: 0, window, grid, image: null, open: run.open, masked: run.open }];
+    state.run = run;
+    state.running = true;
+    if (size) paper.stageSize(size, origin);
+    say("");
+    variations.clear();
+    player.start(run);
+    parts.refresh();
+  }
+
+  async function handle(frame) {
+    if (!frame || frame.run === finishedId) return;
+    const { kind } = frame;
+    if (state.running && state.run.id !== frame.run) leave(); // its end was lost on the way
+    if (kind === "stopped" || kind === "error") return end(frame);
+    if (!state.picture && !frame.size) return;
+    if (!state.running) begin(frame);
+    if (kind === "step") {
+      addStep(frame);
+      player.follow();
+    } else if (kind === "done") {
+      await finish(frame);
+    }
+  }
+
+  function addStep(frame) {
+    const { run } = state;
+    if ((frame.row ?? 0) !== 0) return; // the timeline shows the first variation
+    run.steps = frame.steps ?? run.steps;
+    run.trace[frame.step] = makeStep(frame, run);
+  }
+
+  async function finish(frame) {
+    const { run } = state;
+    run.size ??= frame.size ?? null;
+    for (const step of frame.trace ?? []) if (!run.trace[step.step]) addStep(step);
+    run.patches = frame.patches.map((patch) => ({ ...patch, blob: blobOfDataUrl(patch.png), png: null }));
+    run.pictureIds = frame.picture_ids ?? [];
+    run.results = [];
+    if (!run.size) {
+      run.area = unionOf(run.patches);
+      run.baseCrop = paper.copy(run.area);
+    }
+    const picture = await render(run, 0);
+    run.done = true;
+    state.running = false;
+    finishedId = run.id;
+    kept = null;
+    hasRetried = false;
+    // A mask over everything has done its work; kept, it would cover whatever is painted next.
+    const again = !run.size && state.cells.includes(0);
+    doc.add(picture, again ? state.cells.slice() : null, !again);
+    player.finish();
+    await variations.show(run);
+    say(frame.message ?? "");
+    parts.refresh();
+  }
+
+  /** Draws a variation onto the paper, pixel by pixel as the server sent it. */
+  async function render(run, index) {
+    const patch = run.patches[index];
+    const bitmap = await decodePixels(patch.blob);
+    if (run.size) {
+      paper.replace(bitmap);
+    } else {
+      paper.draw(run.baseCrop, run.area.left, run.area.top);
+      paper.draw(bitmap, patch.left, patch.top);
+    }
+    bitmap.close();
+    run.results[index] ??= makePicture({
+      id: run.pictureIds[index] ?? null,
+      width: paper.canvas.width,
+      height: paper.canvas.height,
+      from: run.size && !run.origin ? null : run.base?.key ?? null,
+      origin: run.origin,
+      png: pngOfCanvas(paper.canvas),
+    });
+    return run.results[index];
+  }
+
+  async function end(frame) {
+    finishedId = frame.run;
+    if (state.running) leave();
+    parts.refresh();
+    if (frame.code === "unknown-picture" && !hasRetried && state.picture) {
+      hasRetried = true;
+      say("The server had put this picture away. Sending it again …");
+      try {
+        await upload(state.picture);
+        say("");
+        return retry();
+      } catch (error) {
+        return fail(error.message);
+      }
+    }
+    if (frame.kind === "error") fail(frame.message ?? "The run failed. Nothing was changed.");
+    else say(frame.message ?? "Stopped. Nothing was changed.");
+  }
+
+  function leave() {
+    state.running = false;
+    state.run = kept;
+    kept = null;
+    paper.stageSize(null);
+    player.start(state.run);
+    if (state.run) player.rest();
+    variations.show(state.run);
+    parts.refresh();
+  }
+
+  function unionOf(patches) {
+    const left = Math.min(...patches.map((patch) => patch.left));
+    const top = Math.min(...patches.map((patch) => patch.top));
+    const right = Math.max(...patches.map((patch) => patch.left + patch.width));
+    const bottom = Math.max(...patches.map((patch) => patch.top + patch.height));
+    return { left, top, width: right - left, height: bottom - top };
+  }
+
+  return {
+    render,
+    stop: () => state.running && end({ run: state.run.id, kind: "stopped" }),
+    receive: (frame) => {
+      queue = queue.then(() => handle(frame)).catch((error) => {
+        if (state.running) leave();
+        fail(`The result could not be shown: ${error.message}`);
+      });
+    },
+  };
+}

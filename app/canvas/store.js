@@ -1,0 +1,158 @@
+// Autosave: the document survives a reload, a crash and a closed tab, in the browser's own database.
+//
+// Each tab owns one document, named by an id in its session storage. A duplicated tab copies that
+// id, so a tab also holds a lock of that name; who does not get the lock takes a new id and a copy
+// of the document. A new tab starts with a copy of the latest document. Pictures are written once
+// and shared by all entries; a failure of storage is reported once and never stops the editor.
+
+const TAB_KEY = "maskgit-studio-tab";
+const DATABASE = "maskgit-studio";
+const KEEP_DOCUMENTS = 6;
+const LOCK_PATIENCE_MS = 700; // a reloaded page may meet the lock of its own past
+
+function createStore(onTrouble) {
+  let database = null;
+  let tab = null;
+  let timer = 0;
+  let writing = Promise.resolve();
+  let troubled = false;
+  let pending = 0;
+
+  const done = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const finished = (transaction) =>
+    new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onerror = transaction.onabort = () => reject(transaction.error);
+    });
+
+  function openDatabase() {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("documents", { keyPath: "tab" });
+      request.result.createObjectStore("pictures", { keyPath: ["tab", "key"] });
+    };
+    return done(request);
+  }
+
+  /** Settles which document is this tab's; answers with the id whose document it starts from. */
+  async function settleTab() {
+    const known = sessionStorage.getItem(TAB_KEY);
+    if (known && (await claim(known))) return (tab = known);
+    tab = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    await claim(tab);
+    sessionStorage.setItem(TAB_KEY, tab);
+    return known;
+  }
+
+  /** Holds a name for as long as the page lives; false if another page holds it. */
+  function claim(name) {
+    if (!navigator.locks) return claimByAsking(name); // pages that are not served securely
+    return new Promise((resolve) => {
+      const patience = new AbortController();
+      setTimeout(() => patience.abort(), LOCK_PATIENCE_MS);
+      navigator.locks
+        .request(`${DATABASE}-${name}`, { signal: patience.signal }, () => {
+          resolve(true);
+          return new Promise(() => {});
+        })
+        .catch(() => resolve(false));
+    });
+  }
+
+  function claimByAsking(name) {
+    return new Promise((resolve) => {
+      const channel = new BroadcastChannel(DATABASE);
+      const me = Math.random();
+      channel.onmessage = ({ data }) => {
+        if (data.name !== name || data.from === me) return;
+        if (data.taken) resolve(false);
+        else channel.postMessage({ name, taken: true, from: me });
+      };
+      channel.postMessage({ name, from: me });
+      setTimeout(() => resolve(true), LOCK_PATIENCE_MS / 3);
+    });
+  }
+
+  async function restore() {
+    try {
+      const origin = await settleTab();
+      database = await openDatabase();
+      const all = await done(database.transaction("documents").objectStore("documents").getAll());
+      all.sort((a, b) => b.saved - a.saved);
+      const found = all.find((document) => document.tab === origin) ?? all[0];
+      prune(all.slice(KEEP_DOCUMENTS)).catch(trouble);
+      return found ? await load(found) : null;
+    } catch (error) {
+      trouble(error);
+      return null;
+    }
+  }
+
+  async function load(found) {
+    const range = IDBKeyRange.bound([found.tab], [found.tab, []]);
+    const rows = await done(
+      database.transaction("pictures").objectStore("pictures").getAll(range),
+    );
+    const pictures = new Map(
+      rows.map((row) => [row.key, makePicture({ ...row, png: row.blob })]),
+    );
+    const entries = found.entries
+      .filter((entry) => pictures.has(entry.picture))
+      .map((entry) => ({ ...entry, picture: pictures.get(entry.picture) }));
+    return entries.length ? { grid: found.grid, entries, position: found.position } : null;
+  }
+
+  async function prune(documents) {
+    const held = new Set((await navigator.locks?.query())?.held.map((lock) => lock.name));
+    const write = database.transaction(["documents", "pictures"], "readwrite");
+    for (const { tab: old } of documents) {
+      if (old === tab || held.has(`${DATABASE}-${old}`)) continue;
+      write.objectStore("documents").delete(old);
+      write.objectStore("pictures").delete(IDBKeyRange.bound([old], [old, []]));
+    }
+    await finished(write);
+  }
+
+  /** `describe` is called when the writing starts, so that a burst of strokes is written once. */
+  function save(describe, delay_ms = 400) {
+    if (!timer) pending++;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      timer = 0;
+      writing = writing.then(() => write(describe())).catch(trouble).finally(() => pending--);
+    }, delay_ms);
+  }
+
+  async function write({ grid, entries, position }) {
+    if (!database) return;
+    const pictures = [...new Set(entries.map((entry) => entry.picture))];
+    // A transaction ends by itself while waiting for anything else: the bytes must come first.
+    const blobs = await Promise.all(pictures.map((picture) => picture.png));
+    const transaction = database.transaction(["documents", "pictures"], "readwrite");
+    const store = transaction.objectStore("pictures");
+    const range = IDBKeyRange.bound([tab], [tab, []]);
+    const keys = (await done(store.getAllKeys(range))).map(([, key]) => key);
+    pictures.forEach(({ id, key, width, height, from, origin }, i) => {
+      if (!keys.includes(key)) store.put({ tab, id, key, width, height, from, origin, blob: blobs[i] });
+    });
+    for (const key of keys) {
+      if (!pictures.some((picture) => picture.key === key)) store.delete([tab, key]);
+    }
+    transaction.objectStore("documents").put({
+      tab, grid, position, saved: Date.now(),
+      entries: entries.map(({ picture, cells, shown }) => ({ picture: picture.key, cells, shown })),
+    });
+    await finished(transaction);
+  }
+
+  function trouble(error) {
+    if (!troubled) onTrouble(error);
+    troubled = true;
+  }
+
+  return { restore, save, isIdle: () => pending === 0 };
+}

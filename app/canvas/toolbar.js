@@ -1,0 +1,100 @@
+// Buttons, counter and status line: what can be done, what is chosen, what was said.
+
+function createToolbar(root, state, { history, view, player, compare, actions }) {
+  const part = (name) => root.querySelector(`.mgs-${name}`);
+  const [counter, status, live, zoom] = ["counter", "status", "live", "zoom"].map(part);
+  const [size, sizeLabel] = ["size", "size-label"].map(part);
+  const buttons = [...root.querySelectorAll("[data-do]")];
+  const tools = [...root.querySelectorAll("[data-tool]")];
+
+  const write = (node, words) => {
+    if (node.textContent !== words) node.textContent = words; // unchanged text is not read again
+  };
+
+  function say(words, kind = "") {
+    write(status, words);
+    status.dataset.kind = kind;
+    root.setAttribute("aria-busy", String(kind === "busy"));
+  }
+
+  function count() {
+    const { lattice, cells } = state;
+    if (!lattice) return "No picture yet";
+    const painted = countCells(cells);
+    if (!painted) return "Paint over what should change";
+    const hidden = state.shown ? "" : " · mask hidden";
+    return `${painted} of ${lattice.size} cells will change${hidden}`;
+  }
+
+  function refresh() {
+    const { lattice, running } = state;
+    const painted = lattice ? countCells(state.cells) : 0;
+    counter.setAttribute("aria-busy", String(state.isStroking())); // spoken once, at its end
+    write(counter, count());
+    write(zoom, `${Math.round(view.scale * 100)}%`);
+    write(sizeLabel, String(state.size));
+    size.value = state.size;
+    const can = {
+      undo: !running && history.canUndo(),
+      redo: !running && history.canRedo(),
+      invert: !running && lattice,
+      clear: !running && painted > 0,
+      open: !running,
+      download: lattice && !running,
+      compare: lattice && !running,
+      slide: !running && compare.hasBefore(),
+      mask: painted > 0,
+    };
+    const pressed = {
+      mask: state.shown && painted > 0,
+      grid: state.showGrid,
+      slide: compare.isSliding(),
+      fit: view.fitted,
+    };
+    for (const button of buttons) {
+      const name = button.dataset.do;
+      if (name in can) button.disabled = !can[name];
+      if (name in pressed) button.setAttribute("aria-pressed", String(Boolean(pressed[name])));
+    }
+    for (const button of tools) {
+      button.disabled = running || !lattice;
+      button.setAttribute("aria-pressed", String(button.dataset.tool === state.tool));
+    }
+    root.dataset.tool = state.tool;
+    root.classList.toggle("mgs-running", running);
+    root.classList.toggle("mgs-empty", !lattice);
+    root.classList.toggle("mgs-grabbing", state.spaceHeld || running);
+  }
+
+  for (const button of tools) button.addEventListener("click", () => actions.tool(button.dataset.tool));
+  for (const button of buttons) {
+    const name = button.dataset.do;
+    if (name !== "compare") button.addEventListener("click", () => actions[name]());
+  }
+  size.max = MAX_SIZE;
+  size.addEventListener("input", () => actions.size(Number(size.value)));
+
+  // Compare is held, by finger or by key; leaving the button lets go.
+  const hold = root.querySelector("[data-do=compare]");
+  const isPress = (event) => event.key === " " || event.key === "Enter";
+  hold.addEventListener("pointerdown", () => compare.hold(true));
+  hold.addEventListener("keydown", (event) => isPress(event) && compare.hold(true));
+  hold.addEventListener("keyup", (event) => isPress(event) && compare.hold(false));
+  for (const type of ["pointerup", "pointerleave", "pointercancel", "blur"]) {
+    hold.addEventListener(type, () => compare.hold(false));
+  }
+  hold.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch
+
+  // The tools are one stop for the Tab key; arrows go from one to the next.
+  for (const bar of root.querySelectorAll("[role=toolbar]")) {
+    bar.addEventListener("keydown", (event) => {
+      const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+      if (!by || event.target.tagName !== "BUTTON") return;
+      event.preventDefault();
+      const free = [...bar.querySelectorAll("button:not(:disabled)")];
+      free[(free.indexOf(event.target) + by + free.length) % free.length]?.focus();
+    });
+  }
+
+  return { refresh, say, announce: (words) => write(live, words) };
+}

@@ -1,0 +1,90 @@
+// Strokes: what brush, eraser, rectangle, lasso and fill do to the mask.
+//
+// A stroke begins, is extended while the pointer moves, and is finished or cancelled; the mask
+// before it is kept, so cancelling (a second finger arrives, Escape) leaves no trace. Brush and
+// eraser paint as they go; rectangle and lasso show a draft and paint at the end.
+
+const TOOLS = ["brush", "eraser", "rectangle", "lasso", "fill"];
+const MAX_SIZE = 16; // cells; wider than this, the rectangle is the better tool
+
+function createPainter(state, { redraw, refresh, starting, finished, say }) {
+  let stroke = null;
+
+  const mark = (cells, value) => {
+    for (const index of cells) state.cells[index] = value;
+  };
+  const isFree = (tool) => tool === "brush" || tool === "eraser";
+
+  function begin(point, erase) {
+    if (!state.lattice || state.running) return false;
+    starting();
+    const { tool } = state;
+    const value = tool === "eraser" || erase ? 0 : 1;
+    stroke = { tool, value, from: point, last: point, before: state.cells.slice(), wasShown: state.shown };
+    state.shown = true; // painting on a result brings its mask back into sight
+    state.keyCursor = -1;
+    if (tool === "fill") fill(point);
+    else if (isFree(tool)) extend([point]);
+    else state.draft = { value, outline: [point], cells: new Set() };
+    redraw();
+    return true;
+  }
+
+  function extend(points) {
+    if (!stroke) return;
+    for (const point of points) {
+      if (isFree(stroke.tool)) mark(brushCells(state.lattice, stroke.last, point, state.size), stroke.value);
+      else if (stroke.tool === "lasso") state.draft.outline.push(point);
+      stroke.last = point;
+    }
+    if (stroke.tool === "rectangle") {
+      const [a, b] = [stroke.from, stroke.last];
+      state.draft.outline = [a, { x: b.x, y: a.y }, b, { x: a.x, y: b.y }];
+      state.draft.cells = rectangleCells(state.lattice, a, b);
+    } else if (stroke.tool === "lasso") {
+      state.draft.cells = lassoCells(state.lattice, state.draft.outline);
+    }
+    refresh();
+    redraw();
+  }
+
+  function fill(point) {
+    const start = cellAt(state.lattice, point);
+    if (start < 0) return;
+    if (state.cells[start] === stroke.value) {
+      say(stroke.value ? "This area is painted already." : "Nothing is painted here.");
+      return;
+    }
+    mark(areaCells(state.lattice, state.cells, start), stroke.value);
+  }
+
+  function finish() {
+    if (!stroke) return;
+    const { before, value } = stroke;
+    if (state.draft) {
+      const cells = state.draft.cells.size ? state.draft.cells : target(stroke.last);
+      mark(cells, value);
+    }
+    stroke = state.draft = null;
+    redraw();
+    finished(before.some((cell, index) => cell !== state.cells[index]));
+  }
+
+  function cancel() {
+    if (!stroke) return;
+    state.cells = stroke.before;
+    state.shown = stroke.wasShown;
+    stroke = state.draft = null;
+    redraw();
+    refresh();
+  }
+
+  /** The cells that pressing at a point would touch. */
+  function target(point) {
+    if (isFree(state.tool)) return brushCells(state.lattice, point, point, state.size);
+    const under = cellAt(state.lattice, point);
+    return new Set(under < 0 ? [] : [under]);
+  }
+
+  return { begin, extend, finish, cancel, target, isActive: () => stroke !== null };
+}

@@ -1,0 +1,103 @@
+// Variations: the results of one run as thumbnails. Pointing at one shows it in place, a click
+// takes it. Every variation is drawn over the same copy of the picture before the run, so going
+// from one to another never leaves pixels of the first.
+
+const THUMBNAIL = 144; // device pixels; shown at half of it
+
+function createVariations(root, ghost, state, { paper, render, doc, player, fail }) {
+  const strip = root.querySelector(".mgs-variations");
+  let pointing = 0;
+
+  function clear() {
+    strip.replaceChildren();
+    strip.hidden = true;
+    hideGhost();
+  }
+
+  async function show(run) {
+    clear();
+    if (!run?.done || run.patches.length < 2) return;
+    for (let i = 0; i < run.patches.length; i++) strip.append(await makeThumbnail(run, i));
+    refresh();
+  }
+
+  async function makeThumbnail(run, index) {
+    const button = document.createElement("button");
+    const { seed } = run.patches[index];
+    button.type = "button";
+    button.className = "mgs-thumbnail";
+    button.title = seed === undefined ? `Variation ${index + 1}` : `Variation ${index + 1}, seed ${seed}`;
+    button.setAttribute("aria-label", button.title);
+    button.append(await drawThumbnail(run, index));
+    button.addEventListener("pointerenter", () => showGhost(run, index));
+    button.addEventListener("focus", () => showGhost(run, index));
+    button.addEventListener("pointerleave", hideGhost);
+    button.addEventListener("blur", hideGhost);
+    button.addEventListener("click", () => take(run, index));
+    return button;
+  }
+
+  async function drawThumbnail(run, index) {
+    const bitmap = await decodePixels(run.patches[index].blob);
+    const canvas = makeCanvas(THUMBNAIL, THUMBNAIL);
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    const [width, height] = run.size ?? [paper.canvas.width, paper.canvas.height];
+    // The window where there is one, else the middle of the picture, as a square.
+    const side = run.size ? Math.min(width, height) : Math.min(run.window?.[2] ?? width, width, height);
+    const left = run.size ? (width - side) / 2 : Math.max(0, Math.min(width - side, run.window?.[0] ?? 0));
+    const top = run.size ? (height - side) / 2 : Math.max(0, Math.min(height - side, run.window?.[1] ?? 0));
+    context.scale(THUMBNAIL / side, THUMBNAIL / side);
+    context.translate(-left, -top);
+    if (!run.size) {
+      context.drawImage(paper.canvas, 0, 0);
+      context.drawImage(run.baseCrop, run.area.left, run.area.top);
+    }
+    context.drawImage(bitmap, run.patches[index].left ?? 0, run.patches[index].top ?? 0);
+    bitmap.close();
+    return canvas;
+  }
+
+  async function showGhost(run, index) {
+    const token = ++pointing;
+    const bitmap = await decodePixels(run.patches[index].blob);
+    if (token !== pointing) return bitmap.close();
+    const area = run.area ?? { left: 0, top: 0, width: run.size[0], height: run.size[1] };
+    Object.assign(ghost, { width: area.width, height: area.height });
+    Object.assign(ghost.style, { left: `${area.left}px`, top: `${area.top}px` });
+    const context = ghost.getContext("2d");
+    if (run.baseCrop) context.drawImage(run.baseCrop, 0, 0);
+    const { left = 0, top = 0 } = run.patches[index];
+    context.drawImage(bitmap, left - area.left, top - area.top);
+    bitmap.close();
+    ghost.hidden = false;
+  }
+
+  function hideGhost() {
+    pointing++;
+    ghost.hidden = true;
+  }
+
+  /** Takes the place of the result in the history; after further painting it is a new entry. */
+  async function take(run, index) {
+    if (state.running || !player.isRelevant()) return;
+    const shown = state.picture;
+    const picture = await render(run, index).catch((error) => fail(error.message));
+    if (!picture) return;
+    if (picture !== shown) doc.swap(picture, run);
+    hideGhost();
+    player.show(run.steps);
+    refresh();
+  }
+
+  function refresh() {
+    const { run } = state;
+    strip.hidden = state.running || strip.childElementCount === 0 || !player.isRelevant();
+    [...strip.children].forEach((button, index) => {
+      const taken = run?.results?.[index] !== undefined && run.results[index] === state.picture;
+      button.setAttribute("aria-pressed", String(taken));
+    });
+  }
+
+  return { clear, show, refresh };
+}

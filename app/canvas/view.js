@@ -1,0 +1,87 @@
+// Zoom and pan: where the picture lies on the stage.
+//
+// `scale` is CSS pixels per picture pixel, (x, y) the picture's corner on the stage. The picture's
+// own canvases are only moved by a CSS transform, so panning a large photo costs no redrawing; the
+// layers above are drawn at the display's resolution and are told by `onChange`.
+
+function createView(stage, paper, onChange) {
+  const view = { scale: 1, x: 0, y: 0, width: 0, height: 0, ratio: 1, fitted: true };
+  let [contentWidth, contentHeight] = [1, 1];
+
+  const margin = () => Math.min(24, view.width * 0.04);
+  const fitScale = () =>
+    Math.max(1e-3, Math.min(
+      (view.width - 2 * margin()) / contentWidth,
+      (view.height - 2 * margin()) / contentHeight,
+      32,
+    ));
+  const minScale = () => Math.min(fitScale() * 0.5, 1);
+  const maxScale = () => Math.max(fitScale() * 4, 32);
+
+  function apply() {
+    // Some of the picture always stays in reach, or a flick could lose it.
+    const reach = Math.min(80, view.width / 4);
+    const [width, height] = [contentWidth * view.scale, contentHeight * view.scale];
+    const keep = (value, size, room) => Math.max(reach - size, Math.min(room - reach, value));
+    const snap = (value) => Math.round(value * view.ratio) / view.ratio;
+    view.x = snap(keep(view.x, width, view.width));
+    view.y = snap(keep(view.y, height, view.height));
+    paper.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+    paper.classList.toggle("mgs-pixelated", view.scale * view.ratio >= 3);
+    onChange();
+  }
+
+  view.fit = () => {
+    view.scale = fitScale();
+    view.x = (view.width - contentWidth * view.scale) / 2;
+    view.y = (view.height - contentHeight * view.scale) / 2;
+    view.fitted = true;
+    apply();
+  };
+  view.zoomTo = (scale, x = view.width / 2, y = view.height / 2) => {
+    const next = Math.max(minScale(), Math.min(maxScale(), scale));
+    view.x = x - ((x - view.x) * next) / view.scale; // the point under the pointer stays there
+    view.y = y - ((y - view.y) * next) / view.scale;
+    view.scale = next;
+    view.fitted = false;
+    apply();
+  };
+  view.zoomBy = (factor, x, y) => view.zoomTo(view.scale * factor, x, y);
+  view.pan = (dx, dy) => {
+    view.x += dx;
+    view.y += dy;
+    view.fitted = false;
+    apply();
+  };
+  /** Another picture: keeps zoom and place when the size is the same, so that undo does not jump. */
+  view.setContent = (width, height) => {
+    if (width === contentWidth && height === contentHeight) return;
+    [contentWidth, contentHeight] = [width, height];
+    paper.style.width = `${width}px`;
+    paper.style.height = `${height}px`;
+    view.fit();
+  };
+  view.toPicture = (event) => {
+    const box = stage.getBoundingClientRect();
+    return {
+      x: (event.clientX - box.left - view.x) / view.scale,
+      y: (event.clientY - box.top - view.y) / view.scale,
+    };
+  };
+
+  const measure = () => {
+    const [width, height] = [stage.clientWidth, stage.clientHeight];
+    const ratio = window.devicePixelRatio || 1;
+    if (!width || !height) return; // hidden, for instance in another tab of the page
+    if (width === view.width && height === view.height && ratio === view.ratio) return;
+    const [dx, dy] = [(width - view.width) / 2, (height - view.height) / 2];
+    Object.assign(view, { width, height, ratio });
+    if (view.fitted) return view.fit();
+    view.x += dx;
+    view.y += dy;
+    apply();
+  };
+  view.measure = measure;
+  new ResizeObserver(measure).observe(stage);
+  return view;
+}
