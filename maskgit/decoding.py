@@ -1,0 +1,223 @@
+"""Iterative parallel decoding: complete a partly masked token grid in a few passes.
+
+Every pass predicts all masked tokens at once, keeps the predictions the model trusts most and
+masks the others again. The schedule fixes how many stay masked: nearly all after the first pass,
+none after the last. MaskGIT, Chang et al. 2022 (arXiv:2202.04200), section 3.2.
+
+Read in this order:
+    start           from constraints and options to the first state (maskgit.state)
+    step            one pass, pure
+    trace, decode   the loop, pass by pass or at once
+
+What callers may rely on (tests/engine/test_decoding.py holds each promise):
+    * A known token comes out unchanged; a mask or class id is never drawn.
+    * One seed, one result: a row does not depend on its neighbours in the batch.
+    * Counts are exact, whatever the ties; a finished row stays as it is, bit for bit.
+    * No pass waits for the device: all counts are plain numbers.
+
+Elsewhere: counts (schedules), noise (noise), which codes (sampling), which cells (reveal), what
+may change (constraints), pixels (pipeline). Shapes are named in maskgit.types.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from maskgit import schedules
+from maskgit.constraints import take_rows
+from maskgit.models.protocols import TokenPredictor
+from maskgit.noise import HASHED, Noise
+from maskgit.reveal import Proposal, lowest, scores
+from maskgit.sampling import Number, draw, guide, log_probability, shape
+from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState, start
+from maskgit.types import Logits
+
+__all__ = ["KNOWN", "MASKED", "DecodeOptions", "DecodeState", "decode", "start", "step", "trace"]
+
+LOGITS_IN_CACHE = 2**18  # 1 MiB of float32; with its noise it fits the cache of one core
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Logits of all cells, with those without a class for the rows that want guidance.
+
+    Attributes:
+        conditional: Logits with the class.
+        unconditional: Logits with the null label, of the guided rows only.
+        guided: Which rows these are.
+        scale: Their guidance scales.
+    """
+
+    conditional: Logits
+    unconditional: Float[Tensor, "G N K"] | None = None
+    guided: Sequence[int] = ()
+    scale: Sequence[Number] = ()
+
+    def at(self, cells: Int[Tensor, "B M"]) -> Float[Tensor, "B M K"]:
+        """Give the guided logits of some cells; a new tensor."""
+        logits = _at(self.conditional, cells)
+        if self.unconditional is not None:
+            without = _at(self.unconditional, take_rows(cells, self.guided))
+            logits[self.guided] = guide(take_rows(logits, self.guided), without, self.scale)
+        return logits
+
+
+@torch.inference_mode()
+def step(predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED) -> DecodeState:
+    """Run one pass: predict, draw every masked cell, keep the best, mask the rest again.
+
+    Args:
+        predictor: A model, with the state's mask id.
+        state: Not changed. Rows that are finished come out as they are and cost nothing.
+        noise: Where randomness comes from.
+
+    Returns:
+        The next state; `state` itself if it is finished.
+
+    Raises:
+        ValueError: If the model does not fit the state, or guidance is asked of one that knows no
+            null label.
+
+    Source:
+        google-research/maskgit, `libml/parallel_decode.py`. Differs on purpose: ranks instead of
+        a cut-off, and nothing is masked again after the last pass.
+    """
+    if predictor.mask_id != state.mask_id:
+        raise ValueError(f"state has mask id {state.mask_id}, the model {predictor.mask_id}")
+    going = [row for row, masked in enumerate(state.num_masked) if masked]
+    if len(going) < state.batch:
+        if not going:
+            return state
+        moved = iter(step(predictor, state.take(going), noise).rows)
+        rows = zip(state.rows, state.num_masked, strict=True)
+        return DecodeState.stack([next(moved) if masked else row for row, masked in rows])
+
+    seeds = _whole([options.seed for options in state.options], state.tokens)
+    steps = _whole(state.step, state.tokens)
+    cells = _masked_cells(state)
+    ids, log_p = _draw(_predict(predictor, state), state, cells, seeds, steps, noise)
+    mask = state.mask
+    drawn = torch.where(mask, state.tokens.scatter(1, cells, ids), state.tokens)
+    confidence = torch.where(mask, state.confidence.scatter(1, cells, log_p), state.confidence)
+
+    num_masked = _num_masked_next(state)
+    proposal = Proposal(
+        confidence, _choice_temperatures(state), seeds, steps, state.constraints.grid, noise
+    )
+    rules = [options.reveal for options in state.options]
+    again = lowest(scores(rules, proposal), mask, num_masked)
+    return replace(
+        state,
+        tokens=drawn.masked_fill(again, state.mask_id),
+        drawn=drawn,
+        confidence=confidence,
+        revealed_at=torch.where(mask & ~again, steps[:, None], state.revealed_at).short(),
+        step=tuple(index + 1 for index in state.step),
+        num_masked=num_masked,
+    )
+
+
+def trace(
+    predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED
+) -> Iterator[DecodeState]:
+    """Step until every row is finished; give the state after each pass."""
+    while not state.finished:
+        state = step(predictor, state, noise)
+        yield state
+
+
+def decode(
+    predictor: TokenPredictor,
+    state: DecodeState,
+    on_step: Callable[[DecodeState], None] | None = None,
+    noise: Noise = HASHED,
+) -> DecodeState:
+    """Step until every row is finished; `on_step` sees the state after each pass."""
+    for following in trace(predictor, state, noise):
+        state = following
+        if on_step is not None:
+            on_step(state)
+    return state
+
+
+def _masked_cells(state: DecodeState) -> Int[Tensor, "B M"]:
+    """List the masked cells of each row in order; rows with fewer are filled up with others."""
+    closed_last = (~state.mask).to(torch.uint8).argsort(dim=1, stable=True)
+    return closed_last[:, : max(state.num_masked)]
+
+
+def _predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
+    """Run the model once; rows that ask for guidance also without their class, in that one run."""
+    tokens, labels = state.tokens, state.constraints.labels
+    scale = [options.guidance_scale for options in state.options]
+    guided = [row for row, s in enumerate(scale) if s != 1]
+    if not guided:
+        return Prediction(predictor.logits(tokens, labels))
+    if predictor.null_label is None:
+        raise ValueError("this model knows no null label; guidance_scale must be 1")
+    null = labels.new_full((len(guided),), predictor.null_label)
+    tokens = torch.cat([tokens, take_rows(tokens, guided)])
+    logits = predictor.logits(tokens, torch.cat([labels, null]))
+    conditional, unconditional = logits.split([state.batch, len(guided)])
+    return Prediction(conditional, unconditional, guided, [scale[row] for row in guided])
+
+
+def _draw(
+    prediction: Prediction,
+    state: DecodeState,
+    cells: Int[Tensor, "B M"],
+    seeds: Int[Tensor, " B"],
+    steps: Int[Tensor, " B"],
+    noise: Noise,
+) -> tuple[Int[Tensor, "B M"], Float[Tensor, "B M"]]:
+    """Draw a code in each of the given cells by the options of its row; with log-probability."""
+    temperature = [options.temperature for options in state.options]
+    top_k = [options.top_k for options in state.options]
+    top_p = [options.top_p for options in state.options]
+    banned = state.constraints.banned
+    ids, log_p = [], []
+    for part in cells.split(_cells_at_once(state), dim=1):
+        logits = prediction.at(part)
+        bans = _at(banned, part) if banned is not None and banned.shape[1] > 1 else banned
+        is_random = any(temperature)
+        gumbel = noise.gumbel_codes(seeds, steps, part, state.mask_id) if is_random else None
+        ids.append(draw(shape(logits, temperature, top_k, top_p, bans), gumbel, temperature))
+        log_p.append(log_probability(logits, ids[-1]))
+    return torch.cat(ids, dim=1), torch.cat(log_p, dim=1)
+
+
+def _cells_at_once(state: DecodeState) -> int:
+    """Bound the work set on a CPU, where memory beyond the cache costs more than the arithmetic."""
+    if state.tokens.device.type != "cpu":
+        return state.tokens.shape[1]
+    return max(1, LOGITS_IN_CACHE // (state.batch * state.mask_id))
+
+
+def _num_masked_next(state: DecodeState) -> tuple[int, ...]:
+    rows = zip(state.options, state.step, state.num_open, state.num_masked, strict=True)
+    return tuple(options.remaining(*counts) for options, *counts in rows)
+
+
+def _choice_temperatures(state: DecodeState) -> list[float]:
+    """Fade the noise on confidence to 0 over the passes, in float32."""
+    rows = zip(state.options, state.step, state.steps, strict=True)
+    return [
+        float(options.choice_temperature * (1 - schedules.ratio_done(index, steps)))
+        for options, index, steps in rows
+    ]
+
+
+def _at(values: Shaped[Tensor, "B N K"], cells: Int[Tensor, "B M"]) -> Shaped[Tensor, "B M K"]:
+    """Take cells of each row: whole lines of memory, which `gather` would take one by one."""
+    batch, num_cells = values.shape[:2]
+    offset = torch.arange(0, batch * num_cells, num_cells, device=cells.device)[:, None]
+    lines = values.flatten(0, 1).index_select(0, (cells + offset).flatten())
+    return lines.unflatten(0, cells.shape)
+
+
+def _whole(values: Sequence[int], like: Tensor) -> Int[Tensor, " B"]:
+    """Bring one whole number per row to a tensor's device without waiting for it."""
+    return torch.tensor(values).to(like.device, non_blocking=True)
