@@ -135,7 +135,9 @@ class Studio:
             case Fill():
                 yield from self._fill(request)
             case Generate():
-                job = self._engine.prepare_generate(**_choices(request))
+                job = self._engine.prepare_generate(
+                    count=request.count, **_choices(request.settings, request.label)
+                )
                 side = self._engine.image_size
                 state = yield from self._decode(job.state, (0, 0, side))
                 yield _result(self._engine.finish(job, state))
@@ -152,7 +154,8 @@ class Studio:
                 request.region,
                 window=window,
                 cells=request.cells,
-                **_choices(request),
+                count=request.count,
+                **_choices(request.settings, request.label),
             )
         state = yield from self._decode(job.state, _square(job))
         yield _result(self._engine.finish(job, state))
@@ -162,30 +165,24 @@ class Studio:
         height, width = request.picture.shape[:2]
         sides = request.left, request.top, request.right, request.bottom
         plan = outpaint_windows(height, width, *sides, grid_size=self._engine.grid_size)
-        canvas, unknown = plan.lay_out(request.picture)
         seeds = [request.settings.seed + row for row in range(request.count)]
-        pictures = [canvas] * request.count
+        canvases = [plan.lay_out(request.picture) for _ in seeds]  # picture, what is unknown of it
         done = 0
         for number, window in enumerate(plan.windows):
             with self._model:
                 jobs = [
-                    self._engine.prepare_edit(
-                        picture,
-                        unknown,
-                        window=window,
-                        is_blank=True,
-                        **_choices(request, seed=seed, count=1),
+                    self._engine.prepare_extend(
+                        picture, unknown, window, **_choices(request.settings, request.label, seed)
                     )
-                    for picture, seed in zip(pictures, seeds, strict=True)
+                    for (picture, unknown), seed in zip(canvases, seeds, strict=True)
                 ]
             state = DecodeState.stack([job.state for job in jobs])
             to_come = len(plan.windows) - number
             state = yield from self._decode(state, _square(jobs[0]), done, to_come)
             done += state.steps[0]
-            rows = zip(jobs, state.rows, strict=True)
-            pictures = [self._engine.finish(job, row).pictures[0] for job, row in rows]
-            unknown[window.inside(*unknown.shape).slices] = False
-        yield Result(pictures, seeds)
+            for (picture, unknown), job, row in zip(canvases, jobs, state.rows, strict=True):
+                self._engine.extend(picture, unknown, job, row)
+        yield Result([picture for picture, _ in canvases], seeds)
 
     def _decode(
         self, state: DecodeState, square: tuple[int, int, int], done: int = 0, windows: int = 1
@@ -236,15 +233,16 @@ def on_gpu(passes: F) -> F:
     return spaces.GPU(duration=GPU_SECONDS)(passes)
 
 
-def _choices(request: Request, **changes: Any) -> dict[str, Any]:
+def _choices(settings: Settings, label: int | None, seed: int | None = None) -> dict[str, Any]:
     """Give the arguments that all calls of the engine share."""
-    shared = {"label": request.label, "count": request.count, **asdict(request.settings)}
-    return {**shared, **changes}
+    values = asdict(settings)
+    return {**values, "label": label, "seed": values["seed"] if seed is None else seed}
 
 
 def _square(job: maskgit.Job) -> tuple[int, int, int]:
-    assert job.window is not None  # only a generation has none
-    return job.window.left, job.window.top, job.window.side
+    assert job.place is not None  # only a generation has none
+    window = job.place.window
+    return window.left, window.top, window.side
 
 
 def _shown(
