@@ -30,6 +30,9 @@ def theme() -> Base:
         block_label_background_fill="transparent",
         block_label_border_width="0px",
         block_info_text_size="*text_xs",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        block_title_text_weight="600",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_text_color="white",
@@ -40,30 +43,53 @@ def theme() -> Base:
 
 
 CSS = """
-.gradio-container { padding: 0 16px 12px !important; max-width: none !important; }
-.gradio-container main { gap: 8px; }
-#header header { display: flex; align-items: baseline; gap: 14px; padding: 10px 2px 4px; }
+.gradio-container, .gradio-container main, .gradio-container .app {
+  padding: 0 !important; margin: 0 !important; max-width: none !important;
+}
+.gradio-container main { padding: 0 14px 14px !important; }
+.gradio-container main > .wrap, .gradio-container .column { gap: 8px; }
+
+#canvas .html-container, #header .html-container, #status .html-container,
+#examples .html-container { padding: 0; }
+#header header { display: flex; align-items: baseline; gap: 14px; padding: 10px 2px 2px; }
 #header h1 { font-size: 18px; font-weight: 700; letter-spacing: -0.01em; margin: 0; }
 #header p { margin: 0; color: var(--body-text-color-subdued); font-size: 13px; }
 #header .model { margin-left: auto; font-size: 12px; white-space: nowrap; }
 
 #studio { align-items: flex-start; gap: 12px; flex-wrap: nowrap; }
 #stage { min-width: 0 !important; }
-#side { max-width: 340px; gap: 10px; }
-.card {
+#side { flex: 0 0 330px; gap: 10px; }
+
+.card, .block:has(> #examples), #examples {
   background: var(--background-fill-primary) !important;
+}
+.card, #examples {
   border: 1px solid var(--border-color-primary) !important;
   border-radius: 10px !important;
-  padding: 10px 12px !important;
-  gap: 8px;
+  padding: 12px !important;
 }
-.card .tight { gap: 6px; }
-#make .block, #outpaint .block, #advanced .block { padding: 0 !important; }
-#others { gap: 6px; }
+.card { gap: 10px !important; }
+.card .block, .card .form, #status { padding: 0 !important; border: 0; background: none; }
+.card .form { gap: 10px; overflow: visible; }
+.card .row { gap: 6px; }
+.card label > span, .card .label-wrap span { font-weight: 600; font-size: 13px; }
+.card button { white-space: nowrap; }
+#others button { font-size: 14px; padding: 8px; }
+#fill { font-size: 16px; }
 #status p { margin: 0; font-size: 13px; min-height: 1.4em; color: var(--body-text-color-subdued); }
 
-#examples h2 { font-size: 13px; font-weight: 600; margin: 0 0 6px; }
-#examples p { margin: 6px 0 0; font-size: 12px; color: var(--body-text-color-subdued); }
+#variations .wrap { gap: 0; flex-wrap: nowrap; border-radius: 8px; overflow: hidden;
+  border: 1px solid var(--border-color-primary); }
+#variations .wrap label { flex: 1; justify-content: center; border: 0; border-radius: 0;
+  padding: 5px 0; background: none; box-shadow: none; cursor: pointer; }
+#variations .wrap label + label { border-left: 1px solid var(--border-color-primary); }
+#variations .wrap input { position: absolute; opacity: 0; pointer-events: none; }
+#variations .wrap label.selected { background: var(--primary-100); color: var(--primary-800); }
+.dark #variations .wrap label.selected { background: var(--primary-800); color: white; }
+#variations .wrap label:focus-within { outline: 2px solid var(--primary-500); outline-offset: -2px; }
+
+#examples h2 { font-size: 13px; font-weight: 600; margin: 0 0 8px; }
+#examples p { margin: 8px 0 0; font-size: 12px; color: var(--body-text-color-subdued); }
 #examples ul {
   display: grid; grid-template-columns: repeat(5, 1fr); gap: 6px; list-style: none;
   margin: 0; padding: 0;
@@ -78,11 +104,13 @@ CSS = """
 #examples button:focus-visible { outline: 2px solid var(--primary-500); outline-offset: 2px; }
 
 @media (max-width: 900px) {
+  .gradio-container main { padding: 0 8px 12px !important; }
   #studio { flex-wrap: wrap; }
-  #side { max-width: none; }
-  .gradio-container { padding: 0 8px 12px !important; }
+  #side { flex: 1 1 100%; }
   #header header { flex-wrap: wrap; gap: 2px 12px; }
-  #header .model { margin-left: 0; }
 }
-@media (max-width: 480px) { #header p { display: none; } }
+@media (max-width: 480px) {
+  #header p:not(.model) { display: none; }
+  #examples ul { grid-template-columns: repeat(9, 56px); overflow-x: auto; }
+}
 """

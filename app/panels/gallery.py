@@ -36,7 +36,6 @@ def gallery_panel(examples: Examples) -> gr.HTML:
         html_template=TEMPLATE,
         js_on_load=SCRIPT,
         elem_id="examples",
-        elem_classes="card",
         heading=texts.EXAMPLES,
         hint=texts.UPLOAD_HINT,
         examples=examples.thumbnails,
