@@ -1,0 +1,247 @@
+"""Bytes from strangers to pictures, pictures to PNG and tensors.
+
+An upload is checked before a pixel of it is decoded: its size in bytes, that it is one of a few
+formats, its size in pixels. What comes out is always 8-bit RGB, upright, as a browser shows it:
+turned by its EXIF tag, colours converted to sRGB by its ICC profile, transparent parts over white,
+the first frame of an animation.
+
+Read in this order:
+    open_picture            bytes to uint8 RGB, or a `PictureError` with a sentence for people
+    to_png                  the way back, with notes inside the file
+    to_images, to_pictures  between uint8 pictures and the float tensors of the networks
+
+What callers may rely on (tests/engine/test_images.py holds each promise):
+    * Whatever the bytes, the answer is a picture or a `PictureError`; no warning leaks.
+    * One file is decoded at a time, so that memory stays bounded however many people upload.
+"""
+
+import contextlib
+import importlib.util
+import io
+import threading
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+from maskgit.types import Images, Picture, Pictures
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 64_000_000  # 192 MB as RGB; phones take up to 50 megapixels
+MAX_SIDE = 32_767  # the longest canvas a browser draws
+
+ALLOWED = (
+    "Allowed are PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF pictures of at most "
+    f"{MAX_BYTES // 2**20} MB, {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side."
+)
+
+DAMAGED = (
+    "The picture is damaged or cut short and cannot be read to its end. Save or download it again."
+)
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_AVIF_BRANDS = (b"avif", b"avis")
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+_ORIENTATION_TAG = 0x0112
+# `warnings` has one list of filters per process: silencing Pillow on two threads at once would
+# leave it silent for good. The lock also bounds memory.
+_DECODING = threading.Lock()
+
+
+class PictureError(ValueError):
+    """A file that cannot be opened as a picture; its message is a sentence for the person."""
+
+
+def open_picture(data: bytes) -> Picture:
+    """Read an uploaded file.
+
+    Args:
+        data: The file's content.
+
+    Returns:
+        8-bit RGB, upright, sRGB; transparency over white; the first frame of an animation. 16-bit
+        values keep their upper 8 bits. Free to be written to.
+
+    Raises:
+        PictureError: If it is too large, of another kind, empty or damaged.
+        TypeError: If `data` is not bytes.
+    """
+    if not isinstance(data, bytes):
+        raise TypeError(f"expected the bytes of a file, got {type(data).__name__}")
+    if not data:
+        raise PictureError(f"The file is empty. {ALLOWED}")
+    if len(data) > MAX_BYTES:
+        raise PictureError(f"The file is {len(data) / 2**20:.0f} MB large. {ALLOWED}")
+    with _DECODING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image, orientation = _decode(data)
+    return _turned(np.asarray(image), orientation)
+
+
+def to_png(picture: Picture, text: Mapping[str, str] | None = None) -> bytes:
+    """Write a picture as PNG, without loss.
+
+    Args:
+        picture: The picture.
+        text: Notes to keep inside the file, any Unicode text by a short Latin key.
+
+    Raises:
+        ValueError: If a key is not 1 to 79 Latin-1 characters, as PNG demands.
+    """
+    notes = PngInfo()
+    for key, value in (text or {}).items():
+        if not 1 <= len(key) <= 79 or any(ord(c) > 255 for c in key):
+            raise ValueError(f"a key must be 1 to 79 Latin-1 characters, got {key!r}")
+        notes.add_itxt(key, value)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", pnginfo=notes, compress_level=4)
+    return file.getvalue()
+
+
+def to_images(pictures: Pictures | Picture) -> Images:
+    """Turn one or several uint8 pictures into a float32 batch in [0, 1]."""
+    batch = pictures if pictures.ndim == 4 else pictures[None]
+    return torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float() / 255
+
+
+def to_pictures(images: Images) -> Pictures:
+    """Turn a batch of floats into uint8 pictures: clipped to [0, 1] and rounded; waits for a GPU.
+
+    Rounding happens on the images' device, so a quarter of the bytes travel.
+    """
+    levels = images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _decode(data: bytes) -> tuple[Image.Image, int]:
+    """Let Pillow read a file: as RGB, and how it is to be turned."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_readable_formats(data)) as image:
+            _require_size(image.size)
+            image.load()
+            return _to_rgb(image), _orientation(image)
+    except PictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{_guess(data)} {ALLOWED}") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"The picture has too many pixels. {ALLOWED}") from error
+    except Exception as error:  # broken files raise anything from struct.error to KeyError
+        raise PictureError(f"{DAMAGED} {ALLOWED}") from error
+
+
+def _readable_formats(data: bytes) -> list[str]:
+    """Give the allowed formats that this installation can read; HEIC if pillow-heif is there."""
+    Image.init()
+    readable = [name for name in _FORMATS if name in Image.OPEN]
+    if _is_brand(data, _HEIF_BRANDS) and importlib.util.find_spec("pillow_heif"):
+        importlib.import_module("pillow_heif").register_heif_opener()
+        readable.append("HEIF")
+    return readable
+
+
+def _is_brand(data: bytes, brands: tuple[bytes, ...]) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in brands
+
+
+def _require_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise PictureError(f"The picture has no pixels. {ALLOWED}")
+    if width * height > MAX_PIXELS or max(size) > MAX_SIDE:
+        raise PictureError(f"The picture is {width} x {height} pixels large. {ALLOWED}")
+
+
+def _guess(data: bytes) -> str:
+    """Say what a file that no decoder recognised seems to be."""
+    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if data.startswith(_SIGNATURES) or _is_brand(data, _AVIF_BRANDS):
+        return DAMAGED
+    if b"<svg" in start:
+        return "SVG drawings cannot be opened: export it as PNG."
+    if _is_brand(data, _HEIF_BRANDS):
+        return "HEIC photos cannot be opened here: save it as JPEG."
+    if start.startswith(b"%pdf"):
+        return "This is a PDF document, not a picture."
+    if not set(data[:1024]) & set(range(9)):  # control characters mean binary
+        return "This is a text file, whatever its name says."
+    return "This file is not a picture of a known kind."
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Convert any mode to RGB: colours by the file's profile, transparency over white."""
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith(("I", "F")):
+        image = _to_8_bit(image)
+    if image.mode == "RGBa":  # multiplied by its alpha already; divide first
+        image = image.convert("RGBA")
+    if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
+        return _to_srgb(image, profile)
+    alpha = image.convert("RGBA").getchannel("A")
+    colours = _to_srgb(image.convert("L" if image.mode in ("L", "LA") else "RGB"), profile)
+    over_white = Image.new("RGB", image.size, "white")
+    over_white.paste(colours, mask=alpha)
+    return over_white
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """Convert 16-bit grey by its upper 8 bits, wider numbers by guessing what white is.
+
+    White is 1, 255 or 65535: the first that is not below the largest value.
+    """
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((values >> 8).astype(np.uint8))
+    values = np.nan_to_num(values.astype(np.float32), posinf=65535)
+    largest = values.max()
+    is_fraction = image.mode == "F" and largest <= 1
+    scale = 255 if is_fraction else 1 if largest <= 255 else 1 / 257
+    return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert to RGB, colours as the ICC profile means them."""
+    if image.mode not in ("RGB", "L", "CMYK"):
+        image = image.convert("RGB")
+    # A broken profile, or one for other colours than the file has, is ignored as browsers do.
+    with contextlib.suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        if profile:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if not ImageCms.getProfileDescription(source).startswith("sRGB"):
+                target = ImageCms.createProfile("sRGB")
+                image = ImageCms.profileToProfile(image, source, target, outputMode="RGB") or image
+    return image.convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    """Give the EXIF orientation, 1 to 8; 1, upright, where it is absent or cannot be read."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # any broken EXIF block: no reason to refuse the pixels
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _turned(pixels: Picture, orientation: int) -> UInt8[np.ndarray, "h w 3"]:
+    """Turn and flip as the EXIF orientation asks; a new array in any case."""
+    match orientation:
+        case 2:
+            pixels = pixels[:, ::-1]
+        case 3:
+            pixels = pixels[::-1, ::-1]
+        case 4:
+            pixels = pixels[::-1]
+        case 5:
+            pixels = pixels.swapaxes(0, 1)
+        case 6:
+            pixels = np.rot90(pixels, -1)
+        case 7:
+            pixels = np.rot90(pixels, 2).swapaxes(0, 1)
+        case 8:
+            pixels = np.rot90(pixels)
+    return np.array(pixels, order="C")
