@@ -18,12 +18,13 @@ class TokenizerConfig:
     """Sizes of the VQGAN.
 
     Attributes:
-        filters: Channels of the first level; every level has a multiple of it. A multiple of 32,
-            the number of groups in each GroupNorm.
+        filters: Channels of the first level; every level has a multiple of it.
         channel_multipliers: Width of each resolution level in units of `filters`, finest first.
         num_res_blocks: Residual blocks per level.
         codebook_size: Number of codes, K.
         embedding_dim: Width of one code.
+        norm_groups: Groups of each GroupNorm; divides `filters`. Narrow networks need fewer: with
+            one channel in each group a picture's brightness and colour would be normalised away.
     """
 
     filters: int = 128
@@ -31,6 +32,7 @@ class TokenizerConfig:
     num_res_blocks: int = 2
     codebook_size: int = 1024
     embedding_dim: int = 256
+    norm_groups: int = 32
 
     def __post_init__(self) -> None:
         """Refuse sizes the network cannot have."""
@@ -39,8 +41,10 @@ class TokenizerConfig:
             raise ValueError(
                 f"channel_multipliers must be positive, got {self.channel_multipliers}"
             )
-        if self.filters % 32:
-            raise ValueError(f"filters must be a multiple of 32 (GroupNorm), got {self.filters}")
+        if self.filters % self.norm_groups:
+            raise ValueError(
+                f"filters must be a multiple of norm_groups {self.norm_groups}, got {self.filters}"
+            )
 
     @property
     def stride(self) -> int:

@@ -6,6 +6,8 @@ al. 2021, arXiv:2012.09841). Copied to the last detail so that the published wei
 that is applied to the block's *output* where the width changes (see `ResBlock`).
 """
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -20,11 +22,11 @@ Features = Float[Tensor, "B D h w"]  # encoder output, or codebook vectors laid 
 class ResBlock(nn.Module):
     """Pre-activation residual block; keeps the size, may change the width."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, groups: int) -> None:
         super().__init__()
-        self.norm1 = _norm(in_channels)
+        self.norm1 = _norm(in_channels, groups)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
-        self.norm2 = _norm(out_channels)
+        self.norm2 = _norm(out_channels, groups)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         # The official code overwrites its residual with the second convolution's output before
         # the shortcut sees it. The published kernels only make sense this way.
@@ -49,11 +51,10 @@ class Encoder(nn.Module):
         self.stem = nn.Conv2d(3, config.filters, 3, padding=1, bias=False)
         before = [config.filters, *widths[:-1]]
         self.levels = nn.ModuleList(
-            _blocks(w_in, w_out, config.num_res_blocks)
-            for w_in, w_out in zip(before, widths, strict=True)
+            _blocks(w_in, w_out, config) for w_in, w_out in zip(before, widths, strict=True)
         )
-        self.middle = _blocks(widths[-1], widths[-1], config.num_res_blocks)
-        self.norm = _norm(widths[-1])
+        self.middle = _blocks(widths[-1], widths[-1], config)
+        self.norm = _norm(widths[-1], config.norm_groups)
         self.head = nn.Conv2d(widths[-1], config.embedding_dim, 1)
 
     def forward(self, images: Images) -> Features:
@@ -71,14 +72,13 @@ class Decoder(nn.Module):
         super().__init__()
         widths = [config.filters * m for m in reversed(config.channel_multipliers)]
         self.stem = nn.Conv2d(config.embedding_dim, widths[0], 3, padding=1)
-        self.middle = _blocks(widths[0], widths[0], config.num_res_blocks)
+        self.middle = _blocks(widths[0], widths[0], config)
         before = [widths[0], *widths[:-1]]
         self.levels = nn.ModuleList(
-            _blocks(w_in, w_out, config.num_res_blocks)
-            for w_in, w_out in zip(before, widths, strict=True)
+            _blocks(w_in, w_out, config) for w_in, w_out in zip(before, widths, strict=True)
         )
         self.upsamplers = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths[:-1])
-        self.norm = _norm(widths[-1])
+        self.norm = _norm(widths[-1], config.norm_groups)
         self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
     def forward(self, codes: Features) -> Images:
@@ -152,11 +152,13 @@ class VQGAN(nn.Module):
         return x.to(weight.dtype).contiguous(memory_format=layout)
 
 
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(32, channels, eps=1e-6)
+def _norm(channels: int, groups: int) -> nn.GroupNorm:
+    return nn.GroupNorm(groups, channels, eps=1e-6)
 
 
-def _blocks(in_channels: int, out_channels: int, count: int) -> nn.Sequential:
-    """`count` residual blocks; the first one changes the width."""
-    rest = (ResBlock(out_channels, out_channels) for _ in range(count - 1))
-    return nn.Sequential(ResBlock(in_channels, out_channels), *rest)
+def _blocks(in_channels: int, out_channels: int, config: TokenizerConfig) -> nn.Sequential:
+    """The residual blocks of one level; the first one changes the width."""
+    widths = [in_channels] + [out_channels] * config.num_res_blocks
+    return nn.Sequential(
+        *(ResBlock(before, after, config.norm_groups) for before, after in pairwise(widths))
+    )
