@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -52,8 +53,7 @@ def load_packs(folder: Path, names: Sequence[str], split: str) -> ImageSet:
         with np.load(folder / f"{name}-{split}.npz") as pack:
             blob, offsets = pack["blob"], pack["offsets"]
             labels.append(pack["label"].astype(np.int64))
-            pairs = zip(offsets[:-1], offsets[1:], strict=True)
-            pictures.extend(_decode(blob[start:end]) for start, end in pairs)
+            pictures.extend(_decode(blob[start:end]) for start, end in pairwise(offsets))
     original = np.concatenate(labels)
     present = sorted({int(label) for label in original if label >= 0})
     number = {label: i for i, label in enumerate(present)}
@@ -138,7 +138,10 @@ def random_crops(pictures: Pictures, size: int, generator: np.random.Generator) 
 
 
 def _decode(encoded: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError("the pack holds an image that cannot be read")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _square(image: np.ndarray, size: int) -> np.ndarray:

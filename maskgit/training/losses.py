@@ -20,9 +20,7 @@ def codebook_loss(
     return pull + commitment * F.mse_loss(features, quantized.detach())
 
 
-def entropy_loss(
-    distances: Float[Tensor, "M K"], temperature: float = 0.01
-) -> Float[Tensor, ""]:
+def entropy_loss(distances: Float[Tensor, "M K"], temperature: float = 0.01) -> Float[Tensor, ""]:
     """Ask for sure choices of every cell and even use of all codes: E[H(p)] - H(E[p]).
 
     Args:

@@ -71,17 +71,17 @@ class Run:
     compile: bool = True
     mixed_precision: str = "bf16"
     step: int = 0
-    _sums: dict[str, float] = field(default_factory=dict)
+    _sums: dict[str, torch.Tensor | float] = field(default_factory=dict)
     _since: tuple[int, float] = (0, 0.0)
 
     def __post_init__(self) -> None:
         """Make the folder and choose devices."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        trackers = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
+        has_tensorboard = importlib.util.find_spec("tensorboard") is not None
         self.accelerator = Accelerator(
             mixed_precision=self.mixed_precision,
             dynamo_backend="inductor" if self.compile else "no",
-            log_with=trackers,
+            log_with="tensorboard" if has_tensorboard else None,
             project_config=ProjectConfiguration(
                 project_dir=str(self.folder), logging_dir=str(self.folder)
             ),
@@ -97,7 +97,7 @@ class Run:
         self.accelerator.register_for_checkpointing(*parts)
 
     def resume(self) -> int:
-        """Continue from the newest checkpoint, if there is one; give the number of the next step."""
+        """Continue from the newest checkpoint where there is one; give the next step's number."""
         if found := self.checkpoints():
             self.accelerator.load_state(str(found[-1]))
             self.step = int(found[-1].name.removeprefix("step-"))
@@ -158,7 +158,9 @@ class Run:
         """Append a line to the log and tell the trackers."""
         if self.accelerator.is_main_process:
             with (self.folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps({"step": self.step, "time": round(time.time()), **figures}) + "\n")
+                log.write(
+                    json.dumps({"step": self.step, "time": round(time.time()), **figures}) + "\n"
+                )
         self.accelerator.log(figures, step=self.step)
 
 
@@ -181,8 +183,8 @@ class Ema(nn.Module):
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         new = dict(network.named_parameters())
-        keys = list(self.average)
-        torch._foreach_lerp_([self.average[k] for k in keys], [new[k] for k in keys], 1 - decay)
+        for name, value in self.average.items():
+            value.lerp_(new[name], 1 - decay)
 
     @torch.no_grad()
     def copy_to(self, network: nn.Module) -> None:

@@ -34,6 +34,8 @@ class TokenizerRecipe:
         adversarial_start: Step at which the discriminator joins; negative means never.
         adversarial_weight: Weight of the adversarial term (official: 0.1).
         discriminator_width: Channels of the discriminator's first layer.
+        quantize_start: Step at which codes take the place of features. A decoder that gets nothing
+            but arbitrary codes from the first step on learns to ignore them for a long time.
         commitment: Weight of the commitment term (official: 0.25).
         entropy_weight: Weight of the entropy term (official: 0.1).
         revive_every: Steps between looking for dead codes and giving them new places.
@@ -48,6 +50,7 @@ class TokenizerRecipe:
     adversarial_start: int = -1
     adversarial_weight: float = 0.1
     discriminator_width: int = 32
+    quantize_start: int = 400
     commitment: float = 0.25
     entropy_weight: float = 0.1
     revive_every: int = 100
@@ -64,7 +67,7 @@ class Autoencoder(nn.Module):
         self.register_buffer("usage", torch.ones(tokenizer.codebook_size))
         self.usage: Tensor
 
-    def forward(self, images: Images) -> tuple[Images, Tensor, Tensor, Tensor]:
+    def forward(self, images: Images, is_quantized: bool) -> tuple[Images, Tensor, Tensor, Tensor]:
         """Reconstruct; also give features, their codes (both (B, D, h, w)) and distances (M, K)."""
         tokenizer = self.tokenizer
         features = tokenizer.encoder(images).float()
@@ -73,7 +76,8 @@ class Autoencoder(nn.Module):
         tokens = distances.argmin(-1).view(features.shape[0], *features.shape[2:])
         quantized = tokenizer.lookup(tokens)
         straight_through = features + (quantized - features).detach()
-        return tokenizer.decoder(straight_through).float(), features, quantized, distances
+        decoded = tokenizer.decoder(straight_through if is_quantized else features)
+        return decoded.float(), features, quantized, distances
 
 
 def squared_distances(
@@ -92,9 +96,10 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
         The tokenizer with averaged weights, in float32 on the CPU.
     """
     torch.manual_seed(recipe.seed)  # the weights; the data has its own generators
-    tokenizer = VQGAN(recipe.model).to(memory_format=torch.channels_last)
-    _place_codes_on_data(tokenizer, images, recipe)
-    critic = PatchDiscriminator(recipe.discriminator_width).to(memory_format=torch.channels_last)
+    tokenizer = VQGAN(recipe.model)
+    tokenizer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    critic = PatchDiscriminator(recipe.discriminator_width)
+    critic.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     ema = Ema(tokenizer, recipe.ema_decay)
     optimizers = [
         torch.optim.AdamW(m.parameters(), lr=0.0, betas=betas, weight_decay=0.0)
@@ -112,12 +117,21 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
         batch = _batch(images, recipe, step, run)
         adversarial = 0 <= recipe.adversarial_start <= step
 
-        reconstruction, features, quantized, distances = model(batch)
+        is_quantized = step >= recipe.quantize_start
+        if step == recipe.quantize_start:
+            _place_codes_on_data(tokenizer, images, recipe)
+        reconstruction, features, quantized, distances = model(batch, is_quantized)
         pixel = F.l1_loss(reconstruction, batch) + F.mse_loss(reconstruction, batch)
-        codebook = losses.codebook_loss(features, quantized, recipe.commitment)
-        entropy = losses.entropy_loss(distances)
-        total = pixel + codebook + recipe.entropy_weight * entropy
-        figures = {"pixel": pixel, "codebook": codebook, "entropy": entropy}
+        total = pixel
+        figures: dict[str, Tensor | float] = {"pixel": pixel}
+        if is_quantized:
+            codebook = losses.codebook_loss(features, quantized, recipe.commitment)
+            total = total + codebook
+            figures["codebook"] = codebook
+        if is_quantized and recipe.entropy_weight:
+            entropy = losses.entropy_loss(distances)
+            total = total + recipe.entropy_weight * entropy
+            figures["entropy"] = entropy
         if adversarial:
             critic.requires_grad_(False)
             fooled = losses.adversarial_loss(critic(reconstruction))
@@ -137,7 +151,8 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
         ema.update(tokenizer)
         trained = run.accelerator.unwrap_model(model)
         _count_codes(trained.usage, distances)
-        if (step + 1) % recipe.revive_every == 0 and step < 0.8 * recipe.schedule.steps:
+        is_settling = recipe.quantize_start < step < 0.8 * recipe.schedule.steps
+        if is_settling and (step + 1) % recipe.revive_every == 0:
             figures["revived"] = recipe.revive_every * _revive(trained, features, recipe.seed, step)
         run.record(bar, recipe.batch_size, **figures)
         if run.is_due(run.save_every):
@@ -184,7 +199,7 @@ def _batch(images: ImageSet, recipe: TokenizerRecipe, step: int, run: Run) -> Im
 
 @torch.no_grad()
 def _place_codes_on_data(tokenizer: VQGAN, images: ImageSet, recipe: TokenizerRecipe) -> None:
-    """Start the codes at features of real pictures, so that most are in use from the first step."""
+    """Put the codes on features of real pictures, so that most are in use from their first step."""
     generator = step_generator(recipe.seed, recipe.schedule.steps)
     chosen = generator.integers(0, len(images), 64)
     crops = random_crops(images.pictures[chosen], recipe.crop_px, generator)
@@ -211,7 +226,7 @@ def _revive(model: Autoencoder, features: Tensor, seed: int, step: int) -> int:
 
 
 def _averaged(ema: Ema, recipe: TokenizerRecipe) -> VQGAN:
-    tokenizer = VQGAN(recipe.model).to(memory_format=torch.channels_last).eval()
+    tokenizer = VQGAN(recipe.model).eval()
     ema.copy_to(tokenizer)
     return tokenizer.requires_grad_(False)
 

@@ -1,0 +1,225 @@
+"""Stage 2: masked visual token modelling (MVTM).
+
+Pictures become tokens once, with a few crops and mirror images each. Every step hides a random
+share of each grid's tokens and asks for them back. Source: MaskGIT section 3.1.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskgit import schedules
+from maskgit.config import TransformerConfig
+from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.training import losses
+from maskgit.training.data import ImageSet, balanced_indices, step_generator
+from maskgit.training.run import Ema, Run, Schedule
+from maskgit.training.tokenizer import as_images
+from maskgit.types import Labels, TokenMask, Tokens
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TransformerRecipe:
+    """Everything that decides what stage 2 learns.
+
+    Attributes:
+        model: Sizes of the network.
+        schedule: Steps and learning rate.
+        batch_size: Pictures per step and process.
+        mask_schedule: Which share of the tokens is hidden, as a function of r ~ U[0, 1).
+        label_smoothing: Probability spread over all codes (official: 0.1).
+        class_dropout: Share of pictures shown without their class, which guidance needs; only
+            where the network has a null label.
+        class_balance: A class of n pictures is drawn in proportion to n ** class_balance.
+        views: Versions of each picture that are tokenised: as it is, mirrored, then random crops.
+        smallest_crop: Smallest share of a picture's side in a random crop.
+        weight_decay: AdamW's (official: 0.045).
+        ema_decay: Decay of the averaged weights.
+        seed: Seed of the weights and of the data order.
+    """
+
+    schedule: Schedule
+    model: TransformerConfig = field(default_factory=TransformerConfig)
+    batch_size: int = 32
+    mask_schedule: str = "cosine"
+    label_smoothing: float = 0.1
+    class_dropout: float = 0.1
+    class_balance: float = 0.5
+    views: int = 4
+    smallest_crop: float = 0.8
+    weight_decay: float = 0.045
+    ema_decay: float = 0.999
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSet:
+    """Token grids with their labels; `views` consecutive rows belong to one picture."""
+
+    tokens: np.ndarray  # uint16 (n, N)
+    labels: np.ndarray  # int64 (n,)
+
+
+class MaskedTokenObjective(nn.Module):
+    """The network together with its loss, so that both compile as one graph."""
+
+    def __init__(self, network: BidirectionalTransformer, smoothing: float) -> None:
+        super().__init__()
+        self.network = network
+        self.smoothing = smoothing
+
+    def forward(
+        self, tokens: Tokens, is_masked: TokenMask, labels: Labels
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Give the loss, and the share of masked tokens whose code came first."""
+        shown = tokens.masked_fill(is_masked, self.network.mask_id)
+        logits = self.network.logits(shown, labels)
+        loss = losses.masked_token_loss(logits, tokens, is_masked, self.smoothing)
+        hits = (logits.argmax(-1) == tokens) & is_masked
+        return loss, hits.sum() / is_masked.sum()
+
+
+def train_transformer(
+    recipe: TransformerRecipe, tokenizer: VQGAN, images: ImageSet, val: ImageSet, run: Run
+) -> BidirectionalTransformer:
+    """Train stage 2, continuing where the run's folder stopped.
+
+    Returns:
+        The transformer with averaged weights, in float32 on the CPU.
+    """
+    torch.manual_seed(recipe.seed)
+    network = BidirectionalTransformer(recipe.model)
+    train_set = cached_tokens(run.folder / "tokens-train.npz", tokenizer, images, recipe)
+    val_set = tokenize(tokenizer, val, recipe, views=1)
+    ema = Ema(network, recipe.ema_decay)
+    optimizer = torch.optim.AdamW(
+        _decay_groups(network, recipe.weight_decay), lr=0.0, betas=(0.9, 0.96)
+    )
+    objective = MaskedTokenObjective(network, recipe.label_smoothing)
+    model, optimizer = run.prepare(objective, optimizer)
+    run.also_store(ema)
+    run.resume()
+    bar = run.progress()
+    for step in bar:
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.schedule.rate(step)
+        batch = [t.to(run.accelerator.device) for t in _batch(train_set, recipe, step, run)]
+        loss, accuracy = model(*batch)
+        run.accelerator.backward(loss)
+        run.accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        ema.update(network)
+        run.record(bar, recipe.batch_size, loss=loss, accuracy=accuracy)
+        if run.is_due(run.save_every):
+            figures = evaluate(_averaged(ema, recipe), val_set, recipe)
+            run.write(**figures)
+            run.save()
+    return _averaged(ema, recipe)
+
+
+def tokenize(tokenizer: VQGAN, images: ImageSet, recipe: TransformerRecipe, views: int) -> TokenSet:
+    """Turn every view of every labelled picture into tokens."""
+    labelled = np.flatnonzero(images.labels >= 0)
+    grids = np.empty((len(labelled), views, recipe.model.num_tokens), np.uint16)
+    with torch.inference_mode():
+        for start in range(0, len(labelled), 64):
+            rows = labelled[start : start + 64]
+            for view in range(views):
+                generator = step_generator(recipe.seed, start, view)
+                pictures = _view(images.pictures[rows], view, recipe.smallest_crop, generator)
+                tokens = tokenizer.encode(as_images(pictures))
+                grids[start : start + len(rows), view] = tokens.flatten(1).cpu().numpy()
+    labels = np.repeat(images.labels[labelled], views)
+    return TokenSet(grids.reshape(len(labels), -1), labels)
+
+
+def cached_tokens(
+    path: Path, tokenizer: VQGAN, images: ImageSet, recipe: TransformerRecipe
+) -> TokenSet:
+    """Read the token file of a run, writing it first where there is none."""
+    if not path.exists():
+        made = tokenize(tokenizer, images, recipe, recipe.views)
+        unfinished = path.with_suffix(".unfinished.npz")
+        np.savez(unfinished, tokens=made.tokens, labels=made.labels)
+        unfinished.rename(path)
+    with np.load(path) as stored:
+        return TokenSet(stored["tokens"], stored["labels"])
+
+
+@torch.inference_mode()
+def evaluate(
+    network: BidirectionalTransformer, val: TokenSet, recipe: TransformerRecipe
+) -> dict[str, float]:
+    """Negative log-likelihood (nats) and accuracy of masked held-out tokens, by share masked."""
+    figures = {}
+    labels = torch.from_numpy(val.labels)
+    tokens = torch.from_numpy(val.tokens.astype(np.int64))
+    for percent in (25, 50, 75, 100):
+        generator = step_generator(recipe.seed, percent)
+        order = generator.random(val.tokens.shape).argsort(1).argsort(1)
+        is_masked = torch.from_numpy(order < round(val.tokens.shape[1] * percent / 100))
+        nll, hits = 0.0, 0
+        for start in range(0, len(tokens), 64):
+            rows = slice(start, start + 64)
+            shown = tokens[rows].masked_fill(is_masked[rows], network.mask_id)
+            log_p = network.logits(shown, labels[rows]).log_softmax(-1)
+            found = log_p.gather(-1, tokens[rows, :, None])[..., 0]
+            nll -= float(found[is_masked[rows]].sum())
+            hits += int(((log_p.argmax(-1) == tokens[rows]) & is_masked[rows]).sum())
+        figures[f"val_nll_{percent}"] = round(nll / int(is_masked.sum()), 4)
+        figures[f"val_accuracy_{percent}"] = round(hits / int(is_masked.sum()), 4)
+    return figures
+
+
+def _batch(data: TokenSet, recipe: TransformerRecipe, step: int, run: Run) -> list[Tensor]:
+    """Tokens, what to hide, labels: a pure function of the step."""
+    generator = step_generator(recipe.seed, step, run.accelerator.process_index)
+    rows = balanced_indices(data.labels, recipe.batch_size, recipe.class_balance, generator)
+    tokens = data.tokens[rows].astype(np.int64)
+    ratio = schedules.mask_ratio(recipe.mask_schedule, generator.random(len(rows)), tokens.shape[1])
+    count = np.maximum(1, np.floor(ratio * tokens.shape[1])).astype(np.int64)
+    rank = generator.random(tokens.shape).argsort(1).argsort(1)
+    labels = data.labels[rows].copy()
+    if recipe.model.null_label is not None:
+        labels[generator.random(len(rows)) < recipe.class_dropout] = recipe.model.null_label
+    return [torch.from_numpy(a) for a in (tokens, rank < count[:, None], labels)]
+
+
+def _view(
+    pictures: np.ndarray, view: int, smallest: float, generator: np.random.Generator
+) -> np.ndarray:
+    """View 0 is the picture, view 1 its mirror image, the others random crops, half mirrored."""
+    if view < 2:
+        return pictures[:, :, :: 1 - 2 * view]
+    size = pictures.shape[1]
+    out = np.empty_like(pictures)
+    for i, picture in enumerate(pictures):
+        side = round(size * generator.uniform(smallest, 1))
+        top, left = generator.integers(0, size - side + 1, 2)
+        crop = cv2.resize(picture[top : top + side, left : left + side], (size, size))
+        out[i] = crop[:, ::-1] if generator.random() < 0.5 else crop
+    return out
+
+
+def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict]:
+    """Decay matrices, not biases and norms."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _averaged(ema: Ema, recipe: TransformerRecipe) -> BidirectionalTransformer:
+    network = BidirectionalTransformer(recipe.model).eval()
+    ema.copy_to(network)
+    return network.requires_grad_(False)
