@@ -1,0 +1,512 @@
+"""Pictures in, pictures out: the engine's front door.
+
+`MaskGIT` holds a model and nothing else. Every call is a function of its arguments, so one engine
+serves any number of threads. What a person sees step by step is a `Job` and a `DecodeState`:
+
+    job = engine.prepare_edit(picture, mask, label="daisy")
+    state = job.state
+    while not state.finished:
+        state = engine.step(state)
+        show(engine.preview(state))
+    result = engine.finish(job, state)
+
+`generate`, `edit` and `outpaint` are that loop.
+
+What callers may rely on (tests/engine/test_pipeline.py holds each promise):
+    * Pixels outside the mask come back bit-identical; known tokens never change.
+    * Picture i of `count` uses seed + i and equals the picture asked for alone with that seed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+from typing_extensions import TypedDict, Unpack
+
+from maskgit import decoding, runtime
+from maskgit.checkpoints import CheckpointError, Model, load_model
+from maskgit.classes import Classes
+from maskgit.compositing import fill, harmonise, paste
+from maskgit.config import ModelConfig
+from maskgit.constraints import Constraints
+from maskgit.decoding import DecodeOptions, DecodeState
+from maskgit.images import to_images, to_pictures
+from maskgit.outpainting import outpaint_windows
+from maskgit.types import Picture, Pictures, Region, TokenGrid
+from maskgit.window import Window, choose, mirror_fill, open_cells, view
+
+Label: TypeAlias = int | str | None
+OnStep: TypeAlias = Callable[[DecodeState], None]
+
+MAX_COUNT = 64
+FEATHER_CELLS = 0.4  # width of the blend inside the mask, in cells
+HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
+MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
+
+
+class Choices(TypedDict, total=False):
+    """What a caller may choose about decoding: see `DecodeOptions`."""
+
+    steps: int
+    start_step: int
+    schedule: str
+    temperature: float
+    choice_temperature: float
+    top_k: int
+    top_p: float
+    guidance_scale: float
+    reveal: str
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """An edit or a generation that is about to be decoded.
+
+    Attributes:
+        state: One row per picture asked for; nothing decoded yet.
+        place: Where the answer goes; None when there is no picture.
+    """
+
+    state: DecodeState
+    place: "Place | None" = None
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """The part of a picture that is imagined anew.
+
+    Attributes:
+        picture: The whole picture.
+        region: True where it may change.
+        window: What the model sees of it.
+        seen: What it sees, at its own size.
+    """
+
+    picture: Picture
+    region: Region
+    window: Window
+    seen: Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Finished pictures.
+
+    Attributes:
+        pictures: One per seed.
+        seeds: The seed of each.
+        traces: For each picture its decode: the state before the first pass and after every one
+            (for outpainting: of one window after the other).
+    """
+
+    pictures: Pictures
+    seeds: tuple[int, ...]
+    traces: tuple[tuple[DecodeState, ...], ...]
+
+
+def load(
+    model: str | Path = "embedded",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+) -> "MaskGIT":
+    """Load a model.
+
+    Args:
+        model: `embedded`, or the path of a model folder.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        dtype: `auto`, `float32` or `bfloat16`; see `maskgit.runtime`.
+
+    Raises:
+        ValueError: If there is no such device or precision.
+        CheckpointError: If there is no such model, or its folder is damaged.
+    """
+    folder = MODELS / model if (MODELS / model / "config.json").is_file() else Path(model)
+    if not folder.is_dir():
+        known = sorted(p.parent.name for p in MODELS.glob("*/config.json"))
+        raise CheckpointError(f"no model {str(model)!r}: give a model folder, or one of {known}")
+    place = runtime.choose_device(device)
+    return MaskGIT(load_model(folder, place, runtime.choose_dtype(dtype, place, folder)), place)
+
+
+class MaskGIT:
+    """A model that generates, edits and extends pictures."""
+
+    def __init__(self, model: Model, device: torch.device) -> None:
+        """Take networks that are on `device` already; most callers want `maskgit.load`."""
+        self.config: ModelConfig = model.config
+        self.classes: Classes = model.classes
+        self.device = device
+        self._tokenizer = model.tokenizer
+        self._predictor = runtime.independent_rows(model.transformer, device)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the model's square in pixels."""
+        return self.config.image_size
+
+    @property
+    def grid_size(self) -> int:
+        """Tokens along one side of the model's square."""
+        return self.config.grid_size
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        return self._tokenizer.codebook.dtype
+
+    def generate(
+        self,
+        label: Label = None,
+        *,
+        seed: int = 0,
+        count: int = 1,
+        on_step: OnStep | None = None,
+        **choices: Unpack[Choices],
+    ) -> Result:
+        """Imagine pictures from nothing.
+
+        Args:
+            label: ImageNet index, class name, synonym or WordNet id; None: no class, where the
+                model allows it.
+            seed: Of the first picture, 0 or more.
+            count: Pictures, 1 to 64.
+            on_step: Sees the state after every pass.
+            choices: See `DecodeOptions`; what is not said follows the model's defaults.
+
+        Raises:
+            ValueError: If an argument is not allowed; the message says what is.
+            TypeError: If an argument is of the wrong kind.
+        """
+        return self._run(self.prepare_generate(label, seed=seed, count=count, **choices), on_step)
+
+    def edit(
+        self,
+        picture: Picture,
+        mask: Region,
+        label: Label = None,
+        *,
+        seed: int = 0,
+        count: int = 1,
+        window: Window | None = None,
+        on_step: OnStep | None = None,
+        **choices: Unpack[Choices],
+    ) -> Result:
+        """Imagine the masked part of a picture anew.
+
+        Args:
+            picture: RGB of any size.
+            mask: True where the picture may change, of the same height and width. All other
+                pixels come back bit-identical.
+            label: As for `generate`; says what the whole window shows once it is done.
+            seed: As for `generate`.
+            count: As for `generate`.
+            window: What the model sees; by default chosen around the mask.
+            on_step: As for `generate`.
+            choices: As for `generate`.
+
+        Raises:
+            ValueError: As for `generate`; also if nothing is masked or the sizes differ.
+            TypeError: As for `generate`.
+        """
+        job = self.prepare_edit(
+            picture, mask, label, seed=seed, count=count, window=window, **choices
+        )
+        return self._run(job, on_step)
+
+    def outpaint(
+        self,
+        picture: Picture,
+        left: int = 0,
+        top: int = 0,
+        right: int = 0,
+        bottom: int = 0,
+        label: Label = None,
+        *,
+        seed: int = 0,
+        count: int = 1,
+        on_step: OnStep | None = None,
+        **choices: Unpack[Choices],
+    ) -> Result:
+        """Imagine what lies beyond the edges of a picture.
+
+        Args:
+            picture: RGB of any size; comes back bit-identical in its place.
+            left: Pixels to add on the left; likewise `top`, `right` and `bottom`. Any amount: the
+                window slides.
+            top: See `left`.
+            right: See `left`.
+            bottom: See `left`.
+            label: As for `generate`.
+            seed: As for `generate`.
+            count: As for `generate`.
+            on_step: As for `generate`, for one window after the other.
+            choices: As for `generate`.
+
+        Raises:
+            ValueError: As for `generate`; also if no pixels are to be added.
+            TypeError: As for `generate`.
+        """
+        _require_picture(picture)
+        seeds = _seeds(seed, count)
+        height, width = picture.shape[:2]
+        plan = outpaint_windows(height, width, left, top, right, bottom, grid_size=self.grid_size)
+        results, traces = [], []
+        for each in seeds:
+            canvas, unknown = plan.lay_out(picture)
+            trace: tuple[DecodeState, ...] = ()
+            for window in plan.windows:
+                job = self.prepare_extend(canvas, unknown, window, label, seed=each, **choices)
+                states = self._states(job, on_step)
+                self.extend(canvas, unknown, job, states[-1])
+                trace += tuple(states)
+            results.append(canvas)
+            traces.append(trace)
+        return Result(np.stack(results), seeds, tuple(traces))
+
+    def encode(self, pictures: Picture | Pictures) -> TokenGrid:
+        """Give the tokens of pictures whose sides are multiples of the tokenizer's stride.
+
+        Raises:
+            ValueError: If a side is not, or the pictures are not RGB.
+            TypeError: If the pictures are not uint8 arrays.
+        """
+        if isinstance(pictures, np.ndarray) and pictures.ndim == 3:
+            pictures = pictures[None]
+        for picture in pictures:
+            _require_picture(picture)
+        with torch.inference_mode():
+            return runtime.encode_each(self._tokenizer, to_images(pictures).to(self.device))
+
+    def decode(self, tokens: TokenGrid | np.ndarray) -> Pictures:
+        """Draw the pictures of complete token grids.
+
+        Raises:
+            ValueError: If an id is no code.
+        """
+        grid = torch.as_tensor(tokens).to(self.device, torch.long)
+        if grid.ndim == 2:
+            grid = grid[None]
+        if not bool(((grid >= 0) & (grid < self.config.tokenizer.codebook_size)).all()):
+            raise ValueError(f"tokens must be in [0, {self.config.tokenizer.codebook_size})")
+        with torch.inference_mode():
+            return to_pictures(runtime.decode_each(self._tokenizer, grid))
+
+    def reconstruct(self, pictures: Picture | Pictures) -> Pictures:
+        """Encode and decode: what the tokenizer alone makes of pictures; errors as `encode`."""
+        return self.decode(self.encode(pictures))
+
+    def start(
+        self, constraints: Constraints, options: DecodeOptions | Sequence[DecodeOptions]
+    ) -> DecodeState:
+        """Begin to decode; `step` goes on from there.
+
+        Raises:
+            ValueError: If the constraints do not fit the model.
+        """
+        if constraints.grid != (self.grid_size, self.grid_size):
+            raise ValueError(f"the model's grid is {self.grid_size}x{self.grid_size} tokens")
+        highest = self._predictor.num_classes - (self._predictor.null_label is None)
+        if not bool(((constraints.labels >= 0) & (constraints.labels <= highest)).all()):
+            raise ValueError(f"labels must be in [0, {highest}]")
+        known = constraints.tokens.masked_fill(constraints.is_open, 0)
+        if not bool(((known >= 0) & (known < self._predictor.mask_id)).all()):
+            raise ValueError(f"known tokens must be in [0, {self._predictor.mask_id})")
+        return decoding.start(constraints.to(self.device), options, self._predictor.mask_id)
+
+    def step(self, state: DecodeState) -> DecodeState:
+        """Run one pass of all rows; pure."""
+        return decoding.step(self._predictor, state)
+
+    def prepare_generate(
+        self, label: Label = None, *, seed: int = 0, count: int = 1, **choices: Unpack[Choices]
+    ) -> Job:
+        """Make `generate` ready to be decoded; arguments and errors as there."""
+        options = self._options(_seeds(seed, count), choices)
+        grid = (self.grid_size, self.grid_size)
+        constraints = Constraints.everything_open(count, grid, self.classes.resolve(label))
+        return Job(self.start(constraints, options))
+
+    def prepare_edit(
+        self,
+        picture: Picture,
+        mask: Region,
+        label: Label = None,
+        *,
+        seed: int = 0,
+        count: int = 1,
+        window: Window | None = None,
+        cells: Bool[np.ndarray, "h w"] | None = None,
+        **choices: Unpack[Choices],
+    ) -> Job:
+        """Make `edit` ready to be decoded; errors as there.
+
+        Args:
+            picture: As for `edit`.
+            mask: As for `edit`; what lies outside the window stays as it is.
+            label: As for `edit`.
+            seed: As for `edit`.
+            count: As for `edit`.
+            window: As for `edit`.
+            cells: The window's token cells that may change; by default all that the mask touches.
+            choices: As for `edit`.
+        """
+        _require_picture(picture)
+        _require_mask(mask, picture)
+        window = window or choose(mask, self.grid_size)
+        if not mask[window.inside(*mask.shape).slices].any():
+            raise ValueError("nothing is masked inside the window")
+        if cells is None:
+            cells = open_cells(mask, window, self.image_size, self.grid_size)
+        elif cells.shape != (self.grid_size, self.grid_size) or not cells.any():
+            raise ValueError(
+                f"cells must be {self.grid_size}x{self.grid_size} with at least one True"
+            )
+        seen = view(picture, window, self.image_size)
+        place = Place(picture, mask, window, seen)
+        return self._prepare(place, cells, label, _seeds(seed, count), choices)
+
+    def prepare_extend(
+        self,
+        canvas: Picture,
+        unknown: Region,
+        window: Window,
+        label: Label = None,
+        *,
+        seed: int = 0,
+        **choices: Unpack[Choices],
+    ) -> Job:
+        """Make one window of `outpaint` ready to be decoded; errors as there.
+
+        Args:
+            canvas: The picture so far; see `outpainting.OutpaintPlan`.
+            unknown: True where it shows nothing yet.
+            window: What the model sees now.
+            label: As for `outpaint`.
+            seed: As for `outpaint`.
+            choices: As for `outpaint`.
+        """
+        hole = open_cells(unknown, window, self.image_size, self.image_size)
+        seen = mirror_fill(view(canvas, window, self.image_size), hole)
+        cells = open_cells(unknown, window, self.image_size, self.grid_size)
+        place = Place(canvas, unknown, window, seen)
+        return self._prepare(place, cells, label, _seeds(seed, 1), choices)
+
+    def extend(self, canvas: Picture, unknown: Region, job: Job, state: DecodeState) -> None:
+        """Write a window of `outpaint` into the canvas; changes `canvas` and `unknown`."""
+        if job.place is None:
+            raise ValueError("this job has no picture; see prepare_extend")
+        square = self._harmonised(job.place, self.preview(state)[0])
+        fill(canvas, unknown, square, job.place.window)
+
+    def preview(self, state: DecodeState) -> Pictures:
+        """Draw the model's current idea of every row: the last complete proposal."""
+        return self.decode(state.drawn.unflatten(1, state.constraints.grid))
+
+    def finish(self, job: Job, state: DecodeState) -> Result:
+        """Draw the finished pictures and write them back at the picture's size.
+
+        Args:
+            job: What was prepared.
+            state: The job's state after its last pass, or an earlier one to see that idea.
+        """
+        squares = self.preview(state)
+        place = job.place
+        if place is not None:
+            radius = round(FEATHER_CELLS * place.window.side / self.grid_size)
+            squares = np.stack(
+                [
+                    paste(
+                        place.picture,
+                        self._harmonised(place, square),
+                        place.window,
+                        place.region,
+                        radius,
+                    )
+                    for square in squares
+                ]
+            )
+        seeds = tuple(options.seed for options in state.options)
+        return Result(squares, seeds, tuple((row,) for row in state.rows))
+
+    def _prepare(
+        self,
+        place: Place,
+        cells: Bool[np.ndarray, "h w"],
+        label: Label,
+        seeds: Sequence[int],
+        choices: Choices,
+    ) -> Job:
+        options = self._options(seeds, choices)
+        labels = torch.full((len(seeds),), self.classes.resolve(label), device=self.device)
+        is_open = torch.from_numpy(cells).to(self.device).expand(len(seeds), -1, -1)
+        tokens = self.encode(place.seen).expand(len(seeds), -1, -1)
+        constraints = Constraints.from_grid(tokens, is_open, labels)
+        return Job(self.start(constraints, options), place)
+
+    def _harmonised(self, place: Place, square: Picture) -> Picture:
+        hole = open_cells(place.region, place.window, self.image_size, self.image_size)
+        radius = round(HARMONISE_CELLS * self.config.tokenizer.stride)
+        return harmonise(square, place.seen, hole, radius)
+
+    def _states(self, job: Job, on_step: OnStep | None) -> list[DecodeState]:
+        """The state before the first pass and after each."""
+        states = [job.state]
+        while not states[-1].finished:
+            states.append(self.step(states[-1]))
+            if on_step is not None:
+                on_step(states[-1])
+        return states
+
+    def _run(self, job: Job, on_step: OnStep | None) -> Result:
+        states = self._states(job, on_step)
+        rows = range(job.state.batch)
+        traces = tuple(tuple(state.row(i) for state in states) for i in rows)
+        return replace(self.finish(job, states[-1]), traces=traces)
+
+    def _options(self, seeds: Sequence[int], choices: Choices) -> list[DecodeOptions]:
+        defaults = self.config.decode
+        values: Choices = {
+            "steps": defaults.steps,
+            "schedule": defaults.schedule,
+            "temperature": defaults.temperature,
+            "choice_temperature": defaults.choice_temperature,
+            "guidance_scale": defaults.guidance_scale,
+            **choices,
+        }
+        return [DecodeOptions(seed=seed, **values) for seed in seeds]
+
+
+def _seeds(seed: int, count: int) -> tuple[int, ...]:
+    for name, value in (("seed", seed), ("count", count)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if not 1 <= count <= MAX_COUNT:
+        raise ValueError(f"count must be 1 to {MAX_COUNT}, got {count}")
+    return tuple(range(seed, seed + count))
+
+
+def _require_picture(picture: Picture) -> None:
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+        raise TypeError(f"a picture is a uint8 array (H, W, 3), got {_describe(picture)}")
+    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise ValueError(f"a picture is RGB, (H, W, 3), got {_describe(picture)}")
+
+
+def _require_mask(mask: Region, picture: Picture) -> None:
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        raise TypeError(f"a mask is a bool array (H, W), got {_describe(mask)}")
+    if mask.shape != picture.shape[:2]:
+        raise ValueError(f"the mask is {mask.shape}, the picture {picture.shape[:2]}")
+    if not mask.any():
+        raise ValueError("the mask is empty: mark at least one pixel that may change")
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, np.ndarray | Tensor):
+        return f"{value.dtype} {tuple(value.shape)}"
+    return type(value).__name__

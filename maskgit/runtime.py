@@ -1,0 +1,212 @@
+"""Where and how a model runs: device, precision, and rows that do not influence each other.
+
+bfloat16 halves memory and, on machines with units for it (AMX, recent GPUs), more than doubles the
+speed. "auto" takes it only where a short measurement says that it is faster and a comparison with
+float32 says that the model still finds the same codes likely. The verdict is remembered in the
+user's cache folder, so only the first start pays for it.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import time
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from maskgit.checkpoints import load_model
+from maskgit.models import Tokenizer, TokenPredictor
+from maskgit.types import Images, Labels, Logits, TokenGrid, Tokens
+
+logger = logging.getLogger(__name__)
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+WORTHWHILE = 1.3  # bfloat16 must be so many times as fast
+MAX_REGRET = 0.02  # see `regret`; float32 itself scores 0, an unrelated model about 3
+
+
+def choose_device(device: str | torch.device = "auto") -> torch.device:
+    """Name the device to run on; `auto` takes a GPU where there is one.
+
+    Raises:
+        ValueError: If there is no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"no device {device!r} here; use auto, cpu or cuda ({error})") from error
+    return chosen
+
+
+def choose_dtype(dtype: str | torch.dtype, device: torch.device, folder: Path) -> torch.dtype:
+    """Name the precision to run a model folder in; `auto` as the module says.
+
+    Raises:
+        ValueError: If `dtype` is none of `auto`, `float32`, `bfloat16`.
+        CheckpointError: If the folder cannot be loaded.
+    """
+    if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
+        return dtype
+    if dtype in DTYPES:
+        return DTYPES[str(dtype)]
+    if dtype != "auto":
+        raise ValueError(f"dtype must be auto, {' or '.join(DTYPES)}, got {dtype!r}")
+    verdicts = _read_verdicts()
+    key = _fingerprint(device, folder)
+    if key not in verdicts:
+        verdicts[key] = bf16_is_fast(device) and bf16_is_faithful(device, folder)
+        _remember(verdicts)
+    return torch.bfloat16 if verdicts[key] else torch.float32
+
+
+@cache
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether matrix products of a transformer's size gain from bfloat16 on this device."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        a = torch.ones(256, 768, dtype=dtype, device=device)
+        b = torch.ones(768, 1024, dtype=dtype, device=device)
+        product = a @ b
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            for _ in range(8):
+                torch.mm(a, b, out=product)
+            product[0, 0].item()  # waits for a GPU
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    return seconds(torch.float32) > WORTHWHILE * seconds(torch.bfloat16)
+
+
+def bf16_is_faithful(device: torch.device, folder: Path) -> bool:
+    """Whether the model finds the same codes likely in bfloat16 as in float32."""
+    scores = []
+    for dtype in (torch.float32, torch.bfloat16):
+        model = load_model(folder, device, dtype)
+        scores.append(_sample_logits(model.transformer, model.tokenizer.codebook_size))
+        del model  # never two copies at once
+    found = regret(*scores)
+    if found > MAX_REGRET:
+        logger.warning("%s runs in float32: bfloat16 misses its top codes (%.3f)", folder, found)
+    return found <= MAX_REGRET
+
+
+def regret(reference: Logits, candidate: Logits) -> float:
+    """How much worse the candidate's top codes are by the reference's logits.
+
+    Mean over cells, in units of the reference's standard deviation over codes: 0 where the top
+    codes agree, little where near-ties fall the other way.
+    """
+    theirs = reference.gather(-1, candidate.argmax(-1, keepdim=True))[..., 0]
+    return float(((reference.amax(-1) - theirs) / reference.std(-1)).mean())
+
+
+@torch.inference_mode()
+def _sample_logits(predictor: TokenPredictor, codes: int) -> Logits:
+    """Logits of two half-masked grids of arbitrary tokens."""
+    tokens = predictor.config.num_tokens  # pyright: ignore[reportAttributeAccessIssue]
+    device = next(predictor.parameters()).device  # pyright: ignore[reportAttributeAccessIssue]
+    grid = torch.arange(2 * tokens, device=device).view(2, tokens)
+    grid = torch.where(grid % 2 == 0, grid * 7919 % codes, predictor.mask_id)
+    return predictor.logits(grid, torch.zeros(2, dtype=torch.long, device=device)).cpu()
+
+
+class RowByRow:
+    """Runs a predictor and a tokenizer one row at a time.
+
+    On a CPU rows gain nothing from being multiplied together, but a matrix product may round
+    differently for other row counts. One by one, a picture is bit for bit the same alone and in a
+    batch. Implements `models.TokenPredictor`.
+    """
+
+    def __init__(self, predictor: TokenPredictor) -> None:
+        self._predictor = predictor
+
+    @property
+    def mask_id(self) -> int:
+        """Id of the mask token."""
+        return self._predictor.mask_id
+
+    @property
+    def num_classes(self) -> int:
+        """Class labels known."""
+        return self._predictor.num_classes
+
+    @property
+    def null_label(self) -> int | None:
+        """The label that means "no class", or None."""
+        return self._predictor.null_label
+
+    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Predict every cell, row by row."""
+        rows = zip(tokens.split(1), labels.split(1), strict=True)
+        return torch.cat([self._predictor.logits(*row) for row in rows])
+
+
+def encode_each(tokenizer: Tokenizer, images: Images) -> TokenGrid:
+    """Encode picture by picture on a CPU, all at once on a GPU."""
+    return torch.cat([tokenizer.encode(part) for part in _parts(images)])
+
+
+def decode_each(tokenizer: Tokenizer, tokens: TokenGrid) -> Images:
+    """Decode grid by grid on a CPU, all at once on a GPU."""
+    return torch.cat([tokenizer.decode(part) for part in _parts(tokens)])
+
+
+def independent_rows(predictor: TokenPredictor, device: torch.device) -> TokenPredictor:
+    """Make the rows of a batch independent of each other, where that costs nothing."""
+    return RowByRow(predictor) if device.type == "cpu" else predictor
+
+
+def _parts(batch: Tensor) -> tuple[Tensor, ...]:
+    return batch.split(1) if batch.device.type == "cpu" else (batch,)
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for this project; `MASKGIT_CACHE` moves it. Not made by asking."""
+    if moved := os.environ.get("MASKGIT_CACHE"):
+        return Path(moved).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "maskgit"
+
+
+def _fingerprint(device: torch.device, folder: Path) -> str:
+    """Anything that may change the verdict: the weights, the chip, the version of torch."""
+    files = sorted(folder.glob("*.safetensors"))
+    parts = [f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files]
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    chip = (platform.machine(), gpu, torch.backends.cpu.get_cpu_capability())
+    isa = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    text = "\n".join([torch.__version__, *chip, isa, str(folder.resolve()), *parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _verdict_file() -> Path:
+    return cache_folder() / "bfloat16.json"
+
+
+def _read_verdicts() -> dict[str, bool]:
+    try:
+        stored = json.loads(_verdict_file().read_text(encoding="utf-8"))
+        return {str(key): verdict is True for key, verdict in stored.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}  # nothing remembered, or nothing that can be read: measure again
+
+
+def _remember(verdicts: dict[str, bool]) -> None:
+    file = _verdict_file()
+    partial = file.with_suffix(f".{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(dict(list(verdicts.items())[-100:])), encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        logger.info("the choice of precision is not remembered: %s", error)
