@@ -22,16 +22,17 @@ may change (constraints), pixels (pipeline). Shapes are named in maskgit.types.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from maskgit import schedules
 from maskgit.constraints import take_rows
 from maskgit.models.protocols import TokenPredictor
 from maskgit.noise import HASHED, Noise
 from maskgit.reveal import Proposal, lowest, scores
 from maskgit.sampling import Number, draw, guide, log_probability, shape
+from maskgit.schedules import ONE, ratio_done
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState, start
 from maskgit.types import Logits
 
@@ -61,7 +62,8 @@ class Prediction:
         logits = _at(self.conditional, cells)
         if self.unconditional is not None:
             without = _at(self.unconditional, take_rows(cells, self.guided))
-            logits[self.guided] = guide(take_rows(logits, self.guided), without, self.scale)
+            guided = guide(take_rows(logits, self.guided), without, self.scale)
+            logits.index_copy_(0, _whole(self.guided, logits), guided)
         return logits
 
 
@@ -205,7 +207,7 @@ def _choice_temperatures(state: DecodeState) -> list[float]:
     """Fade the noise on confidence to 0 over the passes, in float32."""
     rows = zip(state.options, state.step, state.steps, strict=True)
     return [
-        float(options.choice_temperature * (1 - schedules.ratio_done(index, steps)))
+        float(np.float32(options.choice_temperature) * (ONE - ratio_done(index, steps)))
         for options, index, steps in rows
     ]
 

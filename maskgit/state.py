@@ -236,7 +236,7 @@ def start(
     if num_wrong:
         raise ValueError(f"{num_wrong} known tokens are outside the codebook, 0 to {mask_id - 1}")
 
-    tokens = constraints.tokens.masked_fill(is_open, mask_id)
+    tokens = constraints.tokens.long().masked_fill(is_open, mask_id)
     infinity = torch.full_like(tokens, torch.inf, dtype=torch.float32)
     revealed_at = torch.full_like(tokens, KNOWN, dtype=torch.int16)
     return DecodeState(
