@@ -40,7 +40,7 @@ class ImageSet:
         return len(self.pictures)
 
 
-def load_packs(folder: Path, names: Sequence[str], split: str) -> ImageSet:
+def load_packs(folder: Path, names: Sequence[str], split: str, size: int) -> ImageSet:
     """Read image packs: `{name}-{split}.npz` beside a `classes.json`.
 
     A pack holds encoded images one after another (`blob`, `offsets`) and a `label` for each. Only
@@ -53,7 +53,8 @@ def load_packs(folder: Path, names: Sequence[str], split: str) -> ImageSet:
         with np.load(folder / f"{name}-{split}.npz") as pack:
             blob, offsets = pack["blob"], pack["offsets"]
             labels.append(pack["label"].astype(np.int64))
-            pictures.extend(_decode(blob[start:end]) for start, end in pairwise(offsets))
+            encoded = (blob[start:end] for start, end in pairwise(offsets))
+            pictures.extend(_square(_decode(image), size) for image in encoded)
     original = np.concatenate(labels)
     present = sorted({int(label) for label in original if label >= 0})
     number = {label: i for i, label in enumerate(present)}
@@ -95,7 +96,7 @@ def load_images(path: Path, split: str, packs: Sequence[str], size: int) -> Imag
     picture is kept for validation.
     """
     if any(path.glob("*.npz")):
-        return load_packs(path, packs, split)
+        return load_packs(path, packs, split, size)
     if (path / split).is_dir():
         return load_folder(path / split, size)
     everything = load_folder(path, size)
@@ -149,6 +150,8 @@ def _square(image: np.ndarray, size: int) -> np.ndarray:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     crop = image[top : top + side, left : left + side]
+    if side == size:
+        return crop
     return cv2.resize(
         crop, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
     )

@@ -1,33 +1,118 @@
-"""What is trained with which numbers: one function per recipe, its evidence in the docstring."""
+"""What is trained with which numbers: one function per recipe, its evidence in the docstring.
 
-from maskgit.config import TokenizerConfig, TransformerConfig
+The commands, for every recipe (run again to continue):
+
+    python -m maskgit train tokenizer --recipe NAME --data DATA --run runs/tokenizer
+    python -m maskgit train transformer --recipe NAME --data DATA --run runs/transformer \
+        --tokenizer-run runs/tokenizer --out MODEL_FOLDER
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from maskgit.config import DecodeDefaults, TokenizerConfig, TransformerConfig
 from maskgit.training.run import Schedule
 from maskgit.training.tokenizer import TokenizerRecipe
 from maskgit.training.transformer import TransformerRecipe
 
 
-def embedded_tokenizer() -> TokenizerRecipe:
-    """Stage 1 of the embedded model: 128 px pictures, 16x16 tokens of 1024 codes, 2.3 M weights."""
-    return TokenizerRecipe(
-        schedule=Schedule(steps=3200, learning_rate=1e-3),
-        model=TokenizerConfig(
-            filters=32,
-            channel_multipliers=(1, 2, 4, 4),
-            num_res_blocks=1,
-            embedding_dim=32,
-            norm_groups=8,
+@dataclass(frozen=True)
+class Recipe:
+    """Both stages of one model.
+
+    Attributes:
+        image_size: Side of the pictures in pixels.
+        tokenizer: Stage 1.
+        transformer: Stage 2, for so many classes.
+        tokenizer_packs: Which image packs stage 1 sees, where the data are packs.
+        transformer_packs: Likewise stage 2.
+        decode: What the finished model decodes best with.
+    """
+
+    image_size: int
+    tokenizer: TokenizerRecipe
+    transformer: Callable[[int], TransformerRecipe]
+    tokenizer_packs: tuple[str, ...] = ()
+    transformer_packs: tuple[str, ...] = ()
+    decode: DecodeDefaults = field(default_factory=DecodeDefaults)
+
+
+def embedded() -> Recipe:
+    """The embedded model: 128 px, 16x16 tokens of 1024 codes, 2.3 M + 6.7 M weights.
+
+    Its card, `checkpoints/embedded/CARD.md`, has the command, the hardware, hours and figures.
+    """
+    return Recipe(
+        image_size=128,
+        tokenizer=TokenizerRecipe(
+            schedule=Schedule(steps=3200, learning_rate=1e-3),
+            model=TokenizerConfig(
+                filters=32,
+                channel_multipliers=(1, 2, 4, 4),
+                num_res_blocks=1,
+                embedding_dim=32,
+                norm_groups=8,
+            ),
+            batch_size=32,
+            crop_px=64,
+            adversarial_start=2400,
+            entropy_weight=0.0,  # reviving dead codes keeps them in use, at no cost to the picture
         ),
-        batch_size=32,
-        crop_px=64,
-        adversarial_start=2400,
-        entropy_weight=0.0,  # reviving dead codes keeps them in use; this would cost reconstruction
+        transformer=_embedded_transformer,
+        tokenizer_packs=("scenes", "photos", "sample"),
+        transformer_packs=("scenes",),
     )
 
 
-def embedded_transformer(num_classes: int) -> TransformerRecipe:
-    """Stage 2 of the embedded model: 8 layers of width 256, 6.7 M weights, a null class."""
+def tiny() -> Recipe:
+    """The smallest model that goes through everything: 32 px, 4x4 tokens; a minute on a CPU."""
+    return Recipe(
+        image_size=32,
+        tokenizer=TokenizerRecipe(
+            schedule=Schedule(steps=40, learning_rate=1e-3, warmup_steps=5),
+            model=TokenizerConfig(
+                filters=8,
+                channel_multipliers=(1, 1, 2, 2),
+                num_res_blocks=1,
+                codebook_size=64,
+                embedding_dim=8,
+                norm_groups=2,
+            ),
+            batch_size=8,
+            crop_px=32,
+            quantize_start=10,
+            adversarial_start=20,
+            discriminator_width=16,
+            revive_every=10,
+        ),
+        transformer=lambda num_classes: TransformerRecipe(
+            schedule=Schedule(steps=40, learning_rate=1e-3, warmup_steps=5),
+            model=TransformerConfig(2, 32, 2, 64, 16, 64, num_classes, True, 0.1),
+            batch_size=8,
+            views=2,
+        ),
+        tokenizer_packs=("scenes",),
+        transformer_packs=("scenes",),
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"embedded": embedded, "tiny": tiny}
+
+
+def find(name: str) -> Recipe:
+    """Give a recipe by name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"no recipe {name!r}; choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]()
+
+
+def _embedded_transformer(num_classes: int) -> TransformerRecipe:
     return TransformerRecipe(
-        schedule=Schedule(steps=8000, learning_rate=1e-3, warmup_steps=300),
+        schedule=Schedule(steps=4000, learning_rate=1e-3, warmup_steps=200),
         model=TransformerConfig(
             num_layers=8,
             hidden_size=256,

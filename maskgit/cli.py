@@ -1,0 +1,253 @@
+"""The engine from the shell: `python -m maskgit VERB`.
+
+One function per verb; each reads files, calls the pipeline and writes PNGs.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from maskgit import pipeline
+from maskgit.contact_sheet import contact_sheet
+from maskgit.decoding import DecodeState
+from maskgit.images import open_picture, to_png
+from maskgit.pipeline import Choices, MaskGIT, OnStep, Result
+from maskgit.reveal import REVEAL_RULES
+from maskgit.schedules import SCHEDULES
+from maskgit.types import Picture, Region
+from maskgit.window import resample
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; give the exit status: 0, or 1 with a sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
+    try:
+        options.verb(options)
+    except (ValueError, TypeError, OSError) as error:
+        print(f"maskgit: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Imagine pictures from nothing."""
+    engine = _engine(options)
+    with _progress() as on_step:
+        result = engine.generate(_label(options), on_step=on_step, **_common(options))
+    _write_all(options.out, result)
+
+
+def edit(options: argparse.Namespace) -> None:
+    """Imagine the masked part of a picture anew."""
+    engine, picture = _engine(options), _read(options.picture)
+    mask = _mask(options, picture)
+    with _progress() as on_step:
+        result = engine.edit(picture, mask, _label(options), on_step=on_step, **_common(options))
+    _write_all(options.out, result)
+
+
+def outpaint(options: argparse.Namespace) -> None:
+    """Imagine what lies beyond the edges of a picture."""
+    engine, picture = _engine(options), _read(options.picture)
+    amounts = (options.left, options.top, options.right, options.bottom)
+    with _progress() as on_step:
+        result = engine.outpaint(
+            picture, *amounts, label=_label(options), on_step=on_step, **_common(options)
+        )
+    _write_all(options.out, result)
+
+
+def reconstruct(options: argparse.Namespace) -> None:
+    """Show what the tokenizer alone makes of a picture, scaled to the model's size."""
+    engine, picture = _engine(options), _read(options.picture)
+    square = resample(picture, engine.image_size, engine.image_size)
+    _write(options.out, engine.reconstruct(square)[0])
+
+
+def trace(options: argparse.Namespace) -> None:
+    """Write the contact sheet of a decode: every pass, masked cells in grey."""
+    engine = _engine(options)
+    with _progress() as on_step:
+        if options.picture:
+            picture = _read(options.picture)
+            mask = _mask(options, picture)
+            result = engine.edit(
+                picture, mask, _label(options), on_step=on_step, **_common(options)
+            )
+        else:
+            result = engine.generate(_label(options), on_step=on_step, **_common(options))
+    _write(options.out, contact_sheet(engine, result.traces[0]))
+
+
+def classes(options: argparse.Namespace) -> None:
+    """List the classes a model knows: id, name, synonyms."""
+    for entry in _engine(options).classes:
+        print(f"{entry.id:5d}  {', '.join((entry.name, *entry.synonyms))}")
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a stage on your own pictures; stage 2 also writes the model folder."""
+    from maskgit.training import commands  # slow to import, and only this verb needs it
+
+    commands.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="maskgit", description="Generate and edit pictures.")
+    parser.add_argument("--verbose", action="store_true", help="say more on standard error")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(verb: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        text = (verb.__doc__ or "").strip()
+        sub = verbs.add_parser(
+            verb.__name__,
+            help=text,
+            description=text,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        sub.set_defaults(verb=verb)
+        return sub
+
+    _add_model(sub := add(generate))
+    _add_choices(sub, "maskgit.png")
+    for verb in (edit, trace):
+        _add_model(sub := add(verb))
+        sub.add_argument(
+            "picture", type=Path, nargs="?" if verb is trace else None, help="picture to edit"
+        )
+        where = sub.add_mutually_exclusive_group(required=verb is edit)
+        where.add_argument("--mask", type=Path, help="picture of the same size, white = change")
+        where.add_argument(
+            "--box", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help="change this box, in pixels"
+        )
+        _add_choices(sub, "trace.png" if verb is trace else "edited.png")
+    _add_model(sub := add(outpaint))
+    sub.add_argument("picture", type=Path, help="picture to extend")
+    for side in ("left", "top", "right", "bottom"):
+        sub.add_argument(f"--{side}", type=int, default=0, metavar="PX", help="pixels to add")
+    _add_choices(sub, "outpainted.png")
+    _add_model(sub := add(reconstruct))
+    sub.add_argument("picture", type=Path, help="any picture")
+    sub.add_argument("--out", type=Path, default=Path("reconstruction.png"), help="PNG to write")
+    _add_model(add(classes))
+    _add_train(add(train))
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="embedded", help="a model's id or folder")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    parser.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
+
+
+def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
+    add = parser.add_argument
+    add("--label", help="class: ImageNet index, name, synonym or WordNet id (see `classes`)")
+    add("--count", type=int, default=1, help="how many pictures, 1 to 64")
+    add("--seed", type=int, default=0, help="seed of the first picture; the next has seed + 1")
+    add("--steps", type=int, help="decoding passes, 1 to 1024 (default: the model's)")
+    add("--schedule", help=f"{', '.join(SCHEDULES)} or pow2.5 (default: the model's)")
+    add("--reveal", choices=list(REVEAL_RULES), default="confidence", help="which cells stay")
+    add("--temperature", type=float, help="divides logits; 0 = likeliest (default: the model's)")
+    add("--choice-temperature", type=float, help="noise on confidence (default: the model's)")
+    add("--top-k", type=int, default=0, help="draw among so many codes; 0 = all")
+    add("--top-p", type=float, default=1.0, help="draw among codes of this probability together")
+    add("--guidance-scale", type=float, help="1 = off (default: the model's)")
+    add("--out", type=Path, default=Path(out), help="PNG to write; several are numbered by seed")
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("stage", choices=["tokenizer", "transformer"], help="stage 1 or stage 2")
+    add("--data", type=Path, required=True, help="image packs, or a folder of class folders")
+    add("--run", type=Path, required=True, help="folder of the run; continues what is there")
+    add("--tokenizer-run", type=Path, help="folder of the finished stage 1 (for stage 2)")
+    add("--recipe", default="embedded", help="which recipe: embedded or tiny")
+    add("--steps", type=int, help="other number of steps than the recipe's")
+    add("--threads", type=int, help="CPU threads")
+    add("--no-compile", action="store_true", help="do not compile the networks")
+    add("--out", type=Path, help="model folder to write after stage 2")
+
+
+def _engine(options: argparse.Namespace) -> MaskGIT:
+    return pipeline.load(options.model, options.device, options.dtype)
+
+
+def _common(options: argparse.Namespace) -> "_Common":
+    names = Choices.__optional_keys__
+    given = {name: getattr(options, name, None) for name in names}
+    chosen: Choices = {name: value for name, value in given.items() if value is not None}  # pyright: ignore
+    return {"seed": options.seed, "count": options.count, **chosen}
+
+
+class _Common(Choices):
+    seed: int
+    count: int
+
+
+def _label(options: argparse.Namespace) -> str | None:
+    return options.label
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    left, top, width, height = (int(part) for part in text.split(","))
+    return left, top, width, height
+
+
+def _mask(options: argparse.Namespace, picture: Picture) -> Region:
+    height, width = picture.shape[:2]
+    if options.mask:
+        mask = _read(options.mask)
+        if mask.shape != picture.shape:
+            raise ValueError(
+                f"{options.mask} is {mask.shape[1]}x{mask.shape[0]} px, "
+                f"the picture {width}x{height} px"
+            )
+        return mask.mean(2) >= 128
+    if not options.box:
+        raise ValueError("say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT")
+    left, top, box_width, box_height = options.box
+    region = np.zeros((height, width), bool)
+    region[max(top, 0) : max(top + box_height, 0), max(left, 0) : max(left + box_width, 0)] = True
+    return region
+
+
+def _read(path: Path) -> Picture:
+    try:
+        return open_picture(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _write(path: Path, picture: Picture) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(to_png(picture))
+    print(path)
+
+
+def _write_all(path: Path, result: Result) -> None:
+    if len(result.pictures) == 1:
+        _write(path, result.pictures[0])
+        return
+    for seed, picture in zip(result.seeds, result.pictures, strict=True):
+        _write(path.with_stem(f"{path.stem}-{seed}"), picture)
+
+
+@contextmanager
+def _progress() -> Iterator[OnStep]:
+    """Show passes done on standard error, where that is a terminal."""
+    with tqdm(unit="pass", disable=not sys.stderr.isatty()) as bar:
+
+        def on_step(state: DecodeState) -> None:
+            bar.total = max(state.steps)
+            bar.n = max(state.step)
+            bar.refresh()
+
+        yield on_step

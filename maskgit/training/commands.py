@@ -1,0 +1,93 @@
+"""`python -m maskgit train`: a stage of a recipe on data, and the folder it ends in."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from maskgit.checkpoints import save_model
+from maskgit.classes import Classes, ImageClass, imagenet_class
+from maskgit.config import ModelConfig
+from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.training import recipes
+from maskgit.training.data import ImageSet, load_images
+from maskgit.training.recipes import Recipe
+from maskgit.training.run import Run
+from maskgit.training.tokenizer import train_tokenizer
+from maskgit.training.transformer import train_transformer
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train a stage as the command line says; stage 2 also writes the model folder.
+
+    Raises:
+        ValueError: If an option is missing, or there is no data.
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    recipe = recipes.find(options.recipe)
+    if options.stage == "tokenizer":
+        _tokenizer(options.data, recipe, options.steps, options.run, options)
+        return
+    if options.tokenizer_run is None:
+        raise ValueError("stage 2 needs stage 1: say --tokenizer-run FOLDER")
+    tokenizer = _tokenizer(options.data, recipe, 0, options.tokenizer_run, options)
+    images, val = _data(options.data, recipe, recipe.transformer_packs)
+    stage = recipe.transformer(len(images.classes))
+    steps = options.steps or stage.schedule.steps
+    stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
+    transformer = train_transformer(
+        stage, tokenizer, images, val, _run(options.run, steps, options)
+    )
+    if options.out:
+        write_model(options.out, tokenizer, transformer, images, recipe)
+
+
+def write_model(
+    folder: Path,
+    tokenizer: VQGAN,
+    transformer: BidirectionalTransformer,
+    images: ImageSet,
+    recipe: Recipe,
+) -> None:
+    """Write a model folder in half precision; a card that is there already is kept."""
+    config = ModelConfig(
+        name=folder.name,
+        image_size=recipe.image_size,
+        tokenizer=tokenizer.config,
+        transformer=transformer.config,
+        decode=recipe.decode,
+    )
+    classes = Classes([_class(entry) for entry in images.classes], config.transformer.null_label)
+    card = folder / "CARD.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else f"# {folder.name}\n"
+    save_model(folder, tokenizer, transformer, config, classes, text, dtype=torch.bfloat16)
+
+
+def _tokenizer(
+    data: Path, recipe: Recipe, steps: int | None, folder: Path, options: argparse.Namespace
+) -> VQGAN:
+    """Train stage 1; with 0 steps only load what was trained."""
+    images, val = _data(data, recipe, recipe.tokenizer_packs)
+    steps = recipe.tokenizer.schedule.steps if steps is None else steps
+    stage = recipe.tokenizer
+    if steps:
+        stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
+    return train_tokenizer(stage, images, val, _run(folder, steps, options))
+
+
+def _run(folder: Path, steps: int, options: argparse.Namespace) -> Run:
+    return Run(folder, steps, compile=not options.no_compile)
+
+
+def _data(path: Path, recipe: Recipe, packs: tuple[str, ...]) -> tuple[ImageSet, ImageSet]:
+    train, val = (load_images(path, s, packs, recipe.image_size) for s in ("train", "val"))
+    return train, val
+
+
+def _class(entry: dict) -> ImageClass:
+    """Complete an ImageNet class with all its synonyms."""
+    if entry["id"] < 1000:
+        return replace(imagenet_class(entry["id"], entry["label"]), name=entry["name"])
+    return ImageClass(entry["label"], entry["id"], entry["name"], (), entry["wnid"])
