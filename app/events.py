@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gradio as gr
 
+from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import Controls
 from app.handlers import Action, Answer, Handlers, Shown
@@ -34,12 +35,17 @@ def bind(ui: Layout, handlers: Handlers) -> None:
         label = handlers.class_for(name)
         return command("open_example", name=name), gr.skip() if label is None else label
 
+    # A new stroke makes the last sentence old; the browser clears it without asking here.
+    ui.canvas.stroke(None, None, ui.make.status, js="() => ''", queue=False, **QUIET)
     ui.gallery.pick(open_example, None, [ui.canvas, ui.make.label], queue=False, **QUIET)
 
 
 def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     inputs = [ui.canvas, *ui.controls()]
-    outputs = [ui.canvas, ui.make.status, ui.make.stop, ui.advanced.seed, ui.last_run]
+    sides = [ui.outpaint.left, ui.outpaint.top, ui.outpaint.right, ui.outpaint.bottom]
+    outputs = [
+        ui.canvas, ui.make.status, ui.make.stop, ui.advanced.seed, ui.last_run, *sides
+    ]  # fmt: skip
     one_at_a_time = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
 
     def run(action: Action) -> Callable[..., Iterator[tuple[Any, ...]]]:
@@ -62,6 +68,11 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         ("generate", ui.make.generate),
         ("outpaint", ui.outpaint.run),
     ]
+    # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
+    waiting = "() => [" + json.dumps(texts.WAITING) + ", {__type__: 'update', interactive: true}]"
+    for _, button in buttons:
+        button.click(None, None, [ui.make.status, ui.make.stop], js=waiting, queue=False, **QUIET)
+
     running: list[dict[str, Any]] = [
         button.click(run(action), inputs, outputs, **one_at_a_time, **QUIET)
         for action, button in buttons
@@ -95,9 +106,13 @@ def _bind_outpainting(ui: Layout, handlers: Handlers) -> None:
 
 
 def command(do: str, **details: Any) -> Any:
-    """Tell the canvas to do something; the nonce makes every command a new one."""
-    message = {"nonce": secrets.token_hex(4), "do": do, **details}
-    return gr.HTML(command=json.dumps(message))
+    """Tell the canvas to do something."""
+    return gr.HTML(command=_message(do, **details))
+
+
+def _message(do: str, **details: Any) -> str:
+    """Write a command; the nonce makes every one a new one."""
+    return json.dumps({"nonce": secrets.token_hex(4), "do": do, **details})
 
 
 def _frame(shown: Shown) -> Any:
@@ -105,16 +120,20 @@ def _frame(shown: Shown) -> Any:
 
 
 def _updates(action: Action, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
-    """Turn what is shown into updates of canvas, status, stop button, seed and last run.
+    """Turn what is shown into updates of canvas, status, stop, seed, last run and the four sides.
 
-    Buttons, seed and last run are sent once, when a run starts; each update costs a message.
+    All but canvas and status are sent only when they change.
     """
     was_running = None
     for shown in run:
-        if shown.is_running == was_running:
-            rest = (gr.skip(), gr.skip(), gr.skip())
-        else:
+        canvas, stop, seed, last, sides = _frame(shown), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        if shown.is_running != was_running:
             stop = gr.Button(interactive=shown.is_running)
-            rest = (stop, shown.seed, (action, shown.frame["run"]))
+            seed, last = shown.seed, (action, shown.frame["run"])
+        if action == "outpaint" and was_running is None:
+            outline = _message("extend")  # without sides: the run shows the new picture itself
+            canvas = gr.HTML(frame=json.dumps(shown.frame), command=outline)
+        if action == "outpaint" and shown.frame["kind"] == "done":
+            sides = 0
         was_running = shown.is_running
-        yield _frame(shown), shown.status, *rest
+        yield canvas, shown.status, stop, seed, last, *[sides] * 4

@@ -54,6 +54,7 @@ REVEAL_NAMES = {
 READY = "Paint on the picture, then press Fill."
 STOPPED = "Stopped. Your picture is as it was."
 WORKING = "Step {step} of {steps}"
+WAITING = "Waiting for the model …"
 STARTING = "Starting …"
 DONE = "Done in {seconds:.1f} s. Seed {seeds}."
 

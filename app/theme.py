@@ -38,6 +38,12 @@ def theme() -> Base:
         button_primary_text_color="white",
         button_secondary_background_fill="*neutral_200",
         button_secondary_background_fill_hover="*neutral_300",
+        button_secondary_text_color="*neutral_800",
+        button_cancel_background_fill="*neutral_800",
+        button_cancel_background_fill_hover="*neutral_700",
+        button_cancel_background_fill_dark="*neutral_300",
+        button_cancel_text_color="white",
+        button_cancel_text_color_dark="*neutral_900",
         button_large_padding="10px 16px",
     )
 
@@ -73,9 +79,15 @@ CSS = """
 .card .form { gap: 10px; overflow: visible; }
 .card .row { gap: 6px; }
 .card label > span, .card .label-wrap span { font-weight: 600; font-size: 13px; }
+.card .checkbox-container span { font-weight: 400; }
+#randomise { align-self: flex-end; margin-bottom: 8px; }
+#outpaint .row { flex-wrap: wrap; }
+#outpaint-run { font-size: 14px; padding: 8px; }
 .card button { white-space: nowrap; }
 #others button { font-size: 14px; padding: 8px; }
 #fill { font-size: 16px; }
+#stop:disabled { background: var(--background-fill-secondary);
+  color: var(--body-text-color-subdued); }
 #status p { margin: 0; font-size: 13px; min-height: 1.4em; color: var(--body-text-color-subdued); }
 
 #variations .wrap { gap: 0; flex-wrap: nowrap; border-radius: 8px; overflow: hidden;
@@ -86,7 +98,8 @@ CSS = """
 #variations .wrap input { position: absolute; opacity: 0; pointer-events: none; }
 #variations .wrap label.selected { background: var(--primary-100); color: var(--primary-800); }
 .dark #variations .wrap label.selected { background: var(--primary-800); color: white; }
-#variations .wrap label:focus-within { outline: 2px solid var(--primary-500); outline-offset: -2px; }
+#variations .wrap label:focus-within { outline: 2px solid var(--primary-500);
+  outline-offset: -2px; }
 
 #examples h2 { font-size: 13px; font-weight: 600; margin: 0 0 8px; }
 #examples p { margin: 8px 0 0; font-size: 12px; color: var(--body-text-color-subdued); }

@@ -18,7 +18,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"masks", "window", "outpainting", "compositing", "images"},
     {"classes", "runtime", "checkpoints", "hub", "conversion"},
     {"pipeline"},
-    {"training", "evaluation"},
+    {"contact_sheet", "training", "evaluation"},
     {"cli", "__main__"},
 ]
 MAY_IMPORT_GRADIO = {"launch", "interface", "canvas", "panels", "events", "theme"}

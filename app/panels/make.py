@@ -13,7 +13,8 @@ from app.runs import ClassChoice, ModelInfo
 MIN_SYNONYM_LETTERS = 2
 
 # The template is constant and the sentence goes in as text: Gradio would run a template's braces.
-STATUS_TEMPLATE = "<p role='status' aria-live='polite'></p>"
+# It is not announced: the canvas says the same sentence to screen readers.
+STATUS_TEMPLATE = "<p></p>"
 STATUS_SCRIPT = """
 const show = () => { element.querySelector('p').textContent = props.value || ''; };
 watch('value', show);
@@ -49,15 +50,15 @@ def make_panel(info: ModelInfo, label: int | None) -> MakePanel:
             elem_id="class",
             interactive=True,
         )
-        variations = gr.Radio(
-            list(COUNTS), value=COUNTS[0], label=texts.VARIATIONS, elem_id="variations"
-        )
         fill = gr.Button(texts.FILL, variant="primary", size="lg", elem_id="fill")
         with gr.Row(elem_id="others"):
             generate = gr.Button(texts.GENERATE, min_width=90, elem_id="generate")
             stop = gr.Button(
                 texts.STOP, variant="stop", min_width=70, interactive=False, elem_id="stop"
             )
+        variations = gr.Radio(
+            list(COUNTS), value=COUNTS[0], label=texts.VARIATIONS, elem_id="variations"
+        )
         status = gr.HTML(
             value=texts.READY,
             html_template=STATUS_TEMPLATE,

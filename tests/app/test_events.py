@@ -1,0 +1,77 @@
+"""What is shown reaches the right component, and only when it changes."""
+
+import asyncio
+import json
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from app.controls import Controls
+from app.events import _updates
+from app.handlers import Action, Handlers
+from app.interface import build_interface
+from tests.app.fakes import FakeStudio, drawing
+
+CANVAS, STATUS, STOP, SEED, LAST_RUN, LEFT = range(6)
+SKIP = gr.skip()
+
+
+def updates(action: Action, controls: Controls) -> list[tuple[Any, ...]]:
+    studio = FakeStudio()
+    picture = studio.open(b"photo")[0]
+    run = Handlers(studio).run(action, drawing(picture, painted=(1,)), controls)
+
+    async def collect() -> list[tuple[Any, ...]]:  # in an event loop, see conftest.py
+        return list(_updates(action, run))
+
+    return asyncio.run(collect())
+
+
+def frame(update: tuple[Any, ...]) -> dict[str, Any]:
+    return json.loads(update[CANVAS].props["frame"])
+
+
+FIXED = Controls(label=970, steps=2, randomise=False, seed=7)
+
+
+def test_frames_travel_as_text_one_per_pass() -> None:
+    kinds = [frame(update)["kind"] for update in updates("fill", FIXED)]
+    assert kinds == ["start", "step", "step", "done"]
+
+
+def test_the_rest_of_the_page_hears_of_a_run_only_when_it_begins_and_ends() -> None:
+    first, *steps, last = updates("fill", FIXED)
+    assert first[STOP].interactive
+    assert first[SEED] == 7
+    assert first[LAST_RUN] == ("fill", frame(first)["run"])
+    assert all(update[STOP : LEFT + 1] == (SKIP,) * 4 for update in steps)
+    assert not last[STOP].interactive
+
+
+def test_trouble_at_once_leaves_nothing_to_stop() -> None:
+    (only,) = updates("fill", FIXED._replace(label=3))
+    assert frame(only)["kind"] == "error"
+    assert not only[STOP].interactive
+    assert only[STATUS] == frame(only)["message"]
+
+
+def test_an_enlarged_picture_takes_the_outline_away_and_resets_the_sides() -> None:
+    first, *_, last = updates("outpaint", FIXED._replace(left=8))
+    command = json.loads(first[CANVAS].props["command"])
+    assert (command["do"], command.get("left")) == ("extend", None)
+    assert last[LEFT : LEFT + 4] == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("action", ["fill", "generate"])
+def test_other_runs_leave_the_sides_alone(action: Action) -> None:
+    for update in updates(action, FIXED):
+        assert update[LEFT : LEFT + 4] == (SKIP,) * 4
+
+
+def test_two_pages_can_be_built_in_one_process() -> None:
+    async def build() -> list[gr.Blocks]:
+        return [build_interface(Handlers(FakeStudio())) for _ in range(2)]
+
+    first, second = asyncio.run(build())
+    assert len(first.fns) == len(second.fns)
