@@ -52,7 +52,8 @@ function unpackCells(hex, size) {
 /** The cell under a point, or -1 outside the picture. */
 function cellAt(lattice, point) {
   const { xs, ys, cols, rows, side } = lattice;
-  if (!(point.x >= 0 && point.y >= 0 && point.x < lattice.width && point.y < lattice.height)) return -1;
+  if (!(point.x >= 0 && point.x < lattice.width)) return -1;
+  if (!(point.y >= 0 && point.y < lattice.height)) return -1;
   const seek = (edges, count, value) => {
     let i = Math.min(count - 1, Math.floor(value / side));
     while (edges[i] > value) i--; // edges are whole pixels, cells are not: correct by one
@@ -168,5 +169,6 @@ function areaCells(lattice, cells, start) {
 
 /** Carries a mask to another lattice of the same picture (another model, another grid). */
 function moveCells(cells, from, to) {
-  return Uint8Array.from({ length: to.size }, (_, i) => cells[cellAt(from, cellCentre(to, i))] ?? 0);
+  const valueOf = (_, index) => cells[cellAt(from, cellCentre(to, index))] ?? 0;
+  return Uint8Array.from({ length: to.size }, valueOf);
 }

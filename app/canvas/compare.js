@@ -77,7 +77,8 @@ function createCompare(root, view, history, { redraw }) {
     if (now) moveTo(view.toPicture(event).x / now.width);
   }
   handle.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -0.02, ArrowDown: -0.02, ArrowRight: 0.02, ArrowUp: 0.02, Home: -1, End: 1 }[event.key];
+    const back = { ArrowLeft: -0.02, ArrowDown: -0.02, Home: -1 };
+    const step = { ...back, ArrowRight: 0.02, ArrowUp: 0.02, End: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
     event.stopPropagation();

@@ -5,7 +5,11 @@
 
 function createDocument(state, { paper, history, store, grid, tell, changed, fail }) {
   let showing = 0;
-  const entryNow = () => ({ picture: state.picture, cells: state.cells.slice(), shown: state.shown });
+
+  function entryNow() {
+    const { picture, cells, shown } = state;
+    return { picture, cells: cells.slice(), shown };
+  }
 
   function settle(entry) {
     state.picture = entry.picture;
@@ -24,7 +28,10 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
   }
 
   function publish(event) {
-    store.save(() => ({ grid: grid(), entries: history.entries.slice(), position: history.position }));
+    store.save(() => {
+      const { entries, position } = history;
+      return { grid: grid(), entries: entries.slice(), position };
+    });
     tell(message(), event);
     changed();
   }
@@ -86,7 +93,8 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       const isFresh = now.isResult && run.results.includes(now.picture);
       state.picture = picture;
       state.lattice = makeLattice(picture.width, picture.height, grid());
-      if (state.cells.length !== state.lattice.size) state.cells = new Uint8Array(state.lattice.size);
+      const { size } = state.lattice;
+      if (state.cells.length !== size) state.cells = new Uint8Array(size);
       state.shown = false;
       const entry = { ...entryNow(), isResult: true };
       if (isFresh) history.replace(entry);

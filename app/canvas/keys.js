@@ -11,11 +11,12 @@ function createKeys(root, stage, view, state, painter, actions, layers, announce
     }, { signal: life.signal });
   };
 
-  const isTyping = (target) =>
-    target instanceof Element &&
-    target.closest("textarea, select, [contenteditable]:not([contenteditable=false]), " +
-      "[role=combobox], [role=listbox], dialog, input:not([type=range], [type=checkbox], [type=radio])");
-  const isControl = (target) => target instanceof Element && target.closest("button, a, input, summary");
+  const within = (selector) => (target) => target instanceof Element && target.closest(selector);
+  const isControl = within("button, a, input, summary");
+  const isTyping = within(
+    "textarea, select, input:not([type=range], [type=checkbox], [type=radio]), dialog, " +
+      "[contenteditable]:not([contenteditable=false]), [role=combobox], [role=listbox]",
+  );
 
   const single = {
     b: () => actions.tool("brush"),
@@ -51,8 +52,9 @@ function createKeys(root, stage, view, state, painter, actions, layers, announce
     if (key === "Escape") painter.cancel();
     if (key === "\\") return actions.compareHold(true);
     if (event.target === stage && onStage(event, key)) return event.preventDefault();
-    if (key === " " && state.hover && !isControl(event.target)) {
-      event.preventDefault(); // or the page would scroll
+    if (key === "Tab") state.hover = null; // from now on Space belongs to what has the focus
+    if (key === " " && state.hover) {
+      event.preventDefault(); // or the page would scroll, or the last button be pressed again
       if (!state.spaceHeld) actions.space(true);
       return;
     }
@@ -66,7 +68,10 @@ function createKeys(root, stage, view, state, painter, actions, layers, announce
   });
 
   listen("keyup", (event) => {
-    if (event.key === " ") actions.space(false);
+    if (event.key === " " && state.spaceHeld) {
+      event.preventDefault(); // some browsers press a button when Space is let go
+      actions.space(false);
+    }
     if (event.key === "\\") actions.compareHold(false);
   });
   window.addEventListener("blur", () => {
@@ -78,7 +83,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, announce
   function onStage(event, key) {
     if (!state.lattice || state.running) return false;
     const { cols, rows } = state.lattice;
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
+    const sideways = { ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    const step = { ...sideways, ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
     if (step) {
       const at = state.keyCursor >= 0 ? state.keyCursor : startCell();
       const move = state.keyCursor >= 0 ? step : [0, 0]; // the first press shows where it is
@@ -116,10 +122,23 @@ function createKeys(root, stage, view, state, painter, actions, layers, announce
   function sayCursor() {
     const { cols } = state.lattice;
     const [row, col] = [Math.floor(state.keyCursor / cols) + 1, (state.keyCursor % cols) + 1];
-    announce(`Row ${row}, column ${col}, ${state.cells[state.keyCursor] ? "painted" : "not painted"}`);
+    const painted = state.cells[state.keyCursor] ? "painted" : "not painted";
+    announce(`Row ${row}, column ${col}, ${painted}`);
   }
 
+  // The ring is for whoever came by Tab; the browser would also show it after a mouse and a key.
+  let byPointer = false;
+  stage.addEventListener("pointerdown", () => {
+    byPointer = true;
+    stage.classList.remove("mgs-tabbed");
+  }, { capture: true });
+  stage.addEventListener("focus", () => {
+    stage.classList.toggle("mgs-tabbed", !byPointer);
+    byPointer = false;
+  });
   stage.addEventListener("blur", () => {
+    byPointer = false;
+    stage.classList.remove("mgs-tabbed");
     state.keyCursor = -1;
     layers.invalidate("upper");
   });

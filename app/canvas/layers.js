@@ -12,6 +12,7 @@ function createLayers(root, lower, upper, view, state) {
   const dirty = { lower: true, upper: true };
   let scheduled = 0;
   let colours = null;
+  let veil = null;
 
   function invalidate(layer) {
     if (layer) dirty[layer] = true;
@@ -35,14 +36,19 @@ function createLayers(root, lower, upper, view, state) {
   }
 
   function begin(canvas, context) {
-    const [width, height] = [Math.round(view.width * view.ratio), Math.round(view.height * view.ratio)];
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    else context.clearRect(0, 0, width, height);
+    const width = Math.round(view.width * view.ratio);
+    const height = Math.round(view.height * view.ratio);
+    if (canvas.width === width && canvas.height === height) context.clearRect(0, 0, width, height);
+    else Object.assign(canvas, { width, height }); // this clears too
   }
 
   // Picture pixels to whole device pixels, so that neighbouring cells share an edge exactly.
   const deviceX = (x) => Math.round((view.x + x * view.scale) * view.ratio);
   const deviceY = (y) => Math.round((view.y + y * view.scale) * view.ratio);
+  const onScreen = ({ x, y }) => [
+    (view.x + x * view.scale) * view.ratio,
+    (view.y + y * view.scale) * view.ratio,
+  ];
 
   function cellBox(lattice, index) {
     const [row, col] = [Math.floor(index / lattice.cols), index % lattice.cols];
@@ -107,10 +113,14 @@ function createLayers(root, lower, upper, view, state) {
     const [left, right] = [deviceX(0), deviceX(lattice.width)];
     const [top, bottom] = [deviceY(0), deviceY(lattice.height)];
     // A dark and a light line side by side are visible on every picture and loud on none.
-    for (const [shift, colour] of [[0, "rgba(0, 0, 0, 0.20)"], [1, "rgba(255, 255, 255, 0.22)"]]) {
+    for (const [shift, colour] of [[0, "rgba(0, 0, 0, 0.17)"], [1, "rgba(255, 255, 255, 0.19)"]]) {
       below.fillStyle = colour;
-      for (const x of lattice.xs.slice(1, -1)) below.fillRect(deviceX(x) + shift, top, 1, bottom - top);
-      for (const y of lattice.ys.slice(1, -1)) below.fillRect(left, deviceY(y) + shift, right - left, 1);
+      for (const x of lattice.xs.slice(1, -1)) {
+        below.fillRect(deviceX(x) + shift, top, 1, bottom - top);
+      }
+      for (const y of lattice.ys.slice(1, -1)) {
+        below.fillRect(left, deviceY(y) + shift, right - left, 1);
+      }
     }
   }
 
@@ -134,17 +144,19 @@ function createLayers(root, lower, upper, view, state) {
   }
 
   function drawExtension(lattice, { left, top, right, bottom }) {
-    const [x0, y0] = [deviceX(-left), deviceY(-top)];
-    const [x1, y1] = [deviceX(lattice.width + right), deviceY(lattice.height + bottom)];
-    const added = new Path2D();
-    added.rect(x0, y0, x1 - x0, y1 - y0);
-    added.rect(deviceX(0), deviceY(0), deviceX(lattice.width) - deviceX(0), deviceY(lattice.height) - deviceY(0));
+    const { width, height } = lattice;
+    const rectangle = (x0, y0, x1, y1) => {
+      const path = new Path2D();
+      path.rect(deviceX(x0), deviceY(y0), deviceX(x1) - deviceX(x0), deviceY(y1) - deviceY(y0));
+      return path;
+    };
+    const frame = rectangle(-left, -top, width + right, height + bottom);
+    const added = new Path2D(frame);
+    added.addPath(rectangle(0, 0, width, height));
     below.fillStyle = colours.mask;
     below.globalAlpha = 0.3;
     below.fill(added, "evenodd");
     below.globalAlpha = 1;
-    const frame = new Path2D();
-    frame.rect(x0, y0, x1 - x0, y1 - y0);
     strokeTwice(below, frame, colours.mask, 1.5);
   }
 
@@ -154,24 +166,31 @@ function createLayers(root, lower, upper, view, state) {
     if (!lattice) return;
     if (state.step) return drawShimmer(state.step, now);
     if (state.running) return;
-    const colour = state.draft?.value === 0 || state.tool === "eraser" ? colours.erase : colours.mask;
+    const isErasing = state.draft ? state.draft.value === 0 : state.tool === "eraser";
+    const colour = isErasing ? colours.erase : colours.mask;
     if (state.draft) drawDraft(lattice, state.draft, colour);
-    else if (state.keyCursor >= 0) drawTarget(lattice, state.target(cellCentre(lattice, state.keyCursor)), colour, 2.5);
-    else if (state.hover) drawHover(lattice, state.hover, colour);
+    else if (state.keyCursor >= 0) {
+      drawTarget(lattice, cellCentre(lattice, state.keyCursor), colour, 2.5);
+    } else if (state.hover) {
+      drawHover(lattice, state.hover, colour);
+    }
   }
 
-  function drawTarget(lattice, cells, colour, width) {
+  /** The cells that would be touched at a point. */
+  function drawTarget(lattice, point, colour, width) {
+    const cells = state.target(point);
     above.fillStyle = "rgba(255, 255, 255, 0.22)";
     for (const index of cells) above.fillRect(...cellBox(lattice, index));
-    strokeTwice(above, outlineOf(lattice, (index) => cells.has(index)), colour, width, "rgba(255, 255, 255, 0.95)");
+    const outline = outlineOf(lattice, (index) => cells.has(index));
+    strokeTwice(above, outline, colour, width, "rgba(255, 255, 255, 0.95)");
   }
 
   function drawHover(lattice, point, colour) {
-    drawTarget(lattice, state.target(point), colour, 1);
+    drawTarget(lattice, point, colour, 1);
     if (state.tool !== "brush" && state.tool !== "eraser") return;
     const ring = new Path2D();
     const radius = (state.size / 2) * lattice.side * view.scale * view.ratio;
-    ring.arc((view.x + point.x * view.scale) * view.ratio, (view.y + point.y * view.scale) * view.ratio, radius, 0, 7);
+    ring.arc(...onScreen(point), radius, 0, 7);
     strokeTwice(above, ring, "rgba(20, 20, 30, 0.8)", 1, "rgba(255, 255, 255, 0.8)");
   }
 
@@ -181,11 +200,7 @@ function createLayers(root, lower, upper, view, state) {
     for (const index of draft.cells) above.fillRect(...cellBox(lattice, index));
     above.globalAlpha = 1;
     const path = new Path2D();
-    draft.outline.forEach((point, i) => {
-      const at = [(view.x + point.x * view.scale) * view.ratio, (view.y + point.y * view.scale) * view.ratio];
-      if (i) path.lineTo(...at);
-      else path.moveTo(...at);
-    });
+    for (const point of draft.outline) path.lineTo(...onScreen(point));
     path.closePath();
     above.setLineDash([5 * view.ratio, 4 * view.ratio]);
     strokeTwice(above, path, "rgba(20, 20, 30, 0.9)", 1);
@@ -194,29 +209,38 @@ function createLayers(root, lower, upper, view, state) {
 
   /** Still masked tokens: a soft veil with slow diagonal stripes (still, if motion is unwanted). */
   function drawShimmer(step, now) {
-    const veiled = state.running ? state.overlay !== "order" && state.overlay !== "confidence" : state.overlay === "mask";
-    if (!veiled) return;
+    const { overlay } = state;
+    if (overlay !== "mask" && !(state.running && overlay === "none")) return;
     const path = new Path2D();
     forEachToken(step, (token, x0, y0, x1, y1) => {
       if (!step.masked[token] || (step.open && !step.open[token])) return;
       const [x, y] = [deviceX(x0), deviceY(y0)];
       path.rect(x, y, deviceX(x1) - x, deviceY(y1) - y);
     });
-    above.fillStyle = "rgba(24, 20, 40, 0.34)";
+    const moves = state.running && !calm.matches;
+    const tile = stripes();
+    tile.setTransform(new DOMMatrix().translate(moves ? (now / 60) * view.ratio : 0, 0));
+    above.fillStyle = tile;
     above.fill(path);
-    above.save();
-    above.clip(path);
-    const period = 14 * view.ratio;
-    const shift = state.running && !calm.matches ? (now / 60) * view.ratio % period : 0;
-    above.strokeStyle = "rgba(255, 255, 255, 0.30)";
-    above.lineWidth = 3 * view.ratio;
-    above.beginPath();
-    for (let x = shift - upper.height; x < upper.width + period; x += period) {
-      above.moveTo(x, upper.height);
-      above.lineTo(x + upper.height, 0);
+  }
+
+  /** A tile of the veil; filling with it is much cheaper than drawing stripes into a clip. */
+  function stripes() {
+    const side = Math.round(14 * view.ratio);
+    if (veil?.side === side) return veil.pattern;
+    const tile = makeCanvas(side, side);
+    const context = tile.getContext("2d");
+    context.fillStyle = "rgba(24, 20, 40, 0.34)";
+    context.fillRect(0, 0, side, side);
+    context.strokeStyle = "rgba(255, 255, 255, 0.30)";
+    context.lineWidth = side / 5;
+    for (const x of [-side, 0, side]) {
+      context.moveTo(x - 1, side + 1);
+      context.lineTo(x + side + 1, -1);
     }
-    above.stroke();
-    above.restore();
+    context.stroke();
+    veil = { side, pattern: above.createPattern(tile, "repeat") };
+    return veil.pattern;
   }
 
   const restyle = () => {

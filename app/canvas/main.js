@@ -166,7 +166,10 @@ const runs = createRuns(state, {
   retry: () => trigger("retry"),
 });
 const opening = createOpening(root, state, { server, paper, doc, say, fail });
-createPointer(stage, view, state, painter, { redrawUpper: () => layers.invalidate("upper"), refresh });
+createPointer(stage, view, state, painter, {
+  refresh,
+  redrawUpper: () => layers.invalidate("upper"),
+});
 createKeys(root, stage, view, state, painter, actions, layers, toolbar.announce);
 
 // --- Python speaks ---------------------------------------------------------------------------
@@ -203,8 +206,14 @@ const ready = begin().finally(() => {
   state.isReady = true;
   refresh();
 });
-watch("frame", () => ready.then(() => runs.receive(read(props.frame))));
-watch("command", () => ready.then(() => obey(read(props.command))));
+watch("frame", () => {
+  const frame = read(props.frame); // now: the next one may arrive before the canvas is ready
+  ready.then(() => runs.receive(frame));
+});
+watch("command", () => {
+  const command = read(props.command);
+  ready.then(() => obey(command));
+});
 watch("grid", () => ready.then(() => {
   const from = grid;
   grid = props.grid;

@@ -10,7 +10,6 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
   let depth = 0; // dragenter and dragleave come for every child
 
   async function ask(name, question) {
-    if (typeof server?.[name] !== "function") throw new Error("This page has no server to open it.");
     let answer;
     try {
       answer = await server[name](question);
@@ -24,7 +23,7 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
   async function openFile(file) {
     if (!file || isBusy()) return;
     const name = file.name || "the pasted picture";
-    if (file.type && !file.type.startsWith("image/")) return fail(`“${name}” is not a picture.`);
+    if (file.type && !isImage(file)) return fail(`“${name}” is not a picture.`);
     if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than 64 MB.`);
     await attempt(`Opening ${name} …`, async () => {
       const data = await base64OfBlob(file);
@@ -66,6 +65,7 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
     paper.replace(sheet);
     const { size } = makeLattice(width, height, state.grid());
     doc.add(picture, new Uint8Array(size).fill(1), true, "open", false);
+    say("");
     // Without an id it can still be generated; with one, parts of the sheet can be kept.
     await upload(picture).catch(() => {});
   }
@@ -83,8 +83,11 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
     return state.running;
   }
 
-  const pictureIn = (transfer) =>
-    [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? transfer?.files?.[0];
+  const isImage = (file) => file.type.startsWith("image/");
+  const pictureIn = (transfer) => {
+    const files = [...(transfer?.files ?? [])];
+    return files.find(isImage) ?? files[0];
+  };
 
   chooser.addEventListener("change", () => {
     openFile(chooser.files[0]);

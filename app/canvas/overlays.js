@@ -25,12 +25,14 @@ const RAMP = [[59, 15, 112], [140, 41, 129], [222, 73, 104], [254, 159, 109], [2
 function rampColour(value, alpha = 1) {
   const place = Math.max(0, Math.min(1, value)) * (RAMP.length - 1);
   const low = Math.min(RAMP.length - 2, Math.floor(place));
-  const mix = RAMP[low].map((from, i) => Math.round(from + (RAMP[low + 1][i] - from) * (place - low)));
+  const between = (from, to) => Math.round(from + (to - from) * (place - low));
+  const mix = RAMP[low].map((from, i) => between(from, RAMP[low + 1][i]));
   return `rgba(${mix.join(", ")}, ${alpha})`;
 }
 
 function rampCss() {
-  return `linear-gradient(90deg, ${RAMP.map((_, i) => rampColour(i / (RAMP.length - 1))).join(", ")})`;
+  const stops = RAMP.map((_, i) => rampColour(i / (RAMP.length - 1)));
+  return `linear-gradient(90deg, ${stops.join(", ")})`;
 }
 
 /** Numbers of a frame: a list, or base64 of bytes, signed or not. */

@@ -13,7 +13,8 @@ function createPlayer(root, preview, paper, state, layers) {
   const play = root.querySelector("[data-do=play]");
   const ramp = legend.querySelector(".mgs-ramp");
   const bitmaps = new Map(); // step -> promise of its bitmap, least recently used first
-  let drawing = 0;
+  let wanted = null; // the step to draw next; null while the result is shown
+  let isDrawing = false;
   let following = true;
   let timer = 0;
 
@@ -52,7 +53,7 @@ function createPlayer(root, preview, paper, state, layers) {
   function show(position) {
     const { run } = state;
     if (!run) {
-      state.step = null;
+      state.step = wanted = null;
       preview.hidden = true;
       layers.invalidate();
       return;
@@ -63,20 +64,30 @@ function createPlayer(root, preview, paper, state, layers) {
     const isMap = state.overlay === "confidence" || state.overlay === "order";
     state.step = atResult && !isMap ? null : step;
     if (atResult) {
-      drawing++;
+      wanted = null;
       preview.hidden = true;
     } else {
-      drawPreview(run, step);
+      wanted = step;
+      drawWanted();
     }
     layers.invalidate();
     refresh();
   }
 
+  /** One drawing at a time, and the latest wish next: a slow machine skips some steps, not all. */
+  async function drawWanted() {
+    if (isDrawing) return;
+    isDrawing = true;
+    for (let step = wanted; step; step = wanted === step ? null : wanted) {
+      await drawPreview(state.run, step).catch(() => {}); // a broken preview is no reason to stop
+    }
+    isDrawing = false;
+  }
+
   async function drawPreview(run, step) {
-    const token = ++drawing;
     const layersOfIt = [...earlierWindows(run, step), step].filter((shown) => shown.image);
     const pictures = await Promise.all(layersOfIt.map(bitmapOf));
-    if (token !== drawing) return; // the slider has moved on
+    if (!wanted || state.run !== run) return; // the result came meanwhile, or another run
     const { width, height } = paper.size();
     const scale = Math.min(1, 2048 / Math.max(width, height));
     preview.width = Math.round(width * scale); // also clears
@@ -92,7 +103,8 @@ function createPlayer(root, preview, paper, state, layers) {
   function earlierWindows(run, step) {
     return run.trace.filter((shown, i) => {
       const next = run.trace[i + 1];
-      return shown && next && next.index <= step.index && String(shown.window) !== String(next.window);
+      if (!shown || !next || next.index > step.index) return false;
+      return String(shown.window) !== String(next.window);
     });
   }
 
@@ -156,7 +168,8 @@ function createPlayer(root, preview, paper, state, layers) {
   /** The steps belong to a result: with another picture on the stage they would mislead. */
   function isRelevant() {
     const { run, picture } = state;
-    return Boolean(run) && (state.running || picture === run.base || run.results?.includes(picture));
+    if (!run) return false;
+    return state.running || picture === run.base || run.results.includes(picture);
   }
 
   function refresh() {

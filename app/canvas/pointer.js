@@ -29,7 +29,8 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
     capture(event);
     const kind = isPan(event) ? "pan" : "paint";
     if (kind === "paint" && !painter.begin(view.toPicture(event), isErase(event))) return;
-    action = { kind, id: event.pointerId, type: event.pointerType, x: event.clientX, y: event.clientY };
+    const { pointerId: id, pointerType: type, clientX: x, clientY: y } = event;
+    action = { kind, id, type, x, y };
     refresh();
   });
 

@@ -4,18 +4,32 @@
 // Only "done" changes the document; "stopped" and "error" leave picture and mask as they were.
 // Frames are handled one after another, because decoding a picture takes a moment.
 
+const PATIENCE_MS = 180_000;
+
 function createRuns(state, parts) {
   const { player, variations, paper, doc, say, fail, upload, retry } = parts;
   let queue = Promise.resolve();
   let finishedId = null; // frames of a run that has ended may still be on their way
   let kept = null; // the run before, shown again if the present one is stopped
   let hasRetried = false;
+  let watchdog = 0;
+
+  /** A server that died in the middle of a run must not keep the document locked for ever. */
+  function expectFrames() {
+    clearTimeout(watchdog);
+    if (!state.running) return;
+    const { id } = state.run;
+    const message = "The run does not answer any more. Nothing was changed.";
+    watchdog = setTimeout(() => receive({ run: id, kind: "error", message }), PATIENCE_MS);
+  }
 
   function begin(frame) {
     parts.painter.cancel();
     kept = state.run;
-    const { run: id, steps, window, grid = state.lattice?.grid ?? 16, size = null, origin = null } = frame;
-    const run = { id, steps, window, grid, size, origin, base: state.picture, done: false, at: 0 };
+    const { run: id, steps, window, size = null, origin = null } = frame;
+    const grid = frame.grid ?? state.grid();
+    const run = { id, steps, window, grid, size, origin, base: state.picture, results: [] };
+    Object.assign(run, { done: false, at: 0 });
     const everything = new Uint8Array(grid * grid).fill(1);
     run.open = frame.open ? unpackCells(frame.open, grid * grid) : everything;
     run.trace = [{ index: 0, window, grid, image: null, open: run.open, masked: run.open }];
@@ -54,9 +68,8 @@ function createRuns(state, parts) {
     const { run } = state;
     run.size ??= frame.size ?? null;
     for (const step of frame.trace ?? []) if (!run.trace[step.step]) addStep(step);
-    run.patches = frame.patches.map((patch) => ({ ...patch, blob: blobOfDataUrl(patch.png), png: null }));
+    run.patches = frame.patches.map(({ png, ...rest }) => ({ ...rest, blob: blobOfDataUrl(png) }));
     run.pictureIds = frame.picture_ids ?? [];
-    run.results = [];
     if (!run.size) {
       run.area = unionOf(run.patches);
       run.baseCrop = paper.copy(run.area);
@@ -136,14 +149,16 @@ function createRuns(state, parts) {
     return { left, top, width: right - left, height: bottom - top };
   }
 
-  return {
-    render,
-    stop: () => state.running && end({ run: state.run.id, kind: "stopped" }),
-    receive: (frame) => {
-      queue = queue.then(() => handle(frame)).catch((error) => {
+  function receive(frame) {
+    queue = queue
+      .then(() => handle(frame))
+      .catch((error) => {
         if (state.running) leave();
         fail(`The result could not be shown: ${error.message}`);
-      });
-    },
-  };
+      })
+      .finally(expectFrames);
+  }
+
+  const stop = () => state.running && receive({ run: state.run.id, kind: "stopped" });
+  return { render, receive, stop };
 }

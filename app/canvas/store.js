@@ -1,4 +1,4 @@
-// Autosave: the document survives a reload, a crash and a closed tab, in the browser's own database.
+// Autosave: the document survives reloads, crashes and closed tabs, in the browser's own database.
 //
 // Each tab owns one document, named by an id in its session storage. A duplicated tab copies that
 // id, so a tab also holds a lock of that name; who does not get the lock takes a new id and a copy
@@ -97,9 +97,11 @@ function createStore(onTrouble) {
     const rows = await done(
       database.transaction("pictures").objectStore("pictures").getAll(range),
     );
-    const pictures = new Map(
-      rows.map((row) => [row.key, makePicture({ ...row, png: row.blob })]),
-    );
+    const pictures = new Map();
+    for (const { key, blob } of rows) {
+      const about = found.pictures.find((picture) => picture.key === key);
+      if (about) pictures.set(key, makePicture({ ...about, png: blob }));
+    }
     const entries = found.entries
       .filter((entry) => pictures.has(entry.picture))
       .map((entry) => ({ ...entry, picture: pictures.get(entry.picture) }));
@@ -136,15 +138,16 @@ function createStore(onTrouble) {
     const store = transaction.objectStore("pictures");
     const range = IDBKeyRange.bound([tab], [tab, []]);
     const keys = (await done(store.getAllKeys(range))).map(([, key]) => key);
-    pictures.forEach(({ id, key, width, height, from, origin }, i) => {
-      if (!keys.includes(key)) store.put({ tab, id, key, width, height, from, origin, blob: blobs[i] });
+    pictures.forEach(({ key }, i) => {
+      if (!keys.includes(key)) store.put({ tab, key, blob: blobs[i] });
     });
     for (const key of keys) {
       if (!pictures.some((picture) => picture.key === key)) store.delete([tab, key]);
     }
     transaction.objectStore("documents").put({
       tab, grid, position, saved: Date.now(),
-      entries: entries.map(({ picture, cells, shown }) => ({ picture: picture.key, cells, shown })),
+      pictures: pictures.map(({ png, ...about }) => about),
+      entries: entries.map((entry) => ({ ...entry, picture: entry.picture.key })),
     });
     await finished(transaction);
   }

@@ -66,7 +66,9 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     root.classList.toggle("mgs-grabbing", state.spaceHeld || running);
   }
 
-  for (const button of tools) button.addEventListener("click", () => actions.tool(button.dataset.tool));
+  for (const button of tools) {
+    button.addEventListener("click", () => actions.tool(button.dataset.tool));
+  }
   for (const button of buttons) {
     const name = button.dataset.do;
     if (name !== "compare") button.addEventListener("click", () => actions[name]());

@@ -20,7 +20,8 @@ function createPainter(state, { redraw, refresh, starting, finished, say }) {
     starting();
     const { tool } = state;
     const value = tool === "eraser" || erase ? 0 : 1;
-    stroke = { tool, value, from: point, last: point, before: state.cells.slice(), wasShown: state.shown };
+    const [before, wasShown] = [state.cells.slice(), state.shown];
+    stroke = { tool, value, from: point, last: point, before, wasShown };
     state.shown = true; // painting on a result brings its mask back into sight
     state.keyCursor = -1;
     if (tool === "fill") fill(point);
@@ -33,8 +34,9 @@ function createPainter(state, { redraw, refresh, starting, finished, say }) {
   function extend(points) {
     if (!stroke) return;
     for (const point of points) {
-      if (isFree(stroke.tool)) mark(brushCells(state.lattice, stroke.last, point, state.size), stroke.value);
-      else if (stroke.tool === "lasso") state.draft.outline.push(point);
+      const { last, tool, value } = stroke;
+      if (isFree(tool)) mark(brushCells(state.lattice, last, point, state.size), value);
+      else if (tool === "lasso") state.draft.outline.push(point);
       stroke.last = point;
     }
     if (stroke.tool === "rectangle") {

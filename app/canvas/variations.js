@@ -26,7 +26,7 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
     const { seed } = run.patches[index];
     button.type = "button";
     button.className = "mgs-thumbnail";
-    button.title = seed === undefined ? `Variation ${index + 1}` : `Variation ${index + 1}, seed ${seed}`;
+    button.title = `Variation ${index + 1}${seed === undefined ? "" : `, seed ${seed}`}`;
     button.setAttribute("aria-label", button.title);
     button.append(await drawThumbnail(run, index));
     button.addEventListener("pointerenter", () => showGhost(run, index));
@@ -42,11 +42,7 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
     const canvas = makeCanvas(THUMBNAIL, THUMBNAIL);
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
-    const [width, height] = run.size ?? [paper.canvas.width, paper.canvas.height];
-    // The window where there is one, else the middle of the picture, as a square.
-    const side = run.size ? Math.min(width, height) : Math.min(run.window?.[2] ?? width, width, height);
-    const left = run.size ? (width - side) / 2 : Math.max(0, Math.min(width - side, run.window?.[0] ?? 0));
-    const top = run.size ? (height - side) / 2 : Math.max(0, Math.min(height - side, run.window?.[1] ?? 0));
+    const { left, top, side } = cropOf(run);
     context.scale(THUMBNAIL / side, THUMBNAIL / side);
     context.translate(-left, -top);
     if (!run.size) {
@@ -56,6 +52,19 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
     context.drawImage(bitmap, run.patches[index].left ?? 0, run.patches[index].top ?? 0);
     bitmap.close();
     return canvas;
+  }
+
+  /** A square around what has changed, with something of its surroundings. */
+  function cropOf(run) {
+    const [width, height] = run.size ?? [paper.canvas.width, paper.canvas.height];
+    const area = run.area ?? { left: 0, top: 0, width, height };
+    const side = Math.min(width, height, 1.4 * Math.max(area.width, area.height));
+    const within = (middle, end) => Math.max(0, Math.min(end - side, middle - side / 2));
+    return {
+      left: within(area.left + area.width / 2, width),
+      top: within(area.top + area.height / 2, height),
+      side,
+    };
   }
 
   async function showGhost(run, index) {

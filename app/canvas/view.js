@@ -53,7 +53,7 @@ function createView(stage, paper, onChange) {
     view.fitted = false;
     apply();
   };
-  /** Another picture: keeps zoom and place when the size is the same, so that undo does not jump. */
+  /** Another picture; zoom and place stay when the size is the same, so that undo does not jump. */
   view.setContent = (width, height) => {
     if (width === contentWidth && height === contentHeight) return;
     [contentWidth, contentHeight] = [width, height];
