@@ -7,9 +7,13 @@ instance `MASKGIT_STUDIO_PORT=8000`; the command line wins.
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
+
+from app.errors import UserError
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
@@ -50,41 +54,59 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     options.add_argument(
         "--port",
         type=int,
-        default=default("port", environment.get("GRADIO_SERVER_PORT", "7860")),
-        help="port to listen on (default: %(default)s)",
+        default=environment.get(ENVIRONMENT + "PORT"),
+        help="port to listen on (default: 7860, or the next that is free)",
     )
     options.add_argument("--open", action="store_true", help="open the page in the default browser")
     return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Load the model and serve the page until interrupted."""
+    """Load the model and serve the page until interrupted; trouble ends it with a sentence."""
     chosen = parser(os.environ).parse_args(arguments)
     stay_private()
+    if importlib.util.find_spec("spaces"):  # lends GPUs; must be there before CUDA is looked at
+        importlib.import_module("spaces")
+    try:
+        serve(chosen)
+    except UserError as error:
+        sys.exit(f"MaskGIT Studio cannot start: {error}")
+
+
+def serve(chosen: argparse.Namespace) -> None:
+    """Load the model, start the server and wait.
+
+    Raises:
+        UserError: If the model cannot be loaded, or the address or port cannot be used.
+    """
+    say(f"Loading the model {chosen.model} ...")
     from app.handlers import Handlers
     from app.interface import build_interface
     from app.studio import Studio
     from app.theme import CSS, theme
 
-    say(f"Loading the model {chosen.model} ...")
     page = build_interface(Handlers(Studio.load(chosen.model, chosen.device, chosen.dtype)))
     page.queue(max_size=MAX_WAITING)
-    _, url, _ = page.launch(
-        server_name=chosen.host,
-        server_port=chosen.port,
-        inbrowser=chosen.open,
-        share=False,
-        quiet=True,
-        prevent_thread_lock=True,
-        max_file_size=MAX_UPLOAD,
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        pwa=False,
-        ssr_mode=False,
-        theme=theme(),
-        css=CSS,
-    )
+    try:
+        _, url, _ = page.launch(
+            server_name=chosen.host,
+            server_port=chosen.port,
+            inbrowser=chosen.open,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            max_file_size=MAX_UPLOAD,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            pwa=False,
+            ssr_mode=False,
+            theme=theme(),
+            css=CSS,
+        )
+    except OSError as error:
+        where = f"{chosen.host}, port {chosen.port}" if chosen.port else chosen.host
+        raise UserError(f"{where} is taken or not allowed; try another --port.") from error
     say(f"MaskGIT Studio is ready: {url}  (stop it with Ctrl+C)")
     page.block_thread()
 

@@ -96,8 +96,15 @@ class Studio:
 
     @classmethod
     def load(cls, model: str, device: str = "auto", dtype: str = "auto") -> Studio:
-        """Load a model by its id or the path of its folder."""
-        return cls(maskgit.load(model, device=device, dtype=dtype))
+        """Load a model by its id or the path of its folder.
+
+        Raises:
+            UserError: If there is no such model, device or precision, with what there is.
+        """
+        try:
+            return cls(maskgit.load(model, device=device, dtype=dtype))
+        except ValueError as error:  # a CheckpointError is one, too
+            raise UserError(str(error), "no-model") from error
 
     def open(self, data: bytes) -> tuple[str, Picture]:
         """Read an uploaded file and keep its picture; return its id and the picture.

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_without_options_it_is_the_embedded_model_on_this_machine_only() -> None:
     chosen = parser({}).parse_args([])
-    assert (chosen.model, chosen.host, chosen.port) == ("embedded", "127.0.0.1", 7860)
+    assert (chosen.model, chosen.host, chosen.port) == ("embedded", "127.0.0.1", None)
     assert (chosen.device, chosen.dtype) == ("auto", "auto")
 
 
@@ -41,11 +41,24 @@ def test_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 
 
+def start(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "app.py", *options]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.slow
+def test_a_model_that_is_not_there_is_a_sentence() -> None:
+    done = start("--model", "no-such-model")
+    assert done.returncode == 1
+    assert done.stderr.startswith("MaskGIT Studio cannot start: ")
+    assert "no-such-model" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_app_py_is_a_launcher_that_explains_itself() -> None:
-    done = subprocess.run(
-        [sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=False,
-        timeout=60,
-    )  # fmt: skip
+    done = start("--help")
     assert done.returncode == 0
     assert "--model" in done.stdout
     assert "default: embedded" in done.stdout
