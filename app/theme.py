@@ -55,6 +55,9 @@ CSS = """
 .gradio-container main { padding: 0 14px 14px !important; }
 .gradio-container main > .wrap, .gradio-container .column { gap: 8px; }
 
+/* Gradio only fades its hidden progress text; screen readers would still find it. */
+[data-testid="status-tracker"].hide { display: none !important; }
+
 #canvas .html-container, #header .html-container, #status .html-container,
 #examples .html-container { padding: 0; }
 #header header { display: flex; align-items: baseline; gap: 14px; padding: 10px 2px 2px; }
