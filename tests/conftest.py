@@ -27,7 +27,9 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     if number := config.stash.get(NEED_GPU, 0):
-        terminalreporter.write_line(f"No CUDA device here; left out for that: {number} of the tests.")
+        terminalreporter.write_line(
+            f"No CUDA device here; left out for that: {number} of the tests."
+        )
 
 
 @pytest.hookimpl(wrapper=True)
