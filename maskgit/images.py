@@ -106,7 +106,8 @@ def to_png(picture: Picture, text: Mapping[str, str] | None = None) -> bytes:
 def to_images(pictures: Pictures | Picture) -> Images:
     """Turn one or several uint8 pictures into a float32 batch in [0, 1]."""
     batch = pictures if pictures.ndim == 4 else pictures[None]
-    return torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float() / 255
+    owned = np.require(batch, requirements=["C", "W"])  # torch warns of arrays that are read-only
+    return torch.from_numpy(owned).permute(0, 3, 1, 2).float() / 255
 
 
 def to_pictures(images: Images) -> Pictures:

@@ -20,15 +20,15 @@ What callers may rely on (tests/engine/test_pipeline.py holds each promise):
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 from typing_extensions import TypedDict, Unpack
 
-from maskgit import decoding, runtime
+from maskgit import checks, decoding, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.classes import Classes
 from maskgit.compositing import fill, harmonise, paste
@@ -38,12 +38,11 @@ from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
 from maskgit.outpainting import outpaint_windows
 from maskgit.types import Picture, Pictures, Region, TokenGrid
-from maskgit.window import Window, choose, mirror_fill, open_cells, view
+from maskgit.window import Square, Window, choose, mirror_fill, open_cells, view
 
-Label: TypeAlias = int | str | None
+Label: TypeAlias = SupportsIndex | str | None
 OnStep: TypeAlias = Callable[[DecodeState], None]
 
-MAX_COUNT = 64
 FEATHER_CELLS = 0.4  # width of the blend inside the mask, in cells
 HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
 MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -90,7 +89,7 @@ class Place:
     picture: Picture
     region: Region
     window: Window
-    seen: Picture
+    seen: Square
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +123,10 @@ def load(
     Raises:
         ValueError: If there is no such device or precision.
         CheckpointError: If there is no such model, or its folder is damaged.
+        TypeError: If `model` is neither text nor a path.
     """
+    if not isinstance(model, str | Path):
+        raise TypeError(f"a model is an id or the path of a folder, got {checks.describe(model)}")
     folder = MODELS / model if (MODELS / model / "config.json").is_file() else Path(model)
     if not folder.is_dir():
         known = sorted(p.parent.name for p in MODELS.glob("*/config.json"))
@@ -141,8 +143,8 @@ class MaskGIT:
         self.config: ModelConfig = model.config
         self.classes: Classes = model.classes
         self.device = device
-        self._tokenizer = model.tokenizer
-        self._predictor = runtime.independent_rows(model.transformer, device)
+        self.tokenizer = model.tokenizer
+        self.predictor = runtime.independent_rows(model.transformer, device)
 
     @property
     def image_size(self) -> int:
@@ -157,7 +159,7 @@ class MaskGIT:
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the weights."""
-        return self._tokenizer.codebook.dtype
+        return self.tokenizer.codebook.dtype
 
     def generate(
         self,
@@ -251,8 +253,9 @@ class MaskGIT:
             ValueError: As for `generate`; also if no pixels are to be added.
             TypeError: As for `generate`.
         """
-        _require_picture(picture)
-        seeds = _seeds(seed, count)
+        checks.require_picture(picture)
+        checks.require_pixels_to_add({"left": left, "top": top, "right": right, "bottom": bottom})
+        seeds = checks.seeds(seed, count)
         height, width = picture.shape[:2]
         plan = outpaint_windows(height, width, left, top, right, bottom, grid_size=self.grid_size)
         results, traces = [], []
@@ -273,28 +276,30 @@ class MaskGIT:
 
         Raises:
             ValueError: If a side is not, or the pictures are not RGB.
-            TypeError: If the pictures are not uint8 arrays.
+            TypeError: If the pictures are not a uint8 array.
         """
-        if isinstance(pictures, np.ndarray) and pictures.ndim == 3:
-            pictures = pictures[None]
-        for picture in pictures:
-            _require_picture(picture)
+        checks.require_pictures(pictures)
         with torch.inference_mode():
-            return runtime.encode_each(self._tokenizer, to_images(pictures).to(self.device))
+            tokens = runtime.encode_each(self.tokenizer, to_images(pictures).to(self.device))
+        return tokens.clone()  # made outside of inference mode, so the caller may write to it
 
-    def decode(self, tokens: TokenGrid | np.ndarray) -> Pictures:
+    def decode(self, tokens: TokenGrid | Int[Tensor, "h w"] | np.ndarray) -> Pictures:
         """Draw the pictures of complete token grids.
 
         Raises:
-            ValueError: If an id is no code.
+            ValueError: If an id is no code, or the shape is neither (h, w) nor (n, h, w).
+            TypeError: If the ids are not whole numbers.
         """
-        grid = torch.as_tensor(tokens).to(self.device, torch.long)
-        if grid.ndim == 2:
-            grid = grid[None]
+        grid = torch.as_tensor(tokens)
+        if grid.is_floating_point() or grid.is_complex() or grid.dtype == torch.bool:
+            raise TypeError(f"tokens must be whole numbers, got {checks.describe(grid)}")
+        if grid.ndim not in (2, 3) or not grid.numel():
+            raise ValueError(f"tokens are (h, w) or (n, h, w), got {checks.describe(grid)}")
+        grid = grid.to(self.device, torch.long).view(-1, *grid.shape[-2:])
         if not bool(((grid >= 0) & (grid < self.config.tokenizer.codebook_size)).all()):
             raise ValueError(f"tokens must be in [0, {self.config.tokenizer.codebook_size})")
         with torch.inference_mode():
-            return to_pictures(runtime.decode_each(self._tokenizer, grid))
+            return to_pictures(runtime.decode_each(self.tokenizer, grid))
 
     def reconstruct(self, pictures: Picture | Pictures) -> Pictures:
         """Encode and decode: what the tokenizer alone makes of pictures; errors as `encode`."""
@@ -310,23 +315,23 @@ class MaskGIT:
         """
         if constraints.grid != (self.grid_size, self.grid_size):
             raise ValueError(f"the model's grid is {self.grid_size}x{self.grid_size} tokens")
-        highest = self._predictor.num_classes - (self._predictor.null_label is None)
+        highest = self.predictor.num_classes - (self.predictor.null_label is None)
         if not bool(((constraints.labels >= 0) & (constraints.labels <= highest)).all()):
             raise ValueError(f"labels must be in [0, {highest}]")
         known = constraints.tokens.masked_fill(constraints.is_open, 0)
-        if not bool(((known >= 0) & (known < self._predictor.mask_id)).all()):
-            raise ValueError(f"known tokens must be in [0, {self._predictor.mask_id})")
-        return decoding.start(constraints.to(self.device), options, self._predictor.mask_id)
+        if not bool(((known >= 0) & (known < self.predictor.mask_id)).all()):
+            raise ValueError(f"known tokens must be in [0, {self.predictor.mask_id})")
+        return decoding.start(constraints.to(self.device), options, self.predictor.mask_id)
 
     def step(self, state: DecodeState) -> DecodeState:
         """Run one pass of all rows; pure."""
-        return decoding.step(self._predictor, state)
+        return decoding.step(self.predictor, state)
 
     def prepare_generate(
         self, label: Label = None, *, seed: int = 0, count: int = 1, **choices: Unpack[Choices]
     ) -> Job:
         """Make `generate` ready to be decoded; arguments and errors as there."""
-        options = self._options(_seeds(seed, count), choices)
+        options = self._options(checks.seeds(seed, count), choices)
         grid = (self.grid_size, self.grid_size)
         constraints = Constraints.everything_open(count, grid, self.classes.resolve(label))
         return Job(self.start(constraints, options))
@@ -355,8 +360,8 @@ class MaskGIT:
             cells: The window's token cells that may change; by default all that the mask touches.
             choices: As for `edit`.
         """
-        _require_picture(picture)
-        _require_mask(mask, picture)
+        checks.require_picture(picture)
+        checks.require_mask(mask, picture)
         window = window or choose(mask, self.grid_size)
         if not mask[window.inside(*mask.shape).slices].any():
             raise ValueError("nothing is masked inside the window")
@@ -368,7 +373,7 @@ class MaskGIT:
             )
         seen = view(picture, window, self.image_size)
         place = Place(picture, mask, window, seen)
-        return self._prepare(place, cells, label, _seeds(seed, count), choices)
+        return self._prepare(place, cells, label, checks.seeds(seed, count), choices)
 
     def prepare_extend(
         self,
@@ -394,7 +399,7 @@ class MaskGIT:
         seen = mirror_fill(view(canvas, window, self.image_size), hole)
         cells = open_cells(unknown, window, self.image_size, self.grid_size)
         place = Place(canvas, unknown, window, seen)
-        return self._prepare(place, cells, label, _seeds(seed, 1), choices)
+        return self._prepare(place, cells, label, checks.seeds(seed, 1), choices)
 
     def extend(self, canvas: Picture, unknown: Region, job: Job, state: DecodeState) -> None:
         """Write a window of `outpaint` into the canvas; changes `canvas` and `unknown`."""
@@ -404,8 +409,12 @@ class MaskGIT:
         fill(canvas, unknown, square, job.place.window)
 
     def preview(self, state: DecodeState) -> Pictures:
-        """Draw the model's current idea of every row: the last complete proposal."""
-        return self.decode(state.drawn.unflatten(1, state.constraints.grid))
+        """Draw the model's current idea of every row: the last complete proposal.
+
+        Before the first pass there is none; masked cells then show an arbitrary code.
+        """
+        drawn = state.drawn.masked_fill(state.drawn == state.mask_id, 0)
+        return self.decode(drawn.unflatten(1, state.constraints.grid))
 
     def finish(self, job: Job, state: DecodeState) -> Result:
         """Draw the finished pictures and write them back at the picture's size.
@@ -469,6 +478,7 @@ class MaskGIT:
         return replace(self.finish(job, states[-1]), traces=traces)
 
     def _options(self, seeds: Sequence[int], choices: Choices) -> list[DecodeOptions]:
+        checks.require_known(choices.keys(), Choices.__optional_keys__)
         defaults = self.config.decode
         values: Choices = {
             "steps": defaults.steps,
@@ -479,34 +489,3 @@ class MaskGIT:
             **choices,
         }
         return [DecodeOptions(seed=seed, **values) for seed in seeds]
-
-
-def _seeds(seed: int, count: int) -> tuple[int, ...]:
-    for name, value in (("seed", seed), ("count", count)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if not 1 <= count <= MAX_COUNT:
-        raise ValueError(f"count must be 1 to {MAX_COUNT}, got {count}")
-    return tuple(range(seed, seed + count))
-
-
-def _require_picture(picture: Picture) -> None:
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
-        raise TypeError(f"a picture is a uint8 array (H, W, 3), got {_describe(picture)}")
-    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise ValueError(f"a picture is RGB, (H, W, 3), got {_describe(picture)}")
-
-
-def _require_mask(mask: Region, picture: Picture) -> None:
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-        raise TypeError(f"a mask is a bool array (H, W), got {_describe(mask)}")
-    if mask.shape != picture.shape[:2]:
-        raise ValueError(f"the mask is {mask.shape}, the picture {picture.shape[:2]}")
-    if not mask.any():
-        raise ValueError("the mask is empty: mark at least one pixel that may change")
-
-
-def _describe(value: object) -> str:
-    if isinstance(value, np.ndarray | Tensor):
-        return f"{value.dtype} {tuple(value.shape)}"
-    return type(value).__name__

@@ -1,0 +1,74 @@
+"""What callers may hand to the engine: each check says what came and what is allowed.
+
+Shapes in annotations are checked in the tests only, so the front door looks for itself.
+
+Raises, all of them: TypeError for the wrong kind of thing, ValueError for a wrong value.
+"""
+
+from collections.abc import Mapping, Set
+
+import numpy as np
+from torch import Tensor
+
+from maskgit.types import Picture, Pictures, Region
+
+MAX_COUNT = 64
+
+
+def seeds(seed: int, count: int) -> tuple[int, ...]:
+    """Give the seed of each of `count` pictures: `seed`, `seed + 1`, ..."""
+    for name, value in (("seed", seed), ("count", count)):
+        _require_whole(name, value)
+    if not 1 <= count <= MAX_COUNT:
+        raise ValueError(f"count must be 1 to {MAX_COUNT}, got {count}")
+    return tuple(range(seed, seed + count))
+
+
+def require_pixels_to_add(amounts: Mapping[str, int]) -> None:
+    """Refuse amounts that are no whole numbers; their range depends on the picture."""
+    for name, value in amounts.items():
+        _require_whole(name, value)
+
+
+def require_picture(picture: Picture) -> None:
+    """Refuse what is not one RGB picture."""
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+        raise TypeError(f"a picture is a uint8 array (H, W, 3), got {describe(picture)}")
+    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise ValueError(f"a picture is RGB, (H, W, 3), got {describe(picture)}")
+
+
+def require_pictures(pictures: Picture | Pictures) -> None:
+    """Refuse what is neither one RGB picture nor several of one size."""
+    if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8:
+        raise TypeError(f"pictures are a uint8 array (n, H, W, 3), got {describe(pictures)}")
+    if pictures.ndim not in (3, 4) or pictures.shape[-1] != 3 or 0 in pictures.shape:
+        raise ValueError(f"pictures are RGB, (n, H, W, 3), at least one, got {describe(pictures)}")
+
+
+def require_mask(mask: Region, picture: Picture) -> None:
+    """Refuse a mask that does not fit its picture or marks nothing."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        raise TypeError(f"a mask is a bool array (H, W), got {describe(mask)}")
+    if mask.shape != picture.shape[:2]:
+        raise ValueError(f"the mask is {mask.shape}, the picture {picture.shape[:2]}")
+    if not mask.any():
+        raise ValueError("the mask is empty: mark at least one pixel that may change")
+
+
+def require_known(names: Set[str], allowed: Set[str]) -> None:
+    """Refuse options that do not exist."""
+    if unknown := sorted(names - allowed):
+        raise TypeError(f"no option {', '.join(unknown)}; there are {', '.join(sorted(allowed))}")
+
+
+def describe(value: object) -> str:
+    """Say what kind of thing came."""
+    if isinstance(value, np.ndarray | Tensor):
+        return f"{value.dtype} {tuple(value.shape)}"
+    return type(value).__name__
+
+
+def _require_whole(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")

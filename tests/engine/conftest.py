@@ -1,0 +1,27 @@
+"""Fixtures that the engine's tests share."""
+
+from pathlib import Path
+
+import jaxtyping
+import pytest
+
+import maskgit
+from tests.models import write_small_model
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small model of tests/models.py."""
+    return write_small_model(tmp_path_factory.mktemp("models") / "small")
+
+
+@pytest.fixture(scope="session")
+def engine(model_folder: Path) -> maskgit.MaskGIT:
+    """The small model on the CPU in float32, shared by all tests: an engine has no state."""
+    return maskgit.load(model_folder, device="cpu", dtype="float32")
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch the shape checks of the tests off, to see the errors a user sees."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

@@ -1,0 +1,162 @@
+"""What the front door refuses, and that it says what is allowed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import maskgit
+from maskgit import Constraints, DecodeOptions, MaskGIT, Window
+from tests.models import some_picture
+
+PICTURE = some_picture(40, 50)
+MASK = np.zeros((40, 50), bool)
+MASK[5:20, 10:30] = True
+load: Any = maskgit.load  # so that a type checker lets wrong types pass
+
+WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
+    "unknown class": (
+        lambda e: e.generate("rosse"),
+        ValueError,
+        "no class 'rosse'; nearest: 'rose'",
+    ),
+    "class of another model": (
+        lambda e: e.generate(1),
+        ValueError,
+        r"no class 1 \(goldfish\); it knows 5 classes: 'rose' \(1000\)",
+    ),
+    "class as float": (lambda e: e.generate(1.0), TypeError, "whole number, text or None, got 1.0"),
+    "seed below 0": (lambda e: e.generate(seed=-1), ValueError, "seed must be 0 to"),
+    "seed too large": (lambda e: e.generate(seed=2**63 - 1, count=2), ValueError, "seed must be 0"),
+    "seed as float": (lambda e: e.generate(seed=0.5), TypeError, "seed must be a whole number"),
+    "no picture": (lambda e: e.generate(count=0), ValueError, "count must be 1 to 64, got 0"),
+    "many pictures": (
+        lambda e: e.edit(PICTURE, MASK, count=65),
+        ValueError,
+        "count must be 1 to 64",
+    ),
+    "count as bool": (lambda e: e.generate(count=True), TypeError, "count must be a whole number"),
+    "steps": (lambda e: e.generate(steps=0), ValueError, "steps must be 1 to 1024, got 0"),
+    "schedule": (lambda e: e.generate(schedule="sine"), ValueError, "cosine"),
+    "reveal": (lambda e: e.generate(reveal="spiral"), ValueError, "confidence.*raster"),
+    "option": (
+        lambda e: e.generate(step=3),
+        TypeError,
+        "no option step; there are .*start_step, st",
+    ),
+    "grey picture": (lambda e: e.edit(PICTURE[..., 0], MASK), ValueError, r"RGB.*uint8 \(40, 50\)"),
+    "float picture": (lambda e: e.edit(PICTURE / 255, MASK), TypeError, "uint8 array.*got float64"),
+    "picture as list": (lambda e: e.edit(PICTURE.tolist(), MASK), TypeError, "got list"),
+    "alpha": (
+        lambda e: e.edit(np.zeros((40, 50, 4), np.uint8), MASK),
+        ValueError,
+        r"RGB, \(H, W, 3\), got uint8 \(40, 50, 4\)",
+    ),
+    "picture without pixels": (
+        lambda e: e.edit(np.zeros((0, 5, 3), np.uint8), np.zeros((0, 5), bool)),
+        ValueError,
+        r"got uint8 \(0, 5, 3\)",
+    ),
+    "mask of another size": (
+        lambda e: e.edit(PICTURE, MASK.T),
+        ValueError,
+        r"the mask is \(50, 40\), the picture \(40, 50\)",
+    ),
+    "mask of numbers": (lambda e: e.edit(PICTURE, MASK * 255), TypeError, "bool array.*got int64"),
+    "empty mask": (
+        lambda e: e.edit(PICTURE, ~(MASK | True)),
+        ValueError,
+        "mark at least one pixel",
+    ),
+    "window elsewhere": (
+        lambda e: e.edit(PICTURE, MASK, window=Window(60, 60, 8)),
+        ValueError,
+        "shows nothing of a picture of 40x50 px",
+    ),
+    "window beside the mask": (
+        lambda e: e.edit(PICTURE, MASK, window=Window(35, 25, 8)),
+        ValueError,
+        "nothing is masked inside the window",
+    ),
+    "cells of another grid": (
+        lambda e: e.prepare_edit(PICTURE, MASK, cells=np.ones((5, 5), bool)),
+        ValueError,
+        "cells must be 4x4",
+    ),
+    "no cells": (
+        lambda e: e.prepare_edit(PICTURE, MASK, cells=np.zeros((4, 4), bool)),
+        ValueError,
+        "at least one True",
+    ),
+    "outpaint by nothing": (
+        lambda e: e.outpaint(PICTURE),
+        ValueError,
+        "at least one side must grow",
+    ),
+    "outpaint inwards": (lambda e: e.outpaint(PICTURE, left=-3), ValueError, "not be negative"),
+    "outpaint by halves": (
+        lambda e: e.outpaint(PICTURE, top=1.5),
+        TypeError,
+        "top must be a whole",
+    ),
+    "outpaint nonsense": (lambda e: e.outpaint(MASK, 3), TypeError, r"got bool \(40, 50\)"),
+    "encode odd sizes": (lambda e: e.encode(PICTURE), ValueError, "40x50 px; .*multiples of 8"),
+    "encode a list": (lambda e: e.encode([PICTURE]), TypeError, "uint8 array.*got list"),
+    "encode nothing": (
+        lambda e: e.encode(np.zeros((0, 32, 32, 3), np.uint8)),
+        ValueError,
+        "at least one",
+    ),
+    "decode no code": (
+        lambda e: e.decode(np.full((4, 4), 32)),
+        ValueError,
+        r"tokens must be in \[0, 32\)",
+    ),
+    "decode floats": (lambda e: e.decode(torch.zeros(4, 4)), TypeError, "tokens must be whole"),
+    "decode a line": (
+        lambda e: e.decode(np.zeros(16, int)),
+        ValueError,
+        r"\(h, w\) or \(n, h, w\)",
+    ),
+    "another grid": (
+        lambda e: e.start(Constraints.everything_open(1, (5, 5), 0), DecodeOptions()),
+        ValueError,
+        "the model's grid is 4x4 tokens",
+    ),
+    "label of another model": (
+        lambda e: e.start(Constraints.everything_open(1, (4, 4), 6), DecodeOptions()),
+        ValueError,
+        r"labels must be in \[0, 5\]",
+    ),
+    "known mask id": (
+        lambda e: e.start(
+            Constraints.from_grid(
+                torch.full((1, 4, 4), 32), torch.zeros(1, 4, 4).bool(), torch.tensor([0])
+            ),
+            DecodeOptions(),
+        ),
+        ValueError,
+        r"known tokens must be in \[0, 32\)",
+    ),
+    "extend without a picture": (
+        lambda e: e.extend(PICTURE, MASK, e.prepare_generate(), e.prepare_generate().state),
+        ValueError,
+        "this job has no picture",
+    ),
+    "model as number": (
+        lambda _: load(3),
+        TypeError,
+        "an id or the path of a folder, got int",
+    ),
+    "model that is a file": (lambda _: maskgit.load(__file__), ValueError, "give a model folder"),
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_arguments_are_refused_with_what_is_allowed(engine: MaskGIT, name: str) -> None:
+    call, error, message = WRONG[name]
+    with pytest.raises(error, match=message):
+        call(engine)
