@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import platform
+import tempfile
 import time
 from functools import cache
 from pathlib import Path
@@ -39,10 +40,11 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {device!r} here; use auto, cpu or cuda ({error})") from error
-    return chosen
+        torch.zeros(1, device=chosen).item()  # "meta" can be made, but holds no numbers
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).partition("\n")[0]  # torch appends tables of backends
+        raise ValueError(f"no device {device!r} here; use auto, cpu or cuda ({reason})") from error
+    return torch.device("cpu") if chosen.type == "cpu" else chosen  # there is no cpu:1
 
 
 def choose_dtype(dtype: str | torch.dtype, device: torch.device, folder: Path) -> torch.dtype:
@@ -106,7 +108,8 @@ def regret(reference: Logits, candidate: Logits) -> float:
     codes agree, little where near-ties fall the other way.
     """
     theirs = reference.gather(-1, candidate.argmax(-1, keepdim=True))[..., 0]
-    return float(((reference.amax(-1) - theirs) / reference.std(-1)).mean())
+    spread = reference.std(-1).clamp_min(1e-12)  # 0 where all codes are equally likely
+    return float(((reference.amax(-1) - theirs) / spread).mean())
 
 
 @torch.inference_mode()
@@ -120,7 +123,7 @@ def _sample_logits(predictor: TokenPredictor, codes: int) -> Logits:
 
 
 class RowByRow:
-    """Runs a predictor and a tokenizer one row at a time.
+    """Runs a predictor one row at a time.
 
     On a CPU rows gain nothing from being multiplied together, but a matrix product may round
     differently for other row counts. One by one, a picture is bit for bit the same alone and in a
@@ -175,7 +178,10 @@ def cache_folder() -> Path:
     if moved := os.environ.get("MASKGIT_CACHE"):
         return Path(moved).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "maskgit"
+    try:
+        return Path(base).expanduser() / "maskgit"
+    except RuntimeError:  # a container's user may have no home
+        return Path(tempfile.gettempdir()) / "maskgit"
 
 
 def _fingerprint(device: torch.device, folder: Path) -> str:
@@ -196,7 +202,7 @@ def _verdict_file() -> Path:
 def _read_verdicts() -> dict[str, bool]:
     try:
         stored = json.loads(_verdict_file().read_text(encoding="utf-8"))
-        return {str(key): verdict is True for key, verdict in stored.items()}
+        return {key: verdict for key, verdict in stored.items() if isinstance(verdict, bool)}
     except (OSError, ValueError, AttributeError):
         return {}  # nothing remembered, or nothing that can be read: measure again
 
