@@ -6,7 +6,7 @@ One function per verb; each reads files, calls the pipeline and writes PNGs.
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from maskgit import pipeline
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
 from maskgit.images import open_picture, to_png
-from maskgit.pipeline import Choices, MaskGIT, OnStep, Result
+from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
 from maskgit.types import Picture, Region
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         print(f"maskgit: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("maskgit: stopped", file=sys.stderr)
+        return 130  # what a shell reports for Ctrl-C
     return 0
 
 
@@ -41,7 +44,7 @@ def generate(options: argparse.Namespace) -> None:
     engine = _engine(options)
     with _progress() as on_step:
         result = engine.generate(_label(options), on_step=on_step, **_common(options))
-    _write_all(options.out, result)
+    _write_all(options.out, result.pictures, result.seeds)
 
 
 def edit(options: argparse.Namespace) -> None:
@@ -50,7 +53,7 @@ def edit(options: argparse.Namespace) -> None:
     mask = _mask(options, picture)
     with _progress() as on_step:
         result = engine.edit(picture, mask, _label(options), on_step=on_step, **_common(options))
-    _write_all(options.out, result)
+    _write_all(options.out, result.pictures, result.seeds)
 
 
 def outpaint(options: argparse.Namespace) -> None:
@@ -61,7 +64,7 @@ def outpaint(options: argparse.Namespace) -> None:
         result = engine.outpaint(
             picture, *amounts, label=_label(options), on_step=on_step, **_common(options)
         )
-    _write_all(options.out, result)
+    _write_all(options.out, result.pictures, result.seeds)
 
 
 def reconstruct(options: argparse.Namespace) -> None:
@@ -81,9 +84,12 @@ def trace(options: argparse.Namespace) -> None:
             result = engine.edit(
                 picture, mask, _label(options), on_step=on_step, **_common(options)
             )
+        elif options.mask or options.box:
+            raise ValueError("--mask and --box say what may change in a picture: name the picture")
         else:
             result = engine.generate(_label(options), on_step=on_step, **_common(options))
-    _write(options.out, contact_sheet(engine, result.traces[0]))
+    sheets = [contact_sheet(engine, states) for states in result.traces]
+    _write_all(options.out, sheets, result.seeds)
 
 
 def classes(options: argparse.Namespace) -> None:
@@ -110,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
             verb.__name__,
             help=text,
             description=text,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_HelpWithDefaults,
         )
         sub.set_defaults(verb=verb)
         return sub
@@ -135,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_choices(sub, "outpainted.png")
     _add_model(sub := add(reconstruct))
     sub.add_argument("picture", type=Path, help="any picture")
-    sub.add_argument("--out", type=Path, default=Path("reconstruction.png"), help="PNG to write")
+    sub.add_argument("--out", type=_png, default=Path("reconstruction.png"), help="PNG to write")
     _add_model(add(classes))
     _add_train(add(train))
     return parser
@@ -153,6 +159,7 @@ def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
     add("--count", type=int, default=1, help="how many pictures, 1 to 64")
     add("--seed", type=int, default=0, help="seed of the first picture; the next has seed + 1")
     add("--steps", type=int, help="decoding passes, 1 to 1024 (default: the model's)")
+    add("--start-step", type=int, default=0, help="first pass; skips the most uncertain ones")
     add("--schedule", help=f"{', '.join(SCHEDULES)} or pow2.5 (default: the model's)")
     add("--reveal", choices=list(REVEAL_RULES), default="confidence", help="which cells stay")
     add("--temperature", type=float, help="divides logits; 0 = likeliest (default: the model's)")
@@ -160,7 +167,7 @@ def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
     add("--top-k", type=int, default=0, help="draw among so many codes; 0 = all")
     add("--top-p", type=float, default=1.0, help="draw among codes of this probability together")
     add("--guidance-scale", type=float, help="1 = off (default: the model's)")
-    add("--out", type=Path, default=Path(out), help="PNG to write; several are numbered by seed")
+    add("--out", type=_png, default=Path(out), help="PNG to write; several are numbered by seed")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -197,8 +204,26 @@ def _label(options: argparse.Namespace) -> str | None:
 
 
 def _box(text: str) -> tuple[int, int, int, int]:
-    left, top, width, height = (int(part) for part in text.split(","))
+    try:
+        left, top, width, height = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected four whole numbers, got {text!r}") from error
     return left, top, width, height
+
+
+def _png(text: str) -> Path:
+    if Path(text).suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"pictures are written as PNG; {text!r} ends otherwise")
+    return Path(text)
+
+
+class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but not that of options that are simply absent."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def _mask(options: argparse.Namespace, picture: Picture) -> Region:
@@ -232,11 +257,11 @@ def _write(path: Path, picture: Picture) -> None:
     print(path)
 
 
-def _write_all(path: Path, result: Result) -> None:
-    if len(result.pictures) == 1:
-        _write(path, result.pictures[0])
+def _write_all(path: Path, pictures: Iterable[Picture], seeds: Sequence[int]) -> None:
+    if len(seeds) == 1:
+        _write(path, *pictures)
         return
-    for seed, picture in zip(result.seeds, result.pictures, strict=True):
+    for seed, picture in zip(seeds, pictures, strict=True):
         _write(path.with_stem(f"{path.stem}-{seed}"), picture)
 
 

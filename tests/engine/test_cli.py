@@ -1,0 +1,241 @@
+"""The shell does what the pipeline does, writes PNGs, and answers mistakes with a sentence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maskgit import MaskGIT, cli
+from maskgit.contact_sheet import contact_sheet
+from maskgit.images import open_picture, to_png
+from maskgit.types import Picture
+from tests.models import some_picture
+
+
+class Shell:
+    """Runs the command line in this process, in a folder with a few files, on the small model."""
+
+    def __init__(self, folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.model = model
+        self.capsys = capsys
+        self.picture = some_picture(40, 70)
+        self.mask = np.zeros((40, 70), bool)
+        self.mask[5:25, 30:50] = True
+        white = np.repeat(np.uint8(255) * self.mask[..., None], 3, axis=2)
+        (folder / "photo.png").write_bytes(to_png(self.picture))
+        (folder / "mask.png").write_bytes(to_png(white))
+        (folder / "broken.png").write_bytes(b"\x89PNG nothing")
+
+    def __call__(self, verb: str, *arguments: str) -> str:
+        status, out, error = self.attempt(verb, *arguments)
+        assert (status, error) == (0, "")
+        return out
+
+    def attempt(self, verb: str, *arguments: str) -> tuple[int, str, str]:
+        """Give exit status, standard output and standard error."""
+        model = ["--model", str(self.model), "--device", "cpu", "--dtype", "float32"]
+        try:
+            status = cli.main([verb, *model, *arguments])
+        except SystemExit as end:  # argparse
+            status = int(end.code or 0)
+        out, error = self.capsys.readouterr()
+        return status, out, error
+
+    def read(self, name: str) -> Picture:
+        return open_picture((self.folder / name).read_bytes())
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path,
+    model_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(tmp_path, model_folder, capsys)
+
+
+def test_generate_writes_the_picture_the_pipeline_makes(shell: Shell, engine: MaskGIT) -> None:
+    options = "--steps 3 --seed 4 --temperature 0.9 --choice-temperature 2 --top-k 9 --top-p 0.8"
+    options += " --guidance-scale 2 --schedule linear --reveal halton --start-step 1"
+    out = shell("generate", "--label", "golden retriever", *options.split(), "--out", "new/a.png")
+    assert out == f"{Path('new/a.png')}\n"
+    result = engine.generate(
+        207,
+        steps=3,
+        seed=4,
+        temperature=0.9,
+        choice_temperature=2.0,
+        top_k=9,
+        top_p=0.8,
+        guidance_scale=2.0,
+        schedule="linear",
+        reveal="halton",
+        start_step=1,
+    )
+    np.testing.assert_array_equal(shell.read("new/a.png"), result.pictures[0])
+
+
+def test_several_pictures_are_numbered_by_seed(shell: Shell, engine: MaskGIT) -> None:
+    out = shell("generate", "--label", "1000", "--count", "3", "--seed", "9", "--out", "b.png")
+    assert out.split() == ["b-9.png", "b-10.png", "b-11.png"]
+    result = engine.generate("rose", seed=9, count=3)
+    for name, picture in zip(out.split(), result.pictures, strict=True):
+        np.testing.assert_array_equal(shell.read(name), picture)
+
+
+def test_a_class_need_not_be_named_where_the_model_allows_it(shell: Shell, engine: MaskGIT) -> None:
+    assert shell("generate") == "maskgit.png\n"
+    np.testing.assert_array_equal(shell.read("maskgit.png"), engine.generate().pictures[0])
+
+
+@pytest.mark.parametrize("where", [["--mask", "mask.png"], ["--box", "30,5,20,20"]])
+def test_edit_changes_the_mask_or_the_box_and_nothing_else(
+    shell: Shell, engine: MaskGIT, where: list[str]
+) -> None:
+    shell("edit", "photo.png", *where, "--label", "rose")
+    edited = shell.read("edited.png")
+    expected = engine.edit(shell.picture, shell.mask, "rose")
+    np.testing.assert_array_equal(edited, expected.pictures[0])
+    np.testing.assert_array_equal(edited[~shell.mask], shell.picture[~shell.mask])
+
+
+def test_a_box_may_reach_beyond_the_picture(shell: Shell) -> None:
+    shell("edit", "photo.png", "--box=-10,30,20,500")
+    changed = (shell.read("edited.png") != shell.picture).any(axis=2)
+    assert changed[30:, :10].any()
+    changed[30:, :10] = False
+    assert not changed.any()
+
+
+def test_outpaint_adds_pixels_on_each_side(shell: Shell, engine: MaskGIT) -> None:
+    shell("outpaint", "photo.png", "--left", "8", "--bottom", "5", "--label", "meadow")
+    grown = shell.read("outpainted.png")
+    expected = engine.outpaint(shell.picture, left=8, bottom=5, label="meadow")
+    np.testing.assert_array_equal(grown, expected.pictures[0])
+    np.testing.assert_array_equal(grown[:40, 8:], shell.picture)
+
+
+def test_reconstruct_writes_what_the_tokenizer_makes_of_a_picture(shell: Shell) -> None:
+    shell("reconstruct", "photo.png", "--out", "c.png")
+    assert shell.read("c.png").shape == (32, 32, 3)
+
+
+def test_trace_writes_the_contact_sheet_of_each_picture(shell: Shell, engine: MaskGIT) -> None:
+    shell("trace", "--label", "rose", "--steps", "5")
+    sheet = contact_sheet(engine, engine.generate("rose", steps=5).traces[0])
+    np.testing.assert_array_equal(shell.read("trace.png"), sheet)
+    out = shell("trace", "photo.png", "--mask", "mask.png", "--count", "2", "--out", "t.png")
+    assert out.split() == ["t-0.png", "t-1.png"]
+    traces = engine.edit(shell.picture, shell.mask, count=2).traces
+    np.testing.assert_array_equal(shell.read("t-1.png"), contact_sheet(engine, traces[1]))
+
+
+def test_classes_lists_ids_names_and_synonyms(shell: Shell) -> None:
+    lines = shell("classes").splitlines()
+    assert lines[1] == " 1001  sea shore, beach"
+    assert lines[2].startswith("  207  golden retriever")
+    assert len(lines) == 5
+
+
+MISTAKES = {
+    "generate --label rosse": "no class 'rosse'; nearest: 'rose'",
+    "generate --count 0": "count must be 1 to 64, got 0",
+    "generate --steps 0": "steps must be 1 to 1024, got 0",
+    "generate --schedule sine": "cosine",
+    "generate --model elsewhere": "no model 'elsewhere': give a model folder",
+    "generate --device tpu": "no device 'tpu' here; use auto, cpu or cuda",
+    "generate --dtype float64": "dtype must be auto, float32 or bfloat16",
+    "edit missing.png --box 0,0,9,9": "missing.png",
+    "edit broken.png --box 0,0,9,9": "broken.png: The picture is damaged",
+    "edit photo.png --box 90,0,9,9": "the mask is empty",
+    "edit photo.png --mask missing.png": "missing.png",
+    "edit mask.png --mask small.png": "small.png is 9x9 px, the picture 70x40 px",
+    "trace photo.png": "say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT",
+    "trace --box 0,0,9,9": "name the picture",
+    "outpaint photo.png": "at least one side must grow",
+    "outpaint photo.png --left -5": "must not be negative",
+    "reconstruct missing.png": "missing.png",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_answered_with_a_sentence_and_status_1(shell: Shell, line: str) -> None:
+    (shell.folder / "small.png").write_bytes(to_png(some_picture(9, 9)))
+    before = sorted(shell.folder.iterdir())
+    verb, *arguments = line.split()
+    status, out, error = shell.attempt(verb, *arguments)
+    assert (status, out) == (1, "")
+    assert error.startswith("maskgit: ")
+    assert MISTAKES[line] in error
+    assert error.count("\n") == 1
+    assert sorted(shell.folder.iterdir()) == before
+
+
+USAGE = {
+    "edit photo.png": "one of the arguments --mask --box is required",
+    "edit photo.png --box 1,2,3": "expected four whole numbers, got '1,2,3'",
+    "edit photo.png --box a,b,c,d": "expected four whole numbers, got 'a,b,c,d'",
+    "generate --out picture.jpg": "pictures are written as PNG; 'picture.jpg' ends otherwise",
+    "generate --steps many": "invalid int value: 'many'",
+    "generate --reveal spiral": "halton",
+    "outpaint": "picture",
+}
+
+
+@pytest.mark.parametrize("line", USAGE)
+def test_a_wrong_command_line_is_answered_with_its_usage_and_status_2(
+    shell: Shell, line: str
+) -> None:
+    verb, *arguments = line.split()
+    status, _, error = shell.attempt(verb, *arguments)
+    assert status == 2
+    assert error.startswith(f"usage: maskgit {verb}")
+    assert USAGE[line] in error
+
+
+def test_stopping_by_keyboard_leaves_no_traceback(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maskgit.pipeline.load", stopped)
+    assert shell.attempt("generate") == (130, "", "maskgit: stopped\n")
+
+
+def test_progress_is_shown_on_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    status, out, error = shell.attempt("generate", "--steps", "7")
+    assert (status, out) == (0, "maskgit.png\n")
+    assert "7/7" in error
+
+
+@pytest.mark.parametrize("verb", ["generate", "edit", "trace", "outpaint", "reconstruct", "train"])
+def test_help_explains_every_option_and_no_default_that_is_none(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([verb, "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert "default: None" not in text
+    assert "default: False" not in text
+
+
+@pytest.mark.slow
+def test_python_dash_m_maskgit_has_help() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "maskgit", "--help"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    for verb in ("generate", "edit", "outpaint", "reconstruct", "trace", "classes", "train"):
+        assert verb in done.stdout
