@@ -17,6 +17,7 @@ from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import Controls
 from app.handlers import Action, Answer, Handlers, Shown
+from app.panels.outpaint import add_script
 
 if TYPE_CHECKING:
     from app.interface import Layout
@@ -28,7 +29,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 def bind(ui: Layout, handlers: Handlers) -> None:
     """Connect every event of the page to its handler."""
     _bind_runs(ui, handlers)
-    _bind_outpainting(ui, handlers)
+    _bind_outpainting(ui)
 
     def open_example(event: gr.EventData) -> tuple[Any, Any]:
         name = event._data["name"]
@@ -83,18 +84,12 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     ui.make.stop.click(stopped, ui.last_run, outputs[:3], cancels=running, queue=False, **QUIET)
 
 
-def _bind_outpainting(ui: Layout, handlers: Handlers) -> None:
+def _bind_outpainting(ui: Layout) -> None:
     panel = ui.outpaint
     sides = [panel.left, panel.top, panel.right, panel.bottom]
 
-    def add(to: str) -> Callable[..., list[int]]:
-        def enlarged(drawing: Drawing, *now: float | None) -> list[int]:
-            return handlers.enlarged(drawing, to, now)
-
-        return enlarged
-
     for to, button in panel.quick.items():
-        button.click(add(to), [ui.canvas, *sides], sides, queue=False, **QUIET)
+        button.click(None, [ui.canvas, *sides], sides, js=add_script(to), queue=False, **QUIET)
 
     def outline(left: float, top: float, right: float, bottom: float) -> Any:
         pixels = [int(side or 0) for side in (left, top, right, bottom)]
@@ -122,13 +117,14 @@ def _frame(shown: Shown) -> Any:
 def _updates(action: Action, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
     """Turn what is shown into updates of canvas, status, stop, seed, last run and the four sides.
 
-    All but canvas and status are sent only when they change.
+    All but the canvas hear only of the beginning and the end: what is still on its way when
+    somebody presses Stop would otherwise overwrite what Stop has said. The canvas knows its runs.
     """
     was_running = None
     for shown in run:
-        canvas, stop, seed, last, sides = _frame(shown), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        canvas, status, stop, seed, last, sides = _frame(shown), *[gr.skip()] * 5
         if shown.is_running != was_running:
-            stop = gr.Button(interactive=shown.is_running)
+            status, stop = shown.status, gr.Button(interactive=shown.is_running)
             seed, last = shown.seed, (action, shown.frame["run"])
         if action == "outpaint" and was_running is None:
             outline = _message("extend")  # without sides: the run shows the new picture itself
@@ -136,4 +132,4 @@ def _updates(action: Action, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
         if action == "outpaint" and shown.frame["kind"] == "done":
             sides = 0
         was_running = shown.is_running
-        yield canvas, shown.status, stop, seed, last, *[sides] * 4
+        yield canvas, status, stop, seed, last, *[sides] * 4

@@ -16,12 +16,12 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from app import texts
 from app.canvas.drawing import Drawing
-from app.controls import MAX_ADDED_PX, MAX_SEED, Controls
+from app.controls import MAX_SEED, Controls
 from app.document import Document, Region, choose_window
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.examples import Examples
@@ -129,24 +129,6 @@ class Handlers:
         matches = (c.id for c in self.info.classes if example and c.name == example.class_name)
         return next(matches, None)
 
-    def enlarged(self, drawing: Drawing, to: str, now: Sequence[float | None]) -> list[int]:
-        """Add a quarter of the short side of the picture on one side, or all around.
-
-        Args:
-            drawing: What the canvas shows.
-            to: `left`, `top`, `right`, `bottom`, `around`, or `none` to take everything back.
-            now: Pixels to be added at present, on the left, top, right and bottom.
-        """
-        if to == "none":
-            return [0, 0, 0, 0]
-        step = (min(drawing.width, drawing.height) or self.info.image_size) // 4
-        sides = ("left", "top", "right", "bottom")
-        added = [
-            int(pixels or 0) + step * (to in (side, "around"))
-            for side, pixels in zip(sides, now, strict=True)
-        ]
-        return [min(pixels, MAX_ADDED_PX) for pixels in added]
-
     def _watch(self, run: str, seed: int, job: _Job) -> Iterator[Shown]:
         started, trace = time.monotonic(), []
         about = {"run": run, **job.about}
@@ -155,7 +137,7 @@ class Handlers:
                 frame = {**about, **step_frame(answer)}
                 if answer.step:
                     trace.append(frame)
-                yield Shown(frame, _progress(answer), is_running=True, seed=seed)
+                yield Shown(frame, texts.WORKING, is_running=True, seed=seed)
                 continue
             ids = [self._studio.keep(picture) for picture in answer.pictures]
             seeds = f"{answer.seeds[0]}" + (f" to {answer.seeds[-1]}" if len(ids) > 1 else "")
@@ -252,12 +234,6 @@ class _Desk:
         if picture is None or picture.shape[:2] != size:
             raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
         return picture
-
-
-def _progress(step: Step) -> str:
-    if not step.step:
-        return texts.STARTING
-    return texts.WORKING.format(step=step.step, steps=step.steps)
 
 
 def _failed(run: str, seed: int, message: str, code: str) -> Shown:

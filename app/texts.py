@@ -53,9 +53,8 @@ REVEAL_NAMES = {
 
 READY = "Paint on the picture, then press Fill."
 STOPPED = "Stopped. Your picture is as it was."
-WORKING = "Step {step} of {steps}"
+WORKING = "Imagining …"
 WAITING = "Waiting for the model …"
-STARTING = "Starting …"
 DONE = "Done in {seconds:.1f} s. Seed {seeds}."
 
 BUSY = "Too many people are sending pictures just now. Try again in a moment."

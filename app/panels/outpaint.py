@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 import gradio as gr
 
 from app import texts
 from app.controls import MAX_ADDED_PX
+
+# Runs in the browser, so that a run started right after an arrow takes the new numbers.
+SCRIPT = """(drawing, ...now) => {
+  const to = %s;
+  if (to === 'none') return [0, 0, 0, 0];
+  const { width, height } = JSON.parse(drawing || '{}');
+  const step = Math.floor((Math.min(width, height) || 256) / 4);
+  return ['left', 'top', 'right', 'bottom'].map((side, index) => {
+    const added = to === side || to === 'around' ? step : 0;
+    return Math.min((now[index] || 0) + added, %d);
+  });
+}"""
 
 
 class OutpaintPanel(NamedTuple):
@@ -19,6 +32,15 @@ class OutpaintPanel(NamedTuple):
     bottom: gr.Number
     quick: dict[str, gr.Button]
     run: gr.Button
+
+
+def add_script(to: str) -> str:
+    """Write what a quick button does: add a quarter of the picture's short side.
+
+    Args:
+        to: `left`, `top`, `right`, `bottom`, `around`, or `none` to take everything back.
+    """
+    return SCRIPT % (json.dumps(to), MAX_ADDED_PX)
 
 
 def outpaint_panel() -> OutpaintPanel:

@@ -45,8 +45,9 @@ def test_the_rest_of_the_page_hears_of_a_run_only_when_it_begins_and_ends() -> N
     assert first[STOP].interactive
     assert first[SEED] == 7
     assert first[LAST_RUN] == ("fill", frame(first)["run"])
-    assert all(update[STOP : LEFT + 1] == (SKIP,) * 4 for update in steps)
+    assert all(update[STATUS : LEFT + 1] == (SKIP,) * 5 for update in steps)
     assert not last[STOP].interactive
+    assert last[STATUS].startswith("Done in")
 
 
 def test_trouble_at_once_leaves_nothing_to_stop() -> None:

@@ -264,10 +264,3 @@ def test_an_example_brings_its_class_where_the_model_knows_it(handlers: Handlers
     assert handlers.class_for("mountains") == 970
     assert handlers.class_for("coffee") is None
     assert handlers.class_for("nothing") is None
-
-
-def test_arrows_add_a_quarter_of_the_short_side(handlers: Handlers) -> None:
-    assert handlers.enlarged(drawing(), "left", [0, 5, None, 0]) == [10, 5, 0, 0]
-    assert handlers.enlarged(drawing(), "around", [1, 1, 1, 1]) == [11, 11, 11, 11]
-    assert handlers.enlarged(drawing(), "none", [1, 1, 1, 1]) == [0, 0, 0, 0]
-    assert handlers.enlarged(Drawing(), "top", [0, 0, 0, 0]) == [0, 8, 0, 0]
