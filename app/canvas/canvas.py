@@ -40,8 +40,11 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     and outpaint also "origin": [left, top], the old picture's place on the new one; its patches
     cover the new picture.
 
-    Gradio may merge two updates that arrive at almost the same time, so a step can be missed on
-    screen. "trace" in the last frame fills the gaps in the timeline.
+    "trace" in the last frame fills gaps in the timeline: a busy page may have merged two updates.
+    After "stopped" or "error", and when frames stop coming for three minutes, further frames of
+    that run are ignored; the same holds after "done".
+
+    grid may be changed too, when another model is loaded: masks are carried to its lattice.
 
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with

@@ -2,22 +2,15 @@
 //
 // A cell is min(width, height) / grid pixels wide. Cells are numbered row by row; a mask is a
 // Uint8Array with 1 for a painted cell. Points are {x, y} in picture pixels. Everything here is
-// plain arithmetic without a document, so that it can be read (and tested) alone.
-
-/** Rounds halves to the even neighbour, as Python and NumPy do; the server uses the same edges. */
-function roundHalfEven(value) {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
-  return floor % 2 ? floor + 1 : floor;
-}
+// plain arithmetic without a document, so that it can be read (and tested) alone. The server has
+// the same lattice: cell edges are whole pixels, halves are rounded up on both sides.
 
 function makeLattice(width, height, grid) {
   const side = Math.min(width, height) / grid;
   const cols = Math.ceil(width / side - 1e-6); // the tolerance keeps 16.000000001 cells 16
   const rows = Math.ceil(height / side - 1e-6);
   const edges = (count, end) =>
-    Array.from({ length: count + 1 }, (_, i) => Math.min(end, roundHalfEven(i * side)));
+    Array.from({ length: count + 1 }, (_, i) => Math.min(end, Math.floor(i * side + 0.5)));
   const xs = edges(cols, width);
   const ys = edges(rows, height);
   return { width, height, grid, side, cols, rows, size: rows * cols, xs, ys };

@@ -114,6 +114,7 @@ const actions = {
 
 // --- the parts; they call each other only after all of them exist ----------------------------
 
+const NOT_KEPT = "This browser does not let the page keep your work: a reload would lose it.";
 const refresh = () => toolbar.refresh();
 const redraw = () => {
   layers.invalidate();
@@ -129,9 +130,7 @@ const view = createView(stage, paper.element, () => {
 });
 const layers = createLayers(root, find(".mgs-lower"), find(".mgs-upper"), view, state);
 const history = createHistory();
-const store = createStore(() => {
-  fail("This browser does not let the page keep your work: a reload would lose it.");
-});
+const store = createStore(() => fail(NOT_KEPT));
 const player = createPlayer(root, find(".mgs-preview"), paper, state, layers);
 const compare = createCompare(root, view, history, { redraw });
 const toolbar = createToolbar(root, state, { history, view, player, compare, actions });
@@ -143,6 +142,7 @@ const doc = createDocument(state, {
     if (event) trigger(event);
   },
   changed() {
+    opening.introduce(state.picture);
     player.rest();
     player.refresh();
     variations.refresh();
@@ -174,8 +174,9 @@ createKeys(root, stage, view, state, painter, actions, layers, toolbar.announce)
 
 // --- Python speaks ---------------------------------------------------------------------------
 
+const { paint_all, clear, invert, undo, redo, fit, download } = actions;
 const commands = {
-  ...actions,
+  paint_all, clear, invert, undo, redo, fit, download,
   open_example: ({ name }) => opening.openExample(name ?? ""),
   load: ({ picture }) => opening.load(picture),
   blank: ({ width, height }) => opening.blank(width, height),
@@ -199,6 +200,7 @@ async function begin() {
   const saved = await store.restore();
   if (saved) await doc.restore(saved).catch(() => fail("The saved picture could not be read."));
   if (!state.picture) await opening.openExample(props.example ?? "");
+  if (store.isBroken() && state.picture) fail(NOT_KEPT); // opening has wiped the status line
 }
 
 let grid = props.grid;

@@ -7,17 +7,13 @@ const MAX_FILE_BYTES = 64 * 2 ** 20; // beyond this, reading it here would freez
 
 function createOpening(root, state, { server, paper, doc, say, fail }) {
   const chooser = root.querySelector("input[type=file]");
+  const introduced = new WeakSet();
   let depth = 0; // dragenter and dragleave come for every child
 
   async function ask(name, question) {
-    let answer;
-    try {
-      answer = await server[name](question);
-    } catch {
-      throw new Error("The server did not answer. Please try again.");
-    }
+    const answer = await server[name](question).catch(() => null);
     if (answer?.ok) return answer;
-    throw new Error(answer?.error?.message ?? "The server could not open this picture.");
+    throw new Error(answer?.error?.message ?? "The server did not answer. Please try again.");
   }
 
   async function openFile(file) {
@@ -55,7 +51,7 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
   }
 
   /** Start from nothing: a white sheet, all of it to be painted by the model. */
-  async function blank(width, height) {
+  function blank(width, height) {
     if (isBusy()) return;
     const sheet = makeCanvas(width, height);
     const context = exactContext(sheet);
@@ -66,8 +62,6 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
     const { size } = makeLattice(width, height, state.grid());
     doc.add(picture, new Uint8Array(size).fill(1), true, "open", false);
     say("");
-    // Without an id it can still be generated; with one, parts of the sheet can be kept.
-    await upload(picture).catch(() => {});
   }
 
   /** Gives the server a picture that it does not know (any more). */
@@ -76,6 +70,13 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
     const { id } = await ask("open_picture", { name: "picture.png", data });
     picture.id = id;
     if (picture === state.picture) doc.publish(null);
+  }
+
+  /** A sheet made here has no id yet: get one quietly, so that parts of it can be kept. */
+  function introduce(picture) {
+    if (!picture || picture.id || introduced.has(picture)) return;
+    introduced.add(picture);
+    upload(picture).catch(() => {}); // a run that needs it will ask again
   }
 
   function isBusy() {
@@ -120,5 +121,5 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
   const load = (picture) =>
     isBusy() ? undefined : attempt("Opening the picture …", () => adopt(picture));
 
-  return { choose: () => chooser.click(), openExample, load, blank, upload };
+  return { choose: () => chooser.click(), openExample, load, blank, upload, introduce };
 }

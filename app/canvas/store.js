@@ -157,5 +157,5 @@ function createStore(onTrouble) {
     troubled = true;
   }
 
-  return { restore, save, isIdle: () => pending === 0 };
+  return { restore, save, isIdle: () => pending === 0, isBroken: () => troubled };
 }

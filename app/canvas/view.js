@@ -27,6 +27,7 @@ function createView(stage, paper, onChange) {
     view.x = snap(keep(view.x, width, view.width));
     view.y = snap(keep(view.y, height, view.height));
     paper.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+    paper.style.setProperty("--mgs-scale", view.scale); // the rim stays one pixel wide
     paper.classList.toggle("mgs-pixelated", view.scale * view.ratio >= 3);
     onChange();
   }
