@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from maskgit.types import Pictures
 
@@ -44,8 +45,9 @@ def load_packs(folder: Path, names: Sequence[str], split: str, size: int) -> Ima
     """Read image packs: `{name}-{split}.npz` beside a `classes.json`.
 
     A pack holds encoded images one after another (`blob`, `offsets`) and a `label` for each. Only
-    classes that occur are kept and numbered from 0; a class outside ImageNet-1k gets 1000 + its
-    number in the packs as id, so that ids stay the same whichever packs are used.
+    classes with training pictures are kept and numbered from 0, the same in every split; a class
+    outside ImageNet-1k gets 1000 + its number in the packs as id, so that ids stay the same
+    whichever packs are used.
     """
     entries = {c["label"]: c for c in json.loads((folder / "classes.json").read_text())["classes"]}
     pictures, labels = [], []
@@ -56,22 +58,30 @@ def load_packs(folder: Path, names: Sequence[str], split: str, size: int) -> Ima
             encoded = (blob[start:end] for start, end in pairwise(offsets))
             pictures.extend(_square(_decode(image), size) for image in encoded)
     original = np.concatenate(labels)
-    present = sorted({int(label) for label in original if label >= 0})
+    present = sorted(_trained_labels(folder, names))
     number = {label: i for i, label in enumerate(present)}
     classes = tuple(_class_entry(i, entries[label]) for label, i in number.items())
     renumbered = np.array([number.get(int(label), -1) for label in original])
     return ImageSet(np.stack(pictures), renumbered, classes)
 
 
-def load_folder(folder: Path, size: int) -> ImageSet:
+def load_folder(folder: Path, size: int, names: Sequence[str] | None = None) -> ImageSet:
     """Read a folder with one sub-folder per class; pictures are centre-cropped and resized.
 
     Files that cannot be read are counted and left out, with a warning that says how many.
 
+    Args:
+        folder: The folder; sub-folders that begin with a dot are left out.
+        size: Side of the pictures in pixels.
+        names: The classes in the order of their labels, where they are fixed already.
+
     Raises:
-        ValueError: If no picture was found.
+        ValueError: If no picture was found, or a class is not among `names`.
     """
-    names = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    found = _class_names(folder)
+    if names is not None and (unknown := sorted(set(found) - set(names))):
+        raise ValueError(f"{folder} has classes that the training pictures lack: {unknown}")
+    names = found if names is None else names
     pictures, labels, broken = [], [], 0
     for label, name in enumerate(names):
         for path in sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES):
@@ -92,15 +102,23 @@ def load_folder(folder: Path, size: int) -> ImageSet:
 def load_images(path: Path, split: str, packs: Sequence[str], size: int) -> ImageSet:
     """Read image packs where `path` holds them, otherwise a folder of class folders.
 
-    A folder of class folders may hold `train` and `val` sub-folders; without them every 20th
-    picture is kept for validation.
+    A folder of class folders may hold `train` and `val` sub-folders; without `val` every 20th
+    picture is kept for validation, and at least one.
+
+    Raises:
+        ValueError: If there are no pictures, or classes to validate that were not trained.
     """
     if any(path.glob("*.npz")):
         return load_packs(path, packs, split, size)
-    if (path / split).is_dir():
-        return load_folder(path / split, size)
-    everything = load_folder(path, size)
-    is_val = np.arange(len(everything)) % 20 == 19
+    root = path / "train" if (path / "train").is_dir() else path
+    if root != path and (path / "val").is_dir():
+        if split == "train":
+            return load_folder(root, size)
+        return load_folder(path / "val", size, _class_names(root))
+    everything = load_folder(root, size)
+    if len(everything) < 2:
+        raise ValueError(f"{root} holds one picture; at least one more is needed for validation")
+    is_val = np.arange(len(everything)) % 20 == min(19, len(everything) - 1)
     keep = is_val if split == "val" else ~is_val
     return ImageSet(everything.pictures[keep], everything.labels[keep], everything.classes)
 
@@ -126,7 +144,9 @@ def balanced_indices(
     return generator.choice(len(labels), size=count, p=weight / weight.sum())
 
 
-def random_crops(pictures: Pictures, size: int, generator: np.random.Generator) -> Pictures:
+def random_crops(
+    pictures: Pictures, size: int, generator: np.random.Generator
+) -> UInt8[np.ndarray, "B {size} {size} 3"]:
     """Cut a random square of `size` px out of each picture and mirror every second one."""
     side = pictures.shape[1]
     tops, lefts = generator.integers(0, side - size + 1, (2, len(pictures)))
@@ -136,6 +156,18 @@ def random_crops(pictures: Pictures, size: int, generator: np.random.Generator) 
         crop = picture[tops[i] : tops[i] + size, lefts[i] : lefts[i] + size]
         out[i] = crop[:, ::-1] if flips[i] else crop
     return out
+
+
+def _class_names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _trained_labels(folder: Path, names: Sequence[str]) -> set[int]:
+    labels: set[int] = set()
+    for name in names:
+        with np.load(folder / f"{name}-train.npz") as pack:  # only what is asked for is read
+            labels.update(int(label) for label in pack["label"] if label >= 0)
+    return labels
 
 
 def _decode(encoded: np.ndarray) -> np.ndarray:

@@ -1,0 +1,132 @@
+"""The objectives against slow twins in NumPy, and at the ends of their range."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from maskgit.training import losses
+
+
+def log_softmax(values: np.ndarray) -> np.ndarray:
+    shifted = values - values.max()
+    return shifted - np.log(np.exp(shifted).sum())
+
+
+def slow_masked_token_loss(
+    logits: np.ndarray, targets: np.ndarray, is_masked: np.ndarray, smoothing: float
+) -> float:
+    pictures = []
+    for picture in range(len(targets)):
+        cells = []
+        for cell in np.flatnonzero(is_masked[picture]):
+            log_p = log_softmax(logits[picture, cell])
+            wanted = np.full(len(log_p), smoothing / len(log_p))
+            wanted[targets[picture, cell]] += 1 - smoothing
+            cells.append(-(wanted * log_p).sum())
+        pictures.append(np.mean(cells) if cells else 0.0)
+    return float(np.mean(pictures))
+
+
+def tokens_and_logits() -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(3, 6, 5, generator=generator)
+    targets = torch.randint(5, (3, 6), generator=generator)
+    is_masked = torch.rand(3, 6, generator=generator) < 0.5
+    is_masked[0] = torch.tensor([1, 0, 0, 0, 0, 0]).bool()  # one cell counts as much as six
+    is_masked[1] = True
+    return logits, targets, is_masked
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_masked_token_loss_equals_its_slow_twin(smoothing: float) -> None:
+    logits, targets, is_masked = tokens_and_logits()
+    found = float(losses.masked_token_loss(logits, targets, is_masked, smoothing))
+    slow = slow_masked_token_loss(logits.numpy(), targets.numpy(), is_masked.numpy(), smoothing)
+    assert found == pytest.approx(slow, rel=1e-5)
+
+
+def test_tokens_that_are_not_masked_have_no_part_in_the_loss() -> None:
+    logits, targets, is_masked = tokens_and_logits()
+    logits.requires_grad_()
+    loss = losses.masked_token_loss(logits, targets, is_masked, 0.1)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[~is_masked] == 0).all()
+    assert (logits.grad[is_masked] != 0).any(dim=-1).all()
+    others = torch.where(is_masked, targets, (targets + 1) % 5)
+    assert torch.equal(losses.masked_token_loss(logits, others, is_masked, 0.1), loss)
+
+
+def test_a_picture_without_masked_tokens_costs_nothing() -> None:
+    logits, targets, is_masked = tokens_and_logits()
+    assert losses.masked_token_loss(logits, targets, torch.zeros_like(is_masked), 0.1) == 0
+
+
+def test_codebook_loss_is_squared_error_and_its_commitment() -> None:
+    features, quantized = torch.randn(2, 3, 2, 2), torch.randn(2, 3, 2, 2)
+    error = float((features - quantized).square().mean())
+    assert float(losses.codebook_loss(features, quantized, 0.25)) == pytest.approx(1.25 * error)
+
+
+def test_codes_move_to_features_and_features_to_codes_commitment_times_as_hard() -> None:
+    features = torch.randn(2, 3, 2, 2, requires_grad=True)
+    quantized = torch.randn(2, 3, 2, 2, requires_grad=True)
+    losses.codebook_loss(features, quantized, 0.25).backward()
+    pull = 2 * (quantized - features).detach() / features.numel()
+    assert quantized.grad is not None
+    assert features.grad is not None
+    torch.testing.assert_close(quantized.grad, pull)
+    torch.testing.assert_close(features.grad, -0.25 * pull)
+
+
+def slow_entropy_loss(distances: np.ndarray, temperature: float) -> float:
+    p = np.stack([np.exp(log_softmax(-row / temperature)) for row in distances.astype(np.float64)])
+    each = np.mean([-sum(q * math.log(q) for q in row if q > 0) for row in p])
+    mean = p.mean(0)
+    return float(each - -sum(q * math.log(q + 1e-5) for q in mean))
+
+
+@pytest.mark.parametrize("temperature", [0.01, 1.0])
+def test_entropy_loss_equals_its_slow_twin(temperature: float) -> None:
+    distances = torch.rand(7, 5, generator=torch.Generator().manual_seed(0))
+    found = float(losses.entropy_loss(distances, temperature))
+    assert found == pytest.approx(slow_entropy_loss(distances.numpy(), temperature), abs=1e-5)
+
+
+def test_entropy_loss_is_lowest_for_sure_choices_spread_over_all_codes() -> None:
+    one_each = 1 - torch.eye(8)
+    assert float(losses.entropy_loss(one_each)) == pytest.approx(-math.log(8), abs=1e-3)
+    always_the_first = one_each[:1].expand(8, 8)
+    assert float(losses.entropy_loss(always_the_first)) == pytest.approx(0, abs=1e-3)
+    undecided = torch.ones(8, 8)
+    assert float(losses.entropy_loss(undecided)) == pytest.approx(0, abs=1e-3)
+
+
+def test_entropy_loss_is_finite_however_far_the_codes_are() -> None:
+    distances = torch.tensor([[0.0, 1e6], [1e6, 0.0]], requires_grad=True)
+    loss = losses.entropy_loss(distances)
+    loss.backward()
+    assert loss.isfinite()
+    assert distances.grad is not None
+    assert distances.grad.isfinite().all()
+
+
+def test_the_discriminator_is_content_beyond_the_hinge() -> None:
+    sure = losses.discriminator_loss(torch.tensor([1.0, 5.0]), torch.tensor([-1.0, -9.0]))
+    assert sure == 0
+    wrong = losses.discriminator_loss(torch.tensor([0.0, -1.0]), torch.tensor([0.5]))
+    assert float(wrong) == pytest.approx((1.5 + 1.5) / 2)
+
+
+def test_the_generator_wants_high_scores() -> None:
+    scores = torch.tensor([1.0, 2.0], dtype=torch.bfloat16)
+    assert losses.adversarial_loss(scores) == -1.5
+
+
+def test_perplexity_counts_evenly_used_codes() -> None:
+    assert losses.perplexity(torch.tensor([3, 3, 3, 3])) == pytest.approx(4)
+    assert losses.perplexity(torch.tensor([7, 0, 0])) == pytest.approx(1)
+    assert 1 < losses.perplexity(torch.tensor([9, 1])) < 2
