@@ -8,12 +8,12 @@ import torch
 
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes, ImageClass, imagenet_class
-from maskgit.config import ModelConfig
+from maskgit.config import ModelConfig, TransformerConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.training import recipes
 from maskgit.training.data import ImageSet, load_images
 from maskgit.training.recipes import Recipe
-from maskgit.training.run import Run
+from maskgit.training.run import Run, checkpoints
 from maskgit.training.tokenizer import train_tokenizer
 from maskgit.training.transformer import train_transformer
 
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     """Train a stage as the command line says; stage 2 also writes the model folder.
 
     Raises:
-        ValueError: If an option is missing, or there is no data.
+        ValueError: If an option is missing, there is no data, or stage 1 was not trained.
     """
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -32,9 +32,12 @@ def run(options: argparse.Namespace) -> None:
         return
     if options.tokenizer_run is None:
         raise ValueError("stage 2 needs stage 1: say --tokenizer-run FOLDER")
-    tokenizer = _tokenizer(options.data, recipe, 0, options.tokenizer_run, options)
+    if not checkpoints(options.tokenizer_run):
+        raise ValueError(f"{options.tokenizer_run} holds no checkpoint of stage 1; train it first")
     images, val = _data(options.data, recipe, recipe.transformer_packs)
     stage = recipe.transformer(len(images.classes))
+    _description("any", images, recipe, stage.model)  # whatever is wrong shows before hours pass
+    tokenizer = _tokenizer(options.data, recipe, 0, options.tokenizer_run, options)
     steps = options.steps or stage.schedule.steps
     stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
     transformer = train_transformer(
@@ -52,17 +55,23 @@ def write_model(
     recipe: Recipe,
 ) -> None:
     """Write a model folder in half precision; a card that is there already is kept."""
-    config = ModelConfig(
-        name=folder.name,
-        image_size=recipe.image_size,
-        tokenizer=tokenizer.config,
-        transformer=transformer.config,
-        decode=recipe.decode,
-    )
-    classes = Classes([_class(entry) for entry in images.classes], config.transformer.null_label)
+    config, classes = _description(folder.name, images, recipe, transformer.config)
     card = folder / "CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else f"# {folder.name}\n"
     save_model(folder, tokenizer, transformer, config, classes, text, dtype=torch.bfloat16)
+
+
+def _description(
+    name: str, images: ImageSet, recipe: Recipe, transformer: TransformerConfig
+) -> tuple[ModelConfig, Classes]:
+    config = ModelConfig(
+        name=name,
+        image_size=recipe.image_size,
+        tokenizer=recipe.tokenizer.model,
+        transformer=transformer,
+        decode=recipe.decode,
+    )
+    return config, Classes([_class(entry) for entry in images.classes], transformer.null_label)
 
 
 def _tokenizer(

@@ -97,16 +97,23 @@ class Run:
         self.accelerator.register_for_checkpointing(*parts)
 
     def resume(self) -> int:
-        """Continue from the newest checkpoint where there is one; give the next step's number."""
+        """Continue from the newest checkpoint where there is one; give the next step's number.
+
+        Raises:
+            ValueError: If the checkpoint is of networks with other sizes.
+        """
         if found := self.checkpoints():
-            self.accelerator.load_state(str(found[-1]))
+            try:
+                self.accelerator.load_state(str(found[-1]))
+            except RuntimeError as error:
+                raise ValueError(f"{found[-1]} does not fit this recipe: {error}") from error
             self.step = int(found[-1].name.removeprefix("step-"))
         self._since = (self.step, time.monotonic())
         return self.step
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
-        return sorted((self.folder / "checkpoints").glob("step-????????"))
+        return checkpoints(self.folder)
 
     def save(self) -> None:
         """Write a checkpoint of the current step and drop all but the newest two."""
@@ -139,7 +146,9 @@ class Run:
         """Whether something done every so many steps is due after the current one."""
         return self.step % every == 0 or self.step == self.steps
 
-    def record(self, bar: "tqdm[int]", pictures: int, **figures: torch.Tensor | float) -> None:
+    def record(
+        self, bar: "tqdm[int]", pictures: int, **figures: torch.Tensor | float | int
+    ) -> None:
         """Count a finished step; write the mean of its figures when a line of the log is due."""
         self.step += 1
         for name, value in figures.items():
@@ -154,7 +163,7 @@ class Run:
         bar.set_postfix(line)
         self.write(**line)
 
-    def write(self, **figures: float) -> None:
+    def write(self, **figures: float | int) -> None:
         """Append a line to the log and tell the trackers."""
         if self.accelerator.is_main_process:
             with (self.folder / "log.jsonl").open("a") as log:
@@ -162,6 +171,11 @@ class Run:
                     json.dumps({"step": self.step, "time": round(time.time()), **figures}) + "\n"
                 )
         self.accelerator.log(figures, step=self.step)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints of a run's folder, oldest first."""
+    return sorted((folder / "checkpoints").glob("step-????????"))
 
 
 class Ema(nn.Module):

@@ -100,7 +100,6 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
     tokenizer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     critic = PatchDiscriminator(recipe.discriminator_width)
     critic.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    ema = Ema(tokenizer, recipe.ema_decay)
     optimizers = [
         torch.optim.AdamW(m.parameters(), lr=0.0, betas=betas, weight_decay=0.0)
         for m, betas in ((tokenizer, (0.9, 0.99)), (critic, (0.5, 0.99)))
@@ -108,6 +107,7 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
     model, critic, optimizer, critic_optimizer = run.prepare(
         Autoencoder(tokenizer), critic, *optimizers
     )
+    ema = Ema(tokenizer, recipe.ema_decay)  # on the device that the weights are on by now
     run.also_store(ema)
     start = run.resume()
     bar = run.progress()
@@ -203,9 +203,10 @@ def _place_codes_on_data(tokenizer: VQGAN, images: ImageSet, recipe: TokenizerRe
     generator = step_generator(recipe.seed, recipe.schedule.steps)
     chosen = generator.integers(0, len(images), 64)
     crops = random_crops(images.pictures[chosen], recipe.crop_px, generator)
-    vectors = tokenizer.encoder(as_images(crops)).movedim(1, -1).flatten(0, 2)
+    crops_there = as_images(crops).to(tokenizer.codebook.device)
+    vectors = tokenizer.encoder(crops_there).movedim(1, -1).flatten(0, 2)
     picks = generator.integers(0, len(vectors), recipe.model.codebook_size)
-    tokenizer.codebook.copy_(vectors[torch.from_numpy(picks)])
+    tokenizer.codebook.copy_(vectors[torch.from_numpy(picks).to(vectors.device)])
 
 
 @torch.no_grad()

@@ -99,12 +99,12 @@ def train_transformer(
     network = BidirectionalTransformer(recipe.model)
     train_set = cached_tokens(run.folder / "tokens-train.npz", tokenizer, images, recipe)
     val_set = tokenize(tokenizer, val, recipe, views=1)
-    ema = Ema(network, recipe.ema_decay)
     optimizer = torch.optim.AdamW(
         _decay_groups(network, recipe.weight_decay), lr=0.0, betas=(0.9, 0.96)
     )
     objective = MaskedTokenObjective(network, recipe.label_smoothing)
     model, optimizer = run.prepare(objective, optimizer)
+    ema = Ema(network, recipe.ema_decay)  # on the device that the weights are on by now
     run.also_store(ema)
     run.resume()
     bar = run.progress()

@@ -1,0 +1,169 @@
+"""The parts of training: rate, averages, critic, tokens, and what is hidden in a step."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from maskgit.config import ModelConfig
+from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.training import recipes, transformer
+from maskgit.training.data import ImageSet
+from maskgit.training.discriminator import PatchDiscriminator
+from maskgit.training.run import Ema, Run, Schedule
+from maskgit.training.tokenizer import as_images, psnr, reconstruct_set, squared_distances
+from maskgit.training.transformer import TokenSet, cached_tokens, evaluate, tokenize
+from tests.models import some_picture
+
+RECIPE = recipes.tiny().transformer(3)
+PICTURES = np.stack([some_picture(32, 32, seed) for seed in range(5)])
+IMAGES = ImageSet(PICTURES, np.array([0, 2, -1, 1, 0]), ())
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> VQGAN:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = VQGAN(recipes.tiny().tokenizer.model).eval().requires_grad_(False)
+        network.codebook.normal_()
+    return network
+
+
+def test_the_rate_warms_up_and_falls_by_a_half_cosine() -> None:
+    schedule = Schedule(steps=110, learning_rate=2.0, warmup_steps=10, final_ratio=0.1)
+    assert schedule.rate(0) == pytest.approx(0.2)
+    assert schedule.rate(9) == schedule.rate(10) == 2.0
+    assert schedule.rate(60) == pytest.approx(2 * 0.55)
+    assert schedule.rate(110) == schedule.rate(500) == pytest.approx(0.2)
+    assert replace(schedule, final_ratio=1.0).rate(77) == 2.0
+
+
+def test_an_average_follows_quickly_at_first_and_slowly_later() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    ema, expected = Ema(network, 0.9), 0.0
+    nn.init.ones_(network.weight)
+    for update in range(1, 200):
+        ema.update(network)
+        decay = min(0.9, (1 + update) / (10 + update))
+        expected = decay * expected + (1 - decay)
+        assert float(ema.average["weight"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_average_is_continued_from_its_state() -> None:
+    network, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    ema, copy = Ema(network, 0.9), Ema(other, 0.9)
+    ema.update(other)
+    copy.load_state_dict(ema.state_dict())
+    for average in (ema, copy):
+        average.update(network)
+    ema.copy_to(network)
+    copy.copy_to(other)
+    assert torch.equal(network.weight, other.weight)
+    assert torch.equal(network.bias, other.bias)
+
+
+def test_the_critic_scores_overlapping_patches_of_each_picture_alone() -> None:
+    critic, images = PatchDiscriminator(16), torch.rand(3, 3, 64, 64)
+    scores = critic(images)
+    assert scores.shape == (3, 1, 7, 7)
+    torch.testing.assert_close(scores[1:2], critic(images[1:2]))
+    images[0, :, 40:] = 0
+    changed = (critic(images)[0, 0] - scores[0, 0]).abs().sum(1)
+    assert (changed[-1] > 0).all()
+
+
+def test_squared_distances_are_those_between_vectors() -> None:
+    vectors, codebook = torch.randn(6, 4), torch.randn(5, 4)
+    expected = (vectors[:, None] - codebook[None]).square().sum(-1)
+    torch.testing.assert_close(squared_distances(vectors, codebook), expected)
+
+
+def test_psnr_is_in_decibels_and_averages_over_pictures() -> None:
+    black = np.zeros((2, 4, 4, 3), np.uint8)
+    assert psnr(black, black + 1) == pytest.approx(48.13, abs=0.01)
+    one_off = black.copy()
+    one_off[1] = 10
+    assert psnr(black + 10, one_off) == pytest.approx(
+        (28.13 + 10 * math.log10(255**2 / 1e-10)) / 2, abs=0.01
+    )
+
+
+def test_pictures_are_reconstructed_in_batches_as_alone(tokenizer: VQGAN) -> None:
+    decoded, tokens = reconstruct_set(tokenizer, PICTURES, batch_size=2)
+    assert decoded.shape == PICTURES.shape
+    assert tokens.shape == (5, 4, 4)
+    assert torch.equal(tokens[4:], tokenizer.encode(as_images(PICTURES[4:])))
+
+
+def test_every_view_of_a_labelled_picture_becomes_tokens(tokenizer: VQGAN) -> None:
+    data = tokenize(tokenizer, IMAGES, RECIPE, views=3)
+    assert data.tokens.shape == (12, 16)
+    assert data.labels.tolist() == [0, 0, 0, 2, 2, 2, 1, 1, 1, 0, 0, 0]
+    labelled = PICTURES[[0, 1, 3, 4]]
+    for view, pictures in enumerate((labelled, labelled[:, :, ::-1])):
+        expected = tokenizer.encode(as_images(pictures)).flatten(1).numpy()
+        np.testing.assert_array_equal(data.tokens[view::3], expected)
+    again = tokenize(tokenizer, IMAGES, RECIPE, views=3)
+    np.testing.assert_array_equal(again.tokens, data.tokens)
+
+
+def test_tokens_are_computed_once_per_run(tokenizer: VQGAN, tmp_path: Path) -> None:
+    first = cached_tokens(tmp_path / "tokens.npz", tokenizer, IMAGES, RECIPE)
+    nobody = VQGAN.__new__(VQGAN)  # would fail if it were asked
+    again = cached_tokens(tmp_path / "tokens.npz", nobody, IMAGES, RECIPE)
+    np.testing.assert_array_equal(again.tokens, first.tokens)
+    np.testing.assert_array_equal(again.labels, first.labels)
+    assert [file.name for file in tmp_path.iterdir()] == ["tokens.npz"]
+
+
+def test_a_step_hides_as_many_tokens_as_the_schedule_says(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, batch_size=2000, class_dropout=0.25)
+    data = TokenSet(np.arange(64, dtype=np.uint16).reshape(4, 16), np.array([0, 1, 2, 2]))
+    run = Run(tmp_path, 1, compile=False)
+    tokens, is_masked, labels = transformer._batch(data, recipe, 3, run)
+    assert tokens.shape == is_masked.shape == (2000, 16)
+    share = is_masked.float().mean(1)
+    assert float(share.min()) == 1 / 16
+    assert float(share.mean()) == pytest.approx(2 / math.pi - 1 / 32, abs=0.02)  # floor: -1/2 token
+    assert float((labels == 3).float().mean()) == pytest.approx(0.25, abs=0.03)
+    kept = labels != 3
+    assert torch.equal(labels[kept], torch.tensor([0, 1, 2, 2])[tokens[kept, 0] // 16])
+    again = transformer._batch(data, recipe, 3, run)
+    assert all(
+        torch.equal(ours, theirs)
+        for ours, theirs in zip(again, (tokens, is_masked, labels), strict=True)
+    )
+    assert not torch.equal(transformer._batch(data, recipe, 4, run)[0], tokens)
+
+
+def test_a_network_that_knows_nothing_is_as_uncertain_as_there_are_codes() -> None:
+    network = BidirectionalTransformer(RECIPE.model).eval()
+    nn.init.zeros_(network.token_embedding.weight)
+    val = TokenSet(np.zeros((3, 16), np.uint16), np.array([0, 1, 2]))
+    figures = evaluate(network, val, RECIPE)
+    assert {key: figures[key] for key in figures if "nll" in key} == {
+        f"val_nll_{percent}": pytest.approx(math.log(64), abs=1e-3) for percent in (25, 50, 75, 100)
+    }
+    with torch.no_grad():
+        network.output_bias[0] = 100
+    assert evaluate(network, val, RECIPE)["val_accuracy_50"] == 1
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_the_parts_of_every_recipe_fit_each_other(name: str) -> None:
+    recipe = recipes.find(name)
+    transformer_sizes = recipe.transformer(7).model
+    config = ModelConfig(name, recipe.image_size, recipe.tokenizer.model, transformer_sizes)
+    assert config.transformer.num_classes == 7
+    assert recipe.tokenizer.crop_px <= recipe.image_size
+    assert recipe.tokenizer.crop_px % config.tokenizer.stride == 0
+
+
+def test_an_unknown_recipe_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match="no recipe 'huge'; choose one of embedded, tiny"):
+        recipes.find("huge")
