@@ -1,0 +1,366 @@
+"""Drive the editor like a person: open the page, paint, press buttons, and look at what is there.
+
+Read in this order:
+    serve     the real server in a process of its own
+    chromium  the real browser
+    opened    one page of it as an `Editor`, which notes every sign of trouble
+    Editor    what a person can do and see
+
+Nothing here waits for a time: every wait is for something that can be seen, mostly through the
+read-only probe that `app/canvas/main.js` puts on the page.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Request,
+    TimeoutError,
+    sync_playwright,
+)
+
+from app.document import Lattice
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_MS = 60_000
+FLAGS = (
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
+
+Point = tuple[float, float]  # x, y in cells of the picture's lattice
+
+
+@contextmanager
+def serve(port: int = 0, *arguments: str) -> Iterator[str]:
+    """Run the editor as its users do and give its address; port 0 takes a free one."""
+    command = [sys.executable, "app.py", "--port", str(port or free_port()), *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        deadline = threading.Timer(2 * PATIENCE_MS / 1000, server.kill)
+        deadline.start()
+        try:
+            assert server.stdout is not None
+            said = []
+            for line in server.stdout:
+                said.append(line)
+                if "ready: " in line:
+                    break
+            else:
+                raise AssertionError("the editor did not start:\n" + "".join(said))
+            deadline.cancel()
+            rest = threading.Thread(target=server.stdout.read)  # or a full pipe would stop it
+            rest.start()
+            yield said[-1].split("ready: ")[1].split()[0]
+        finally:
+            deadline.cancel()
+            server.terminate()
+            server.wait()
+            rest.join()
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as any_socket:
+        any_socket.bind(("127.0.0.1", 0))
+        return any_socket.getsockname()[1]
+
+
+@contextmanager
+def chromium(executable: str) -> Iterator[Browser]:
+    """Start the browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, device: dict[str, Any]) -> Iterator["Editor"]:
+    """Open the page on a device, with storage of its own, and wait until it can be used."""
+    context = browser.new_context(**device, service_workers="block")
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(
+        "window.clicks = 0; addEventListener('click', () => window.clicks++, { capture: true })"
+    )
+    editor = Editor(context.new_page(), address, is_touch=device.get("has_touch", False))
+    editor.open()
+    yield editor
+    context.close()
+
+
+@dataclass
+class Editor:
+    """The page, as somebody has it open.
+
+    Attributes:
+        page: The page of the browser.
+        address: Where the editor is served.
+        is_touch: Whether this is a device for fingers.
+        trouble: What must not happen: errors in the console, requests to other machines.
+    """
+
+    page: Page
+    address: str
+    is_touch: bool = False
+    trouble: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
+        self.page.on("request", self._note_request)
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.trouble.append(f"console {kind}: {text}")
+
+    def _note_request(self, request: Request) -> None:
+        where = urlsplit(request.url)
+        is_local = where.scheme in ("data", "blob") or where.hostname in ("127.0.0.1", "localhost")
+        if not is_local:
+            self.trouble.append(f"request to {request.url}")
+
+    # --- opening ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Go to the page."""
+        self.page.goto(self.address)
+        self.wait_ready()
+
+    def reload(self) -> None:
+        """Load the page again."""
+        self.page.reload()
+        self.wait_ready()
+
+    def another_tab(self) -> "Editor":
+        """Open the page once more in the same browser."""
+        tab = Editor(self.context.new_page(), self.address, self.is_touch, self.trouble)
+        tab.open()
+        return tab
+
+    @property
+    def context(self) -> BrowserContext:
+        """What the tabs of one browser share."""
+        return self.page.context
+
+    # --- seeing ----------------------------------------------------------------------------
+
+    def see(self, expression: str) -> Any:
+        """Look at the probe: a JavaScript expression in which `studio` is the probe."""
+        return self.page.evaluate(_with_probe(expression))
+
+    def wait(self, expression: str) -> None:
+        """Wait until an expression in `studio` holds."""
+        self.page.wait_for_function(_with_probe(f"Boolean({expression})"))
+
+    def wait_ready(self) -> None:
+        """Wait until there is something to work with."""
+        self.page.wait_for_function("document.querySelector('#canvas')?.studio?.ready")
+
+    def wait_result(self, length: int) -> None:
+        """Wait until a run has ended and the history has so many entries."""
+        self.wait(f"!studio.running && studio.historyLength === {length}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture."""
+        return tuple(self.see("[studio.picture.width, studio.picture.height]"))
+
+    @property
+    def lattice(self) -> Lattice:
+        """The cells of the picture."""
+        width, height = self.size
+        cols, rows = self.see("[studio.cols, studio.rows]")
+        return Lattice(width, height, min(cols, rows))
+
+    @property
+    def cells(self) -> np.ndarray:
+        """The painted cells, bool (rows, cols)."""
+        return self.lattice.unpack(self.see("studio.cells"))
+
+    def pixels(self) -> np.ndarray:
+        """Download the picture and read the file, uint8 (H, W, 3)."""
+        with self.page.expect_download() as download:
+            self.tap("[data-do=download]")
+        with Image.open(download.value.path()) as file:
+            assert file.format == "PNG"
+            return np.asarray(file.convert("RGB"))
+
+    def status(self) -> tuple[str, str]:
+        """What the canvas says, and whether it is "busy" or an "error"."""
+        return tuple(self.see("[studio.status.text, studio.status.kind]"))
+
+    def seen_steps(self) -> list[int]:
+        """Which steps were shown while the last run went on, in order; see `watch_steps`."""
+        words = self.page.evaluate("window.seenSteps")
+        return [int(text.split()[1]) for text in words if text.startswith("Step ")]
+
+    def watch_steps(self) -> None:
+        """Note from now on which step the canvas shows."""
+        self.page.evaluate(
+            """() => {
+                window.seenSteps = [];
+                const pill = document.querySelector(".mgs-pill");
+                const note = () => {
+                    const words = pill.textContent;
+                    if (words !== window.seenSteps.at(-1)) window.seenSteps.push(words);
+                };
+                const changes = { childList: true, characterData: true, subtree: true };
+                new MutationObserver(note).observe(pill, changes);
+            }"""
+        )
+
+    # --- doing -----------------------------------------------------------------------------
+
+    def tap(self, selector: str) -> None:
+        """Press something, with the mouse or with a finger."""
+        self.touch(self.page.locator(selector).first)
+
+    def touch(self, target: Locator) -> None:
+        """Press something that was found already."""
+        if not self.is_touch:
+            target.click()
+            return
+        before = self.page.evaluate("window.clicks")
+        arrived = f"window.clicks > {before}"
+        for _ in range(5):
+            target.tap()
+            # On a busy machine a finger seems to rest too long, and that is no tap: then again.
+            with suppress(TimeoutError):
+                self.page.wait_for_function(arrived, timeout=3000)
+                return
+        raise AssertionError(f"could not tap on {target}")
+
+    def open_file(self, path: Path) -> None:
+        """Choose a file in the dialog of the Open button."""
+        with self.page.expect_file_chooser() as chooser:
+            self.tap(".mgs-top [data-do=open]")
+        chooser.value.set_files(path)
+
+    def hand_over(self, how: str, path: Path) -> None:
+        """Drop a file on the page, or paste it."""
+        kind = "ClipboardEvent" if how == "paste" else "DragEvent"
+        carrier = "clipboardData" if how == "paste" else "dataTransfer"
+        self.page.evaluate(
+            f"""([name, bytes]) => {{
+                const transfer = new DataTransfer();
+                const options = {{ type: "image/png" }};
+                transfer.items.add(new File([new Uint8Array(bytes)], name, options));
+                const init = {{ bubbles: true, cancelable: true, {carrier}: transfer }};
+                const target = document.querySelector(".mgs-stage");
+                target.dispatchEvent(new {kind}("{how}", init));
+            }}""",
+            [path.name, list(path.read_bytes())],
+        )
+
+    def pick_tool(self, name: str) -> None:
+        """Take a tool."""
+        self.tap(f".mgs-tools [data-tool={name}]")
+        self.wait(f"studio.tool === {json.dumps(name)}")
+
+    def stroke(self, *points: Point, button: str = "left") -> None:
+        """Draw a line through points given in cells, (0.5, 0.5) being the middle of the first."""
+        self.bring_stage()
+        places = [self.place(point) for point in points]
+        if self.is_touch:
+            self.drag_fingers([[place] for place in places])
+            return
+        mouse = self.page.mouse
+        mouse.move(*places[0])
+        mouse.down(button=button)
+        for place in places[1:]:
+            mouse.move(*place, steps=4)
+        mouse.up(button=button)
+
+    def bring_stage(self) -> None:
+        """Scroll until the picture can be reached, as on a phone."""
+        self.page.locator(".mgs-stage").scroll_into_view_if_needed()
+
+    def place(self, point: Point) -> Point:
+        """Where in the browser's window a point of the lattice is, in CSS pixels."""
+        box = self.see("studio.box")
+        scale = self.lattice.cell_px * self.see("studio.zoom")
+        return box["left"] + point[0] * scale, box["top"] + point[1] * scale
+
+    def drag_fingers(self, frames: Sequence[Sequence[Point]]) -> None:
+        """Move one or more fingers along: for each moment, where every finger is."""
+        device = self.context.new_cdp_session(self.page)
+        for index, frame in enumerate(frames):
+            points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(frame)]
+            kind = "touchMove" if index else "touchStart"
+            device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        device.detach()
+
+    def paint_box(self, left: int, top: int, width: int, height: int) -> None:
+        """Paint a rectangle of cells and wait until it is there."""
+        self.pick_tool("rectangle")
+        before = self.see("studio.historyLength")
+        self.stroke((left + 0.5, top + 0.5), (left + width - 0.5, top + height - 0.5))
+        self.wait(f"studio.historyLength > {before}")
+
+    def unfold(self, panel: str) -> None:
+        """Open a folded panel."""
+        self.tap(f"#{panel} > button")
+        self.page.locator(f"#{panel} input").first.wait_for(state="visible")
+
+    def type_number(self, field_id: str, value: int) -> None:
+        """Type a number into a field."""
+        box = self.page.locator(f"#{field_id} input[type=number]").first
+        box.fill(str(value))
+        box.press("Tab")
+
+    def choose(self, field_id: str, words: str) -> str:
+        """Search a list by typing and take the first match; gives what is chosen then."""
+        box = self.page.locator(f"#{field_id} input")
+        self.touch(box)
+        box.fill(words)
+        self.touch(self.page.locator("[role=option]", has_text=words).first)
+        self.page.locator("[role=option]").first.wait_for(state="hidden")
+        return box.input_value()
+
+    def fix_seed(self, seed: int) -> None:
+        """Ask for a certain seed instead of a fresh one each time."""
+        self.unfold("advanced")
+        self.page.locator("#randomise input").uncheck()
+        self.type_number("seed", seed)
+
+    def fill(self) -> None:
+        """Press Fill and wait for the result."""
+        length = self.see("studio.position") + 2
+        self.tap("#fill")
+        self.wait_result(length)
+
+
+def _with_probe(expression: str) -> str:
+    probe = "const { studio } = document.querySelector('#canvas')"
+    return f"(() => {{ {probe}; return {expression}; }})()"

@@ -1,0 +1,140 @@
+"""What is painted is what will change: cells, exactly, by any tool and on any device."""
+
+import numpy as np
+import pytest
+
+from tests.browser.editor import Editor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def boxed(editor: Editor, left: int, top: int, width: int, height: int) -> np.ndarray:
+    cells = np.zeros(editor.lattice.shape, bool)
+    cells[top : top + height, left : left + width] = True
+    return cells
+
+
+def test_a_rectangle_paints_the_cells_it_touches(either: Editor) -> None:
+    either.paint_box(3, 2, 6, 4)
+    assert np.array_equal(either.cells, boxed(either, 3, 2, 6, 4))
+    assert "24 of" in either.page.locator(".mgs-counter").inner_text()
+
+
+def test_the_brush_paints_along_the_stroke(either: Editor) -> None:
+    either.pick_tool("brush")
+    either.stroke((2.5, 5.5), (12.5, 5.5))
+    either.wait("studio.historyLength === 2")
+    assert either.cells[5, 2:13].all()
+    assert not either.cells[:3].any()
+    assert not either.cells[8:].any()
+
+
+def test_a_lasso_paints_what_it_encloses(either: Editor) -> None:
+    either.pick_tool("lasso")
+    either.stroke((3, 3), (9, 3), (9, 9), (3, 9), (3, 3.2))
+    either.wait("studio.historyLength === 2")
+    cells = either.cells
+    assert cells[4:8, 4:8].all()
+    assert not cells[:2].any()
+    assert not cells[10:].any()
+
+
+def test_fill_paints_an_enclosed_area(desktop: Editor) -> None:
+    desktop.paint_box(4, 4, 5, 5)
+    desktop.pick_tool("eraser")
+    desktop.page.keyboard.press("[")  # one cell wide
+    desktop.stroke((5.5, 5.5), (7.5, 5.5), (7.5, 7.5), (5.5, 7.5), (5.5, 6.5), (6.5, 6.5))
+    desktop.wait("studio.count === 16")
+    desktop.pick_tool("fill")
+    desktop.stroke((6.5, 6.5))
+    desktop.wait("studio.count === 25")
+
+
+def test_the_eraser_and_the_right_button_take_away(desktop: Editor) -> None:
+    desktop.paint_box(2, 2, 8, 8)
+    desktop.pick_tool("eraser")
+    desktop.stroke((3.5, 3.5), (5.5, 3.5))
+    desktop.wait("studio.count < 64")
+    left = desktop.see("studio.count")
+    desktop.pick_tool("brush")
+    desktop.stroke((7.5, 7.5), (8.5, 8.5), button="right")
+    desktop.wait(f"studio.count < {left}")
+
+
+def test_invert_and_clear(either: Editor) -> None:
+    either.paint_box(3, 2, 6, 4)
+    total = either.cells.size
+    either.tap("[data-do=invert]")
+    either.wait(f"studio.count === {total - 24}")
+    either.tap("[data-do=clear]")
+    either.wait("studio.count === 0")
+
+
+def test_undo_and_redo_go_over_strokes(either: Editor) -> None:
+    either.paint_box(1, 1, 2, 2)
+    either.paint_box(5, 5, 3, 3)
+    for count in (4, 0):
+        either.tap("[data-do=undo]")
+        either.wait(f"studio.count === {count}")
+    assert either.page.locator("[data-do=undo]").is_disabled()
+    for count in (4, 13):
+        either.tap("[data-do=redo]")
+        either.wait(f"studio.count === {count}")
+
+
+def test_keys_choose_tools_undo_and_redo(desktop: Editor) -> None:
+    desktop.paint_box(1, 1, 2, 2)
+    keyboard = desktop.page.keyboard
+    for key, tool in {"e": "eraser", "l": "lasso", "f": "fill", "b": "brush"}.items():
+        keyboard.press(key)
+        desktop.wait(f"studio.tool === '{tool}'")
+    keyboard.press("Control+z")
+    desktop.wait("studio.count === 0")
+    keyboard.press("Control+Shift+z")
+    desktop.wait("studio.count === 4")
+
+
+def test_escape_leaves_a_stroke_without_a_trace(desktop: Editor) -> None:
+    mouse = desktop.page.mouse
+    mouse.move(*desktop.place((4, 4)))
+    mouse.down()
+    mouse.move(*desktop.place((8, 8)), steps=5)
+    desktop.wait("studio.count > 0")
+    desktop.page.keyboard.press("Escape")
+    mouse.up()
+    desktop.wait("studio.count === 0 && studio.historyLength === 1")
+
+
+def test_the_keyboard_alone_can_paint(desktop: Editor) -> None:
+    desktop.page.locator(".mgs-stage").focus()
+    keyboard = desktop.page.keyboard
+    for key in ("ArrowRight", "ArrowRight", "Space", "Shift+ArrowDown"):
+        keyboard.press(key)
+    desktop.wait("studio.count > 0 && studio.historyLength === 3")
+
+
+def test_a_zoomed_picture_is_painted_where_the_pointer_is(desktop: Editor) -> None:
+    desktop.page.mouse.move(*desktop.place((6, 6)))
+    desktop.page.mouse.wheel(0, -300)
+    desktop.wait("studio.zoom > 1.5")
+    desktop.paint_box(5, 5, 2, 2)
+    assert np.array_equal(desktop.cells, boxed(desktop, 5, 5, 2, 2))
+    desktop.page.keyboard.press("0")
+
+
+def test_two_fingers_zoom_and_never_paint(phone: Editor) -> None:
+    phone.bring_stage()
+    zoom = phone.see("studio.zoom")
+    x, y = phone.place((8, 8))
+    phone.drag_fingers([[(x - d, y), (x + d, y)] for d in (20, 30, 45, 60, 80)])
+    phone.wait(f"studio.zoom > {zoom * 1.5}")
+    assert phone.see("[studio.count, studio.historyLength]") == [0, 1]
+
+
+def test_every_stroke_is_one_small_message(desktop: Editor) -> None:
+    sent: list[int] = []
+    desktop.page.on("request", lambda request: sent.append(len(request.post_data or "")))
+    desktop.paint_box(2, 2, 5, 5)
+    desktop.fill()
+    assert sent
+    assert max(sent) < 4000

@@ -1,0 +1,233 @@
+"""The model works in sight of the person, and nothing that was not painted changes."""
+
+import numpy as np
+import pytest
+
+from tests.browser.editor import Editor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def slow_down(editor: Editor) -> None:
+    """Ask for one cell in each pass, so that there is time to do something meanwhile."""
+    editor.unfold("advanced")
+    editor.choose("reveal", "row")
+
+
+def drag_timeline(editor: Editor, start: float, end: float) -> None:
+    """Drag the knob of the timeline from one share of its length to another."""
+    slider = editor.page.locator(".mgs-steps")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box is not None
+    knob = 16
+    y = box["y"] + box["height"] / 2
+    shares = np.linspace(start, end, 12)
+    places = [(box["x"] + knob / 2 + share * (box["width"] - knob), y) for share in shares]
+    if editor.is_touch:
+        editor.drag_fingers([[place] for place in places])
+        return
+    editor.page.mouse.move(*places[0])
+    editor.page.mouse.down()
+    for place in places[1:]:
+        editor.page.mouse.move(*place)
+    editor.page.mouse.up()
+
+
+def test_every_step_is_seen_and_only_painted_pixels_change(either: Editor) -> None:
+    before = either.pixels()
+    either.paint_box(4, 3, 6, 5)
+    region = either.lattice.region(either.cells)
+    either.watch_steps()
+    either.fill()
+    seen = either.seen_steps()
+    assert seen == sorted(seen)
+    assert len(set(seen)) >= 4  # a slow screen may leave out some, and shows them afterwards
+    assert either.see("[studio.step, studio.steps]") == [8, 8]
+    after = either.pixels()
+    assert np.array_equal(after[~region], before[~region])
+    assert np.mean(after[region] != before[region]) > 0.5
+    assert "Done" in either.page.locator("#status").inner_text()
+
+
+def test_the_timeline_goes_back_and_forth(either: Editor) -> None:
+    either.paint_box(2, 2, 10, 10)
+    either.fill()
+    result = either.see("studio.pixel(1, 1)")
+    drag_timeline(either, 1, 0)
+    either.wait("studio.step === 0")
+    drag_timeline(either, 0, 0.5)
+    either.wait("studio.step === 4")
+    assert either.page.locator(".mgs-step-label").inner_text() == "Step 4 of 8"
+    drag_timeline(either, 0.5, 1)
+    either.wait("studio.step === 8")
+    either.tap("[data-do=back]")
+    either.wait("studio.step === 7")
+    either.tap("[data-do=forward]")
+    either.wait("studio.step === 8")
+    assert either.see("studio.pixel(1, 1)") == result
+    assert either.see("studio.historyLength") == 3  # looking changes nothing
+
+
+def test_playing_the_steps_ends_at_the_result(desktop: Editor) -> None:
+    desktop.paint_box(2, 2, 10, 10)
+    desktop.fill()
+    desktop.watch_steps()
+    desktop.tap("[data-do=play]")
+    desktop.wait("studio.step > 0 && studio.step < 8")
+    desktop.wait("studio.step === 8")
+
+
+@pytest.mark.parametrize("overlay", ["none", "mask", "confidence", "order"])
+def test_overlays_show_what_the_model_thought(desktop: Editor, overlay: str) -> None:
+    desktop.paint_box(2, 2, 10, 10)
+    desktop.fill()
+    drag_timeline(desktop, 1, 0.5)
+    desktop.wait("studio.step === 4")
+    stage = desktop.page.locator(".mgs-stage")
+    other = "mask" if overlay == "none" else "none"
+    pictures = []
+    for name in (other, overlay):
+        desktop.tap(f"[data-overlay={name}]")
+        desktop.wait(f"studio.overlay === {name!r}")
+        pictures.append(stage.screenshot(animations="disabled"))
+    assert pictures[0] != pictures[1]
+    assert desktop.page.locator(".mgs-legend-text").inner_text() or overlay == "none"
+
+
+def test_undo_and_redo_go_over_pictures_and_strokes(either: Editor) -> None:
+    before = either.pixels()
+    either.paint_box(4, 3, 6, 5)
+    either.fill()
+    after = either.pixels()
+    assert not np.array_equal(before, after)
+    either.tap("[data-do=undo]")
+    either.wait("studio.position === 1 && studio.count === 30")
+    assert np.array_equal(either.pixels(), before)
+    either.tap("[data-do=undo]")
+    either.wait("studio.position === 0 && studio.count === 0")
+    for position in (1, 2):
+        either.tap("[data-do=redo]")
+        either.wait(f"studio.position === {position}")
+    assert np.array_equal(either.pixels(), after)
+
+
+def test_before_and_after_by_holding_and_by_slider(desktop: Editor) -> None:
+    desktop.paint_box(4, 3, 6, 5)
+    desktop.fill()
+    before = desktop.page.locator(".mgs-before")
+    desktop.page.keyboard.down("\\")
+    before.wait_for(state="visible")
+    desktop.page.keyboard.up("\\")
+    before.wait_for(state="hidden")
+    desktop.tap("[data-do=slide]")
+    before.wait_for(state="visible")
+    desktop.page.locator(".mgs-handle").wait_for(state="visible")
+    desktop.tap("[data-do=slide]")
+    before.wait_for(state="hidden")
+
+
+def test_stopping_in_the_middle_loses_nothing(either: Editor) -> None:
+    before = either.pixels()
+    either.paint_box(0, 0, 16, 16)
+    slow_down(either)
+    held = either.see("[studio.cells, studio.historyLength, studio.picture.id]")
+    either.tap("#fill")
+    either.wait("studio.running && studio.step >= 3")
+    either.tap("#stop")
+    either.wait("!studio.running")
+    assert either.see("[studio.cells, studio.historyLength, studio.picture.id]") == held
+    assert np.array_equal(either.pixels(), before)
+    assert "Stopped" in either.page.locator("#status").inner_text()
+    either.choose("reveal", "surest")
+    either.fill()  # the model is free again
+
+
+def test_variations_are_there_to_pick_from(either: Editor) -> None:
+    before = either.pixels()
+    either.paint_box(4, 3, 6, 5)
+    region = either.lattice.region(either.cells)
+    either.touch(either.page.locator("#variations label", has_text="4"))
+    either.fill()
+    either.wait("studio.variations === 4 && studio.variation === 0")
+    pictures = [either.pixels()]
+    for index in (2, 3):
+        either.touch(either.page.locator(".mgs-thumbnail").nth(index))
+        either.wait(f"studio.variation === {index}")
+        pictures.append(either.pixels())
+    assert either.see("studio.historyLength") == 3  # picking takes the place of the first
+    for picture in pictures:
+        assert np.array_equal(picture[~region], before[~region])
+    assert not np.array_equal(pictures[0][region], pictures[1][region])
+    assert not np.array_equal(pictures[1][region], pictures[2][region])
+    either.tap("[data-do=undo]")
+    either.wait("studio.position === 1")
+    assert np.array_equal(either.pixels(), before)
+
+
+def test_a_class_is_found_by_name_and_number_and_changes_the_outcome(desktop: Editor) -> None:
+    desktop.paint_box(4, 3, 8, 8)
+    desktop.fix_seed(3)
+    desktop.page.locator("#class input").click()
+    names = desktop.page.locator("[role=option]").all_inner_texts()
+    desktop.page.keyboard.press("Tab")
+    one, other = (name.removeprefix("✓").strip() for name in (names[1], names[-1]))
+    outcomes = []
+    for words, chosen in ((one.split(" · ")[0], one), (other.split(" · ")[-1], other)):
+        assert desktop.choose("class", words) == chosen
+        desktop.fill()
+        outcomes.append(desktop.pixels())
+        desktop.tap("[data-do=undo]")
+        desktop.wait("studio.position === 1")
+    assert not np.array_equal(*outcomes)
+
+
+def test_the_same_seed_gives_the_same_picture(desktop: Editor) -> None:
+    desktop.paint_box(4, 3, 8, 8)
+    desktop.fix_seed(11)
+    outcomes = []
+    for _ in range(2):
+        desktop.fill()
+        outcomes.append(desktop.pixels())
+        desktop.tap("[data-do=undo]")
+        desktop.wait("studio.position === 1")
+    assert np.array_equal(*outcomes)
+
+
+def test_the_picture_grows_by_numbers(either: Editor) -> None:
+    before = either.pixels()
+    height, width = before.shape[:2]
+    either.unfold("outpaint")
+    either.type_number("outpaint-left", 100)
+    either.type_number("outpaint-bottom", 37)
+    either.tap("#outpaint-run")
+    either.wait_result(2)
+    assert either.size == (width + 100, height + 37)
+    after = either.pixels()
+    assert np.array_equal(after[:height, 100:], before)
+    assert after[:, :100].std() > 0
+    either.tap("[data-do=undo]")
+    either.wait("studio.position === 0")
+    assert either.size == (width, height)
+
+
+def test_a_picture_comes_from_nothing(either: Editor) -> None:
+    either.watch_steps()
+    either.tap("#generate")
+    either.wait_result(2)
+    assert len(set(either.seen_steps())) >= 4
+    width, height = either.size
+    assert width == height
+    assert either.pixels().std() > 0
+    either.paint_box(2, 2, 4, 4)
+    either.fill()  # and it can be edited like any other
+    either.tap("[data-do=undo]")
+    either.wait("studio.position === 2")
+
+
+def test_without_paint_a_sentence_says_what_to_do(either: Editor) -> None:
+    either.tap("#fill")
+    either.wait("studio.status.kind === 'error'")
+    assert "Paint" in either.status()[0]
+    either.paint_box(1, 1, 3, 3)
+    either.fill()
