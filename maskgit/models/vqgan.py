@@ -34,6 +34,8 @@ class ResBlock(nn.Module):
         self.shortcut = (
             nn.Conv2d(out_channels, out_channels, 1, bias=False) if changes_width else None
         )
+        if not changes_width:  # begin as the identity: a deep stack learns several times sooner
+            nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, h, w) to (B, out_channels, h, w)."""

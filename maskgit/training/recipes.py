@@ -38,24 +38,28 @@ class Recipe:
 
 
 def embedded() -> Recipe:
-    """The embedded model: 128 px, 16x16 tokens of 1024 codes, 2.3 M + 6.7 M weights.
+    """The embedded model: 128 px, 16x16 tokens of 1024 codes, 0.4 M + 6.7 M weights.
 
     Its card, `checkpoints/embedded/CARD.md`, has the command, the hardware, hours and figures.
     """
     return Recipe(
         image_size=128,
         tokenizer=TokenizerRecipe(
-            schedule=Schedule(steps=3200, learning_rate=1e-3),
+            schedule=Schedule(steps=8000, learning_rate=1e-3, warmup_steps=50),
+            # One width everywhere: where the width changes the official block has no way around
+            # its convolutions, and a small network learns many times slower for it.
             model=TokenizerConfig(
                 filters=32,
-                channel_multipliers=(1, 2, 4, 4),
-                num_res_blocks=1,
-                embedding_dim=32,
+                channel_multipliers=(1, 1, 1, 1),
+                num_res_blocks=2,
+                embedding_dim=16,
                 norm_groups=8,
             ),
-            batch_size=32,
+            batch_size=16,
             crop_px=64,
-            adversarial_start=2400,
+            quantize_start=500,
+            decoder_only_from=6000,
+            adversarial_start=6000,
             entropy_weight=0.0,  # reviving dead codes keeps them in use, at no cost to the picture
         ),
         transformer=_embedded_transformer,
@@ -81,6 +85,7 @@ def tiny() -> Recipe:
             batch_size=8,
             crop_px=32,
             quantize_start=10,
+            decoder_only_from=30,
             adversarial_start=20,
             discriminator_width=16,
             revive_every=10,
@@ -112,7 +117,7 @@ def find(name: str) -> Recipe:
 
 def _embedded_transformer(num_classes: int) -> TransformerRecipe:
     return TransformerRecipe(
-        schedule=Schedule(steps=4000, learning_rate=1e-3, warmup_steps=200),
+        schedule=Schedule(steps=4000, learning_rate=7e-4, warmup_steps=300),
         model=TransformerConfig(
             num_layers=8,
             hidden_size=256,
@@ -123,5 +128,5 @@ def _embedded_transformer(num_classes: int) -> TransformerRecipe:
             has_null_label=True,
             dropout=0.0,  # each picture is seen a few times only, and dropout halves the speed
         ),
-        batch_size=32,
+        batch_size=16,
     )

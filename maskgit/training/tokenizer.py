@@ -32,6 +32,9 @@ class TokenizerRecipe:
         batch_size: Pictures per step and process.
         crop_px: Side of the random crops; the network is fully convolutional.
         adversarial_start: Step at which the discriminator joins; negative means never.
+        decoder_only_from: Step from which encoder and codes stay as they are (at their average) and
+            only the decoder learns; negative means never. Tokens are final then, so stage 2 may
+            begin while the decoder still learns to draw.
         adversarial_weight: Weight of the adversarial term (official: 0.1).
         discriminator_width: Channels of the discriminator's first layer.
         quantize_start: Step at which codes take the place of features. A decoder that gets nothing
@@ -48,6 +51,7 @@ class TokenizerRecipe:
     batch_size: int = 32
     crop_px: int = 64
     adversarial_start: int = -1
+    decoder_only_from: int = -1
     adversarial_weight: float = 0.1
     discriminator_width: int = 32
     quantize_start: int = 400
@@ -117,6 +121,8 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
         batch = _batch(images, recipe, step, run)
         adversarial = 0 <= recipe.adversarial_start <= step
 
+        if 0 <= recipe.decoder_only_from <= step and tokenizer.codebook.requires_grad:
+            _freeze_tokens(tokenizer, ema if step == recipe.decoder_only_from else None)
         is_quantized = step >= recipe.quantize_start
         if step == recipe.quantize_start:
             _place_codes_on_data(tokenizer, images, recipe)
@@ -152,7 +158,11 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
         trained = run.accelerator.unwrap_model(model)
         _count_codes(trained.usage, distances)
         is_settling = recipe.quantize_start < step < 0.8 * recipe.schedule.steps
-        if is_settling and (step + 1) % recipe.revive_every == 0:
+        if (
+            is_settling
+            and tokenizer.codebook.requires_grad
+            and (step + 1) % recipe.revive_every == 0
+        ):
             figures["revived"] = recipe.revive_every * _revive(trained, features, recipe.seed, step)
         run.record(bar, recipe.batch_size, **figures)
         if run.is_due(run.save_every):
@@ -207,6 +217,14 @@ def _place_codes_on_data(tokenizer: VQGAN, images: ImageSet, recipe: TokenizerRe
     vectors = tokenizer.encoder(crops_there).movedim(1, -1).flatten(0, 2)
     picks = generator.integers(0, len(vectors), recipe.model.codebook_size)
     tokenizer.codebook.copy_(vectors[torch.from_numpy(picks).to(vectors.device)])
+
+
+def _freeze_tokens(tokenizer: VQGAN, ema: Ema | None) -> None:
+    """Let encoder and codes be; when they are first left alone, all weights become the average."""
+    if ema is not None:
+        ema.copy_to(tokenizer)
+    tokenizer.encoder.requires_grad_(False)
+    tokenizer.codebook.requires_grad_(False)
 
 
 @torch.no_grad()
