@@ -1,12 +1,23 @@
 """Fixtures that the engine's tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import jaxtyping
 import pytest
+import torch
 
 import maskgit
 from tests.models import write_small_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: networks this small only wait for more, long on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
