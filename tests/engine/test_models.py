@@ -63,7 +63,7 @@ def test_vocabulary_holds_codes_classes_null_and_mask() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: TokenizerConfig(filters=48), "multiple of 32"),
+        (lambda: TokenizerConfig(filters=48), "multiple of norm_groups 32"),
         (lambda: TokenizerConfig(filters=-32), "filters must be a positive whole number, got -32"),
         (lambda: TokenizerConfig(channel_multipliers=()), "channel_multipliers"),
         (lambda: TokenizerConfig(channel_multipliers=(1, 0)), "channel_multipliers"),

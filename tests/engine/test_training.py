@@ -35,6 +35,7 @@ STAGE_1 = replace(  # everything that may begin in the middle does so
     quantize_start=2,
     adversarial_start=4,
     revive_every=4,
+    decoder_only_from=8,
 )
 STAGE_2 = recipes.tiny().transformer(3)
 
