@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -60,32 +60,39 @@ Point = tuple[float, float]  # x, y in cells of the picture's lattice
 
 
 @contextmanager
-def serve(port: int = 0, *arguments: str) -> Iterator[str]:
+def serve(port: int = 0) -> Iterator[str]:
     """Run the editor as its users do and give its address; port 0 takes a free one."""
-    command = [sys.executable, "app.py", "--port", str(port or free_port()), *arguments]
+    command = [sys.executable, "app.py", "--port", str(port or free_port())]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as server:
-        deadline = threading.Timer(2 * PATIENCE_MS / 1000, server.kill)
-        deadline.start()
+        assert server.stdout is not None
+        # What it says later is read, too: a full pipe would stop it.
+        rest = threading.Thread(target=server.stdout.read)
         try:
-            assert server.stdout is not None
-            said = []
-            for line in server.stdout:
-                said.append(line)
-                if "ready: " in line:
-                    break
-            else:
-                raise AssertionError("the editor did not start:\n" + "".join(said))
-            deadline.cancel()
-            rest = threading.Thread(target=server.stdout.read)  # or a full pipe would stop it
+            address = _wait_ready(server, server.stdout)
             rest.start()
-            yield said[-1].split("ready: ")[1].split()[0]
+            yield address
         finally:
-            deadline.cancel()
             server.terminate()
             server.wait()
-            rest.join()
+            if rest.ident:
+                rest.join()
+
+
+def _wait_ready(server: subprocess.Popen[str], output: TextIO) -> str:
+    """Read the address that the server says it listens on."""
+    deadline = threading.Timer(2 * PATIENCE_MS / 1000, server.kill)
+    deadline.start()
+    said = []
+    try:
+        for line in output:
+            said.append(line)
+            if "ready: " in line:
+                return line.split("ready: ")[1].split()[0]
+    finally:
+        deadline.cancel()
+    raise AssertionError("the editor did not start:\n" + "".join(said))
 
 
 def free_port() -> int:
@@ -287,7 +294,7 @@ class Editor:
         self.tap(f".mgs-tools [data-tool={name}]")
         self.wait(f"studio.tool === {json.dumps(name)}")
 
-    def stroke(self, *points: Point, button: str = "left") -> None:
+    def stroke(self, *points: Point, button: Literal["left", "right"] = "left") -> None:
         """Draw a line through points given in cells, (0.5, 0.5) being the middle of the first."""
         self.bring_stage()
         places = [self.place(point) for point in points]
