@@ -39,6 +39,8 @@ class TokenizerRecipe:
         discriminator_width: Channels of the discriminator's first layer.
         quantize_start: Step at which codes take the place of features. A decoder that gets nothing
             but arbitrary codes from the first step on learns to ignore them for a long time.
+        settle_steps: Steps over which the learning rate rises anew from `quantize_start` on. At full
+            speed the encoder runs away from the codes at once, and they fall out of use.
         commitment: Weight of the commitment term (official: 0.25).
         entropy_weight: Weight of the entropy term (official: 0.1).
         revive_every: Steps between looking for dead codes and giving them new places.
@@ -55,11 +57,18 @@ class TokenizerRecipe:
     adversarial_weight: float = 0.1
     discriminator_width: int = 32
     quantize_start: int = 400
+    settle_steps: int = 200
     commitment: float = 0.25
     entropy_weight: float = 0.1
     revive_every: int = 100
     ema_decay: float = 0.999
     seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """Learning rate of step number `step`."""
+        settled = (step - self.quantize_start + 1) / max(1, self.settle_steps)
+        has_begun = step >= self.quantize_start
+        return self.schedule.rate(step) * (min(1.0, settled) if has_begun else 1.0)
 
 
 class Autoencoder(nn.Module):
@@ -117,7 +126,7 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
     bar = run.progress()
     for step in bar:
         for group in (*optimizer.param_groups, *critic_optimizer.param_groups):
-            group["lr"] = recipe.schedule.rate(step)
+            group["lr"] = recipe.rate(step)
         batch = _batch(images, recipe, step, run)
         adversarial = 0 <= recipe.adversarial_start <= step
 
