@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -80,7 +80,7 @@ def serve(port: int = 0) -> Iterator[str]:
                 rest.join()
 
 
-def _wait_ready(server: subprocess.Popen[str], output: TextIO) -> str:
+def _wait_ready(server: subprocess.Popen[str], output: IO[str]) -> str:
     """Read the address that the server says it listens on."""
     deadline = threading.Timer(2 * PATIENCE_MS / 1000, server.kill)
     deadline.start()
