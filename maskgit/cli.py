@@ -179,7 +179,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--recipe", default="embedded", help="which recipe: embedded or tiny")
     add("--steps", type=int, help="other number of steps than the recipe's")
     add("--threads", type=int, help="CPU threads")
-    add("--no-compile", action="store_true", help="do not compile the networks")
+    add("--no-compile", action="store_true", help="do not compile the transformer")
     add("--out", type=Path, help="model folder to write after stage 2")
 
 

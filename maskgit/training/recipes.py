@@ -45,7 +45,7 @@ def embedded() -> Recipe:
     return Recipe(
         image_size=128,
         tokenizer=TokenizerRecipe(
-            schedule=Schedule(steps=3800, learning_rate=6e-4, warmup_steps=50),
+            schedule=Schedule(steps=2800, learning_rate=8e-4, warmup_steps=50),
             # One width everywhere: where the width changes the official block has no way around
             # its convolutions, and a small network learns many times slower for it.
             model=TokenizerConfig(
@@ -57,10 +57,10 @@ def embedded() -> Recipe:
             ),
             batch_size=16,
             crop_px=64,
-            quantize_start=500,
+            quantize_start=300,
             commitment=1.0,
-            decoder_only_from=2800,
-            adversarial_start=2800,
+            decoder_only_from=2200,
+            adversarial_start=2200,
             entropy_weight=0.0,  # reviving dead codes keeps them in use, at no cost to the picture
         ),
         transformer=_embedded_transformer,

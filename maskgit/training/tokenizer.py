@@ -39,8 +39,8 @@ class TokenizerRecipe:
         discriminator_width: Channels of the discriminator's first layer.
         quantize_start: Step at which codes take the place of features. A decoder that gets nothing
             but arbitrary codes from the first step on learns to ignore them for a long time.
-        settle_steps: Steps over which the learning rate rises anew from `quantize_start` on. At full
-            speed the encoder runs away from the codes at once, and they fall out of use.
+        settle_steps: Steps over which the learning rate rises anew from `quantize_start` on. At
+            full speed the encoder runs away from the codes at once, and they fall out of use.
         commitment: Weight of the commitment term (official: 0.25).
         entropy_weight: Weight of the entropy term (official: 0.1).
         revive_every: Steps between looking for dead codes and giving them new places.

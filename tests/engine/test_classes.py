@@ -136,7 +136,7 @@ ROW = {"label": 0, "id": 0, "name": "tench", "synonyms": [], "wnid": None}
         ([{**ROW, "id": 1.5}], "id must be int"),
         ([{**ROW, "name": " "}], "a name of class 0 is empty"),
         ([{**ROW, "name": None}], "name must be str, got None"),
-        ([{**ROW, "synonyms": "fish"}], r"synonyms must be tuple\[str, ...\], got 'fish'"),
+        ([{**ROW, "synonyms": "fish"}], "synonyms must be tuple.*, got 'fish'"),
         ([{**ROW, "synonyms": [""]}], "a name of class 0 is empty"),
         ([{**ROW, "synonyms": [3]}], r"synonyms must be tuple"),
         ([{**ROW, "wnid": 3}], r"wnid must be str \| None, got 3"),
