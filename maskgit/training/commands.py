@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
     recipe = recipes.find(options.recipe)
     if options.stage == "tokenizer":
-        _tokenizer(options.data, recipe, options.steps, options.run, options)
+        _tokenizer(options.data, recipe, options.steps, options.run)
         return
     if options.tokenizer_run is None:
         raise ValueError("stage 2 needs stage 1: say --tokenizer-run FOLDER")
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     images, val = _data(options.data, recipe, recipe.transformer_packs)
     stage = recipe.transformer(len(images.classes))
     _description("any", images, recipe, stage.model)  # whatever is wrong shows before hours pass
-    tokenizer = _tokenizer(options.data, recipe, 0, options.tokenizer_run, options)
+    tokenizer = _tokenizer(options.data, recipe, 0, options.tokenizer_run)
     steps = options.steps or stage.schedule.steps
     stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
     transformer = train_transformer(
@@ -74,9 +74,7 @@ def _description(
     return config, Classes([_class(entry) for entry in images.classes], transformer.null_label)
 
 
-def _tokenizer(
-    data: Path, recipe: Recipe, steps: int | None, folder: Path, options: argparse.Namespace
-) -> VQGAN:
+def _tokenizer(data: Path, recipe: Recipe, steps: int | None, folder: Path) -> VQGAN:
     """Train stage 1; with 0 steps only load what was trained.
 
     Never compiled: torch 2.13 compiles the VQGAN for the CPU with wrong gradients (their norm was
