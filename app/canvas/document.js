@@ -5,6 +5,7 @@
 
 function createDocument(state, { paper, history, store, grid, tell, changed, fail }) {
   let showing = 0;
+  let arriving = Promise.resolve(); // the last entry that was asked for, until it is shown
 
   function entryNow() {
     const { picture, cells, shown } = state;
@@ -20,10 +21,10 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
   }
 
   /** What Python reads: a picture id, its size and the painted cells. */
-  function message() {
-    if (!state.picture) return null;
-    const { id, width, height } = state.picture;
-    const [cells, count] = [packCells(state.cells), countCells(state.cells)];
+  function message(entry = state) {
+    if (!entry.picture) return null;
+    const { id, width, height } = entry.picture;
+    const [cells, count] = [packCells(entry.cells), countCells(entry.cells)];
     return JSON.stringify({ picture: id, width, height, cells, count });
   }
 
@@ -40,6 +41,7 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
   async function show(entry, event) {
     const token = ++showing;
     if (entry.picture !== state.picture) {
+      tell(message(entry)); // a run that is asked for meanwhile is about this entry
       const bitmap = await decodePixels(await entry.picture.png);
       if (token !== showing) return bitmap.close();
       paper.replace(bitmap);
@@ -52,15 +54,26 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
   function move(by) {
     if (state.running) return;
     const entry = history.move(by);
-    if (entry) show(entry, "stroke").catch((error) => fail(`This step is lost: ${error.message}`));
+    if (!entry) return;
+    arriving = show(entry, "stroke").catch((error) => {
+      fail(`This step is lost: ${error.message}`);
+      tell(message());
+    });
+  }
+
+  /** Waits until no undo or redo is on its way any more. */
+  async function settled() {
+    for (let last = null; last !== arriving; ) await (last = arriving);
   }
 
   return {
     message,
+    settled,
     undo: () => move(-1),
     redo: () => move(1),
     /** A finished stroke, or any other change of the mask. */
     stroke() {
+      showing++; // it was painted on what is seen, whatever undo was about to bring
       history.push(entryNow());
       publish("stroke");
     },

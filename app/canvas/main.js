@@ -158,7 +158,7 @@ const painter = createPainter(state, {
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, fail,
-  render: (run, index) => runs.render(run, index),
+  render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
 });
 const runs = createRuns(state, {
   player, variations, paper, doc, painter, say, fail, refresh,

@@ -48,7 +48,10 @@ function createRuns(state, parts) {
     if (state.running && state.run.id !== frame.run) leave(); // its end was lost on the way
     if (kind === "stopped" || kind === "error") return end(frame);
     if (!state.picture && !frame.size) return;
-    if (!state.running) begin(frame);
+    if (!state.running) {
+      await doc.settled(); // Fill may be pressed while undo still decodes a picture
+      begin(frame);
+    }
     if (kind === "step") {
       addStep(frame);
       player.follow();
@@ -89,10 +92,14 @@ function createRuns(state, parts) {
     parts.refresh();
   }
 
-  /** Draws a variation onto the paper, pixel by pixel as the server sent it. */
-  async function render(run, index) {
+  /** Draws a variation onto the paper, pixel by pixel as the server sent it; null if too late. */
+  async function render(run, index, isLate = () => false) {
     const patch = run.patches[index];
     const bitmap = await decodePixels(patch.blob);
+    if (isLate()) {
+      bitmap.close();
+      return null;
+    }
     if (run.size) {
       paper.replace(bitmap);
     } else {

@@ -193,9 +193,9 @@ class Editor:
         """Wait until there is something to work with."""
         self.page.wait_for_function("document.querySelector('#canvas')?.studio?.ready")
 
-    def wait_result(self, length: int) -> None:
-        """Wait until a run has ended and the history has so many entries."""
-        self.wait(f"!studio.running && studio.historyLength === {length}")
+    def wait_result(self, position: int) -> None:
+        """Wait until a run has ended and its result is at a place of the history."""
+        self.wait(f"!studio.running && studio.position === {position}")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -361,11 +361,25 @@ class Editor:
         self.page.locator("#randomise input").uncheck()
         self.type_number("seed", seed)
 
+    def undo(self) -> None:
+        """Go back by one and wait until that is what is shown."""
+        self._go("undo")
+
+    def redo(self) -> None:
+        """Go forward by one and wait until that is what is shown."""
+        self._go("redo")
+
+    def _go(self, way: str) -> None:
+        shown = "JSON.stringify([studio.picture, studio.cells, studio.shown])"
+        before = self.see(shown)
+        self.tap(f"[data-do={way}]")
+        self.wait(f"{shown} !== {json.dumps(before)}")
+
     def fill(self) -> None:
         """Press Fill and wait for the result."""
-        length = self.see("studio.position") + 2
+        position = self.see("studio.position") + 1
         self.tap("#fill")
-        self.wait_result(length)
+        self.wait_result(position)
 
 
 def _with_probe(expression: str) -> str:

@@ -22,9 +22,8 @@ def test_a_reload_restores_picture_paint_and_history(either: Editor) -> None:
     either.reload()
     assert either.see(EVERYTHING) == before
     assert np.array_equal(either.pixels(), picture)
-    either.tap("[data-do=undo]")
-    either.wait("studio.position === 2")
-    either.tap("[data-do=undo]")
+    either.undo()
+    either.undo()
     either.wait("studio.position === 1 && studio.count === 30")
     either.fill()
 
@@ -49,7 +48,7 @@ def test_a_new_server_gets_the_picture_again(browser: Browser) -> None:
         with serve(port) as address:
             editor = later.enter_context(opened(browser, address, DESKTOP))
             editor.tap("#generate")  # a picture that no server finds among its examples
-            editor.wait_result(2)
+            editor.wait_result(1)
             editor.paint_box(2, 2, 5, 5)
             editor.wait("studio.saved")
             editor.page.goto("about:blank")

@@ -74,11 +74,11 @@ def test_undo_and_redo_go_over_strokes(either: Editor) -> None:
     either.paint_box(1, 1, 2, 2)
     either.paint_box(5, 5, 3, 3)
     for count in (4, 0):
-        either.tap("[data-do=undo]")
+        either.undo()
         either.wait(f"studio.count === {count}")
     assert either.page.locator("[data-do=undo]").is_disabled()
     for count in (4, 13):
-        either.tap("[data-do=redo]")
+        either.redo()
         either.wait(f"studio.count === {count}")
 
 

@@ -101,13 +101,13 @@ def test_undo_and_redo_go_over_pictures_and_strokes(either: Editor) -> None:
     either.fill()
     after = either.pixels()
     assert not np.array_equal(before, after)
-    either.tap("[data-do=undo]")
+    either.undo()
     either.wait("studio.position === 1 && studio.count === 30")
     assert np.array_equal(either.pixels(), before)
-    either.tap("[data-do=undo]")
+    either.undo()
     either.wait("studio.position === 0 && studio.count === 0")
     for position in (1, 2):
-        either.tap("[data-do=redo]")
+        either.redo()
         either.wait(f"studio.position === {position}")
     assert np.array_equal(either.pixels(), after)
 
@@ -160,8 +160,7 @@ def test_variations_are_there_to_pick_from(either: Editor) -> None:
         assert np.array_equal(picture[~region], before[~region])
     assert not np.array_equal(pictures[0][region], pictures[1][region])
     assert not np.array_equal(pictures[1][region], pictures[2][region])
-    either.tap("[data-do=undo]")
-    either.wait("studio.position === 1")
+    either.undo()
     assert np.array_equal(either.pixels(), before)
 
 
@@ -177,8 +176,7 @@ def test_a_class_is_found_by_name_and_number_and_changes_the_outcome(desktop: Ed
         assert desktop.choose("class", words) == chosen
         desktop.fill()
         outcomes.append(desktop.pixels())
-        desktop.tap("[data-do=undo]")
-        desktop.wait("studio.position === 1")
+        desktop.undo()
     assert not np.array_equal(*outcomes)
 
 
@@ -189,9 +187,25 @@ def test_the_same_seed_gives_the_same_picture(desktop: Editor) -> None:
     for _ in range(2):
         desktop.fill()
         outcomes.append(desktop.pixels())
-        desktop.tap("[data-do=undo]")
-        desktop.wait("studio.position === 1")
+        desktop.undo()
     assert np.array_equal(*outcomes)
+
+
+def test_fill_pressed_right_after_undo_works_on_what_undo_brought(desktop: Editor) -> None:
+    desktop.paint_box(4, 3, 8, 8)
+    desktop.fix_seed(11)
+    desktop.fill()
+    first = desktop.pixels()
+    assert desktop.see("studio.position") == 2
+    desktop.page.evaluate(
+        """() => {
+            document.querySelector("[data-do=undo]").click();
+            document.querySelector("#fill").click();
+        }"""
+    )
+    desktop.wait("studio.running")
+    desktop.wait_result(2)
+    assert np.array_equal(desktop.pixels(), first)
 
 
 def test_the_picture_grows_by_numbers(either: Editor) -> None:
@@ -201,28 +215,26 @@ def test_the_picture_grows_by_numbers(either: Editor) -> None:
     either.type_number("outpaint-left", 100)
     either.type_number("outpaint-bottom", 37)
     either.tap("#outpaint-run")
-    either.wait_result(2)
+    either.wait_result(1)
     assert either.size == (width + 100, height + 37)
     after = either.pixels()
     assert np.array_equal(after[:height, 100:], before)
     assert after[:, :100].std() > 0
-    either.tap("[data-do=undo]")
-    either.wait("studio.position === 0")
+    either.undo()
     assert either.size == (width, height)
 
 
 def test_a_picture_comes_from_nothing(either: Editor) -> None:
     either.watch_steps()
     either.tap("#generate")
-    either.wait_result(2)
+    either.wait_result(1)
     assert len(set(either.seen_steps())) >= 4
     width, height = either.size
     assert width == height
     assert either.pixels().std() > 0
     either.paint_box(2, 2, 4, 4)
     either.fill()  # and it can be edited like any other
-    either.tap("[data-do=undo]")
-    either.wait("studio.position === 2")
+    either.undo()
 
 
 def test_without_paint_a_sentence_says_what_to_do(either: Editor) -> None:
