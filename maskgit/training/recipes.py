@@ -45,7 +45,7 @@ def embedded() -> Recipe:
     return Recipe(
         image_size=128,
         tokenizer=TokenizerRecipe(
-            schedule=Schedule(steps=2800, learning_rate=8e-4, warmup_steps=50),
+            schedule=Schedule(steps=2600, learning_rate=8e-4, warmup_steps=50),
             # One width everywhere: where the width changes the official block has no way around
             # its convolutions, and a small network learns many times slower for it.
             model=TokenizerConfig(
@@ -59,8 +59,8 @@ def embedded() -> Recipe:
             crop_px=64,
             quantize_start=300,
             commitment=1.0,
-            decoder_only_from=2200,
-            adversarial_start=2200,
+            decoder_only_from=2000,
+            adversarial_start=2000,
             entropy_weight=0.0,  # reviving dead codes keeps them in use, at no cost to the picture
         ),
         transformer=_embedded_transformer,
@@ -118,7 +118,7 @@ def find(name: str) -> Recipe:
 
 def _embedded_transformer(num_classes: int) -> TransformerRecipe:
     return TransformerRecipe(
-        schedule=Schedule(steps=4000, learning_rate=7e-4, warmup_steps=300),
+        schedule=Schedule(steps=3000, learning_rate=7e-4, warmup_steps=200),
         model=TransformerConfig(
             num_layers=8,
             hidden_size=256,

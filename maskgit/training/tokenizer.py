@@ -183,7 +183,7 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
 
 
 def reconstruct_set(
-    tokenizer: VQGAN, pictures: Pictures, batch_size: int = 32
+    tokenizer: VQGAN, pictures: Pictures, batch_size: int = 8
 ) -> tuple[Pictures, Int[Tensor, "n h w"]]:
     """Encode and decode pictures; give the pictures and their tokens."""
     results, grids = [], []
@@ -254,9 +254,10 @@ def _revive(model: Autoencoder, features: Tensor, seed: int, step: int) -> int:
 
 
 def _averaged(ema: Ema, recipe: TokenizerRecipe) -> VQGAN:
-    tokenizer = VQGAN(recipe.model).eval()
+    tokenizer = VQGAN(recipe.model).eval().requires_grad_(False)
     ema.copy_to(tokenizer)
-    return tokenizer.requires_grad_(False)
+    tokenizer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return tokenizer
 
 
 def _evaluate(ema: Ema, recipe: TokenizerRecipe, val: ImageSet, run: Run) -> None:
