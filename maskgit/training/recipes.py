@@ -118,7 +118,7 @@ def find(name: str) -> Recipe:
 
 def _embedded_transformer(num_classes: int) -> TransformerRecipe:
     return TransformerRecipe(
-        schedule=Schedule(steps=3000, learning_rate=7e-4, warmup_steps=200),
+        schedule=Schedule(steps=2000, learning_rate=1e-3, warmup_steps=50),
         model=TransformerConfig(
             num_layers=8,
             hidden_size=256,
