@@ -45,9 +45,9 @@ def embedded() -> Recipe:
     return Recipe(
         image_size=128,
         tokenizer=TokenizerRecipe(
-            schedule=Schedule(steps=2600, learning_rate=8e-4, warmup_steps=50),
+            schedule=Schedule(steps=2000, learning_rate=8e-4, warmup_steps=50),
             # One width everywhere: where the width changes the official block has no way around
-            # its convolutions, and a small network learns many times slower for it.
+            # its convolutions, and a small network learns more slowly for it.
             model=TokenizerConfig(
                 filters=32,
                 channel_multipliers=(1, 1, 1, 1),
@@ -59,8 +59,6 @@ def embedded() -> Recipe:
             crop_px=64,
             quantize_start=300,
             commitment=1.0,
-            decoder_only_from=2000,
-            adversarial_start=2000,
             entropy_weight=0.0,  # reviving dead codes keeps them in use, at no cost to the picture
         ),
         transformer=_embedded_transformer,
