@@ -17,16 +17,15 @@ What callers may rely on (tests/engine/test_pipeline.py holds each promise):
     * Picture i of `count` uses seed + i and equals the picture asked for alone with that seed.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import SupportsIndex, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import Unpack
 
 from maskgit import checks, decoding, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
@@ -36,76 +35,14 @@ from maskgit.config import ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
+from maskgit.jobs import Choices, Job, Label, OnStep, Place, Result
 from maskgit.outpainting import outpaint_windows
 from maskgit.types import Picture, Pictures, Region, TokenGrid
-from maskgit.window import Square, Window, choose, mirror_fill, open_cells, view
-
-Label: TypeAlias = SupportsIndex | str | None
-OnStep: TypeAlias = Callable[[DecodeState], None]
+from maskgit.window import Window, choose, mirror_fill, open_cells, view
 
 FEATHER_CELLS = 0.4  # width of the blend inside the mask, in cells
 HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
 MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
-
-
-class Choices(TypedDict, total=False):
-    """What a caller may choose about decoding: see `DecodeOptions`."""
-
-    steps: int
-    start_step: int
-    schedule: str
-    temperature: float
-    choice_temperature: float
-    top_k: int
-    top_p: float
-    guidance_scale: float
-    reveal: str
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """An edit or a generation that is about to be decoded.
-
-    Attributes:
-        state: One row per picture asked for; nothing decoded yet.
-        place: Where the answer goes; None when there is no picture.
-    """
-
-    state: DecodeState
-    place: "Place | None" = None
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """The part of a picture that is imagined anew.
-
-    Attributes:
-        picture: The whole picture.
-        region: True where it may change.
-        window: What the model sees of it.
-        seen: What it sees, at its own size.
-    """
-
-    picture: Picture
-    region: Region
-    window: Window
-    seen: Square
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """Finished pictures.
-
-    Attributes:
-        pictures: One per seed.
-        seeds: The seed of each.
-        traces: For each picture its decode: the state before the first pass and after every one
-            (for outpainting: of one window after the other).
-    """
-
-    pictures: Pictures
-    seeds: tuple[int, ...]
-    traces: tuple[tuple[DecodeState, ...], ...]
 
 
 def load(

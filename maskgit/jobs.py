@@ -1,0 +1,80 @@
+"""What goes into the pipeline and what comes out, as values.
+
+Choices   what a caller may choose about decoding
+Place     the part of a picture that is imagined anew
+Job       an edit or a generation that is about to be decoded
+Result    finished pictures
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import SupportsIndex, TypeAlias
+
+from typing_extensions import TypedDict
+
+from maskgit.decoding import DecodeState
+from maskgit.types import Picture, Pictures, Region
+from maskgit.window import Square, Window
+
+Label: TypeAlias = SupportsIndex | str | None  # ImageNet index, name, synonym, WordNet id; no class
+OnStep: TypeAlias = Callable[[DecodeState], None]  # sees the state after every pass
+
+
+class Choices(TypedDict, total=False):
+    """What a caller may choose about decoding: see `DecodeOptions`."""
+
+    steps: int
+    start_step: int
+    schedule: str
+    temperature: float
+    choice_temperature: float
+    top_k: int
+    top_p: float
+    guidance_scale: float
+    reveal: str
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """The part of a picture that is imagined anew.
+
+    Attributes:
+        picture: The whole picture.
+        region: True where it may change.
+        window: What the model sees of it.
+        seen: What it sees, at its own size.
+    """
+
+    picture: Picture
+    region: Region
+    window: Window
+    seen: Square
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """An edit or a generation that is about to be decoded.
+
+    Attributes:
+        state: One row per picture asked for; nothing decoded yet.
+        place: Where the answer goes; None when there is no picture.
+    """
+
+    state: DecodeState
+    place: Place | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Finished pictures.
+
+    Attributes:
+        pictures: One per seed.
+        seeds: The seed of each.
+        traces: For each picture its decode: the state before the first pass and after every one
+            (for outpainting: of one window after the other).
+    """
+
+    pictures: Pictures
+    seeds: tuple[int, ...]
+    traces: tuple[tuple[DecodeState, ...], ...]
