@@ -3,7 +3,7 @@
 // The server reads the file (it knows more formats, and turns photos upright) and answers with the
 // picture as it will be edited. Only when that is decoded does it replace the present picture.
 
-const MAX_FILE_BYTES = 64 * 2 ** 20; // beyond this, reading it here would freeze the page
+const MAX_FILE_BYTES = 24 * 2 ** 20; // what the server takes (app/handlers.py); it checks again
 
 function createOpening(root, state, { server, paper, doc, say, fail }) {
   const chooser = root.querySelector("input[type=file]");
@@ -20,7 +20,7 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
     if (!file || isBusy()) return;
     const name = file.name || "the pasted picture";
     if (file.type && !isImage(file)) return fail(`“${name}” is not a picture.`);
-    if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than 64 MB.`);
+    if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than 24 MB.`);
     await attempt(`Opening ${name} …`, async () => {
       const data = await base64OfBlob(file);
       await adopt(await ask("open_picture", { name: file.name || "", data }));
