@@ -58,7 +58,7 @@ def write_model(
     config, classes = _description(folder.name, images, recipe, transformer.config)
     card = folder / "CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else f"# {folder.name}\n"
-    save_model(folder, tokenizer, transformer, config, classes, text, dtype=torch.bfloat16)
+    save_model(folder, tokenizer, transformer, config, classes, text, dtype=torch.float16)
 
 
 def _description(
