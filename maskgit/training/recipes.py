@@ -64,6 +64,7 @@ def embedded() -> Recipe:
         transformer=_embedded_transformer,
         tokenizer_packs=("scenes", "photos", "sample"),
         transformer_packs=("scenes",),
+        decode=DecodeDefaults(temperature=0.9, choice_temperature=6.0, guidance_scale=2.0),
     )
 
 
