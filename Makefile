@@ -51,7 +51,7 @@ screenshots: browser  ## Take the pictures of the README anew, from the running 
 	$(BIN)/python -m tests.browser.screenshots
 
 bench: $(VENV)/.run-time  ## Measure how long a picture takes; prints a table
-	$(BIN)/python benchmarks/decode.py $(ARGS)
+	$(BIN)/python -m benchmarks.decode $(ARGS)
 
 train-embedded: $(VENV)/.run-time  ## Train the embedded model (DATA=folder of pictures); hours on a CPU
 	$(BIN)/python -m maskgit train tokenizer --recipe embedded --data $(DATA) --run runs/tokenizer

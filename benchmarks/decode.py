@@ -1,7 +1,7 @@
 """How long a picture takes: tokens and pixels, for the official sizes and the embedded model.
 
-    python benchmarks/decode.py            # the table; also written to benchmarks/results/
-    python benchmarks/decode.py --quick    # fewer repeats, to try it
+    python -m benchmarks.decode            # the table; also written to benchmarks/results/
+    python -m benchmarks.decode --quick    # fewer repeats, to try it
 
 The official architecture runs with random weights: speed does not depend on the values. The
 baseline, in the same run, is the same network in float32 with default memory layout, eager, in the
@@ -38,10 +38,10 @@ STEPS = 8
 def main() -> None:
     """Measure, print the table and write it down."""
     parser = argparse.ArgumentParser(description="How long a picture takes.")
-    parser.add_argument("--quick", action="store_true", help="three repeats instead of nine")
+    parser.add_argument("--quick", action="store_true", help="three repeats instead of five")
     parser.add_argument("--folder", type=Path, help="where the official-size model is kept")
     options = parser.parse_args()
-    repeats = 3 if options.quick else 9
+    repeats = 3 if options.quick else 5
     folder = options.folder or runtime.cache_folder() / "benchmark-official-256"
     make_official(folder)
 
