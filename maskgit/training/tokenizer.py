@@ -135,18 +135,9 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
         is_quantized = step >= recipe.quantize_start
         if step == recipe.quantize_start:
             _place_codes_on_data(tokenizer, images, recipe)
-        reconstruction, features, quantized, distances = model(batch, is_quantized)
-        pixel = F.l1_loss(reconstruction, batch) + F.mse_loss(reconstruction, batch)
-        total = pixel
-        figures: dict[str, Tensor | float] = {"pixel": pixel}
-        if is_quantized:
-            codebook = losses.codebook_loss(features, quantized, recipe.commitment)
-            total = total + codebook
-            figures["codebook"] = codebook
-        if is_quantized and recipe.entropy_weight:
-            entropy = losses.entropy_loss(distances)
-            total = total + recipe.entropy_weight * entropy
-            figures["entropy"] = entropy
+        output = model(batch, is_quantized)
+        reconstruction, features, _, distances = output
+        total, figures = _reconstruction_loss(output, batch, recipe, is_quantized)
         if adversarial:
             critic.requires_grad_(False)
             fooled = losses.adversarial_loss(critic(reconstruction))
@@ -226,6 +217,25 @@ def _place_codes_on_data(tokenizer: VQGAN, images: ImageSet, recipe: TokenizerRe
     vectors = tokenizer.encoder(crops_there).movedim(1, -1).flatten(0, 2)
     picks = generator.integers(0, len(vectors), recipe.model.codebook_size)
     tokenizer.codebook.copy_(vectors[torch.from_numpy(picks).to(vectors.device)])
+
+
+def _reconstruction_loss(
+    output: tuple[Images, Tensor, Tensor, Tensor],
+    images: Images,
+    recipe: TokenizerRecipe,
+    is_quantized: bool,
+) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
+    """Sum what the autoencoder is asked for without a critic; also give the parts for the log."""
+    reconstruction, features, quantized, distances = output
+    pixel = F.l1_loss(reconstruction, images) + F.mse_loss(reconstruction, images)
+    total, figures = pixel, {"pixel": pixel}
+    if is_quantized:
+        figures["codebook"] = losses.codebook_loss(features, quantized, recipe.commitment)
+        total = total + figures["codebook"]
+    if is_quantized and recipe.entropy_weight:
+        figures["entropy"] = losses.entropy_loss(distances)
+        total = total + recipe.entropy_weight * figures["entropy"]
+    return total, dict(figures)
 
 
 def _freeze_tokens(tokenizer: VQGAN, ema: Ema | None) -> None:
