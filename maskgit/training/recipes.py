@@ -117,7 +117,7 @@ def find(name: str) -> Recipe:
 
 def _embedded_transformer(num_classes: int) -> TransformerRecipe:
     return TransformerRecipe(
-        schedule=Schedule(steps=2000, learning_rate=1e-3, warmup_steps=50),
+        schedule=Schedule(steps=13_500, learning_rate=1e-3, warmup_steps=50),
         model=TransformerConfig(
             num_layers=8,
             hidden_size=256,
@@ -129,4 +129,6 @@ def _embedded_transformer(num_classes: int) -> TransformerRecipe:
             dropout=0.0,  # each picture is seen a few times only, and dropout halves the speed
         ),
         batch_size=16,
+        views=10,
+        smallest_crop=0.65,
     )
