@@ -78,6 +78,7 @@ class Controls(NamedTuple):
             top_k=int(_number(texts.TOP_K, self.top_k, 0, info.codebook_size)),
             top_p=_number(texts.TOP_P, self.top_p, MIN_TOP_P, 1),
             guidance_scale=guidance if info.has_no_class else 1.0,
+            guidance_schedule=info.defaults.guidance_schedule,
             reveal=_one_of(texts.REVEAL, self.reveal, info.reveal_rules),
             seed=seed,
         )

@@ -36,6 +36,7 @@ class Settings:
     top_k: int = 0
     top_p: float = 1.0
     guidance_scale: float = 1.0
+    guidance_schedule: str = "constant"
     reveal: str = "confidence"
     seed: int = 0
 

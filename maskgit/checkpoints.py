@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from maskgit.classes import Classes
 from maskgit.config import ModelConfig
-from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.models import AnyTokenizer, AnyTransformer, build_tokenizer, build_transformer
 from maskgit.models.empty import without_weights
 
 CONFIG_FILE = "config.json"
@@ -51,8 +51,8 @@ class Model(NamedTuple):
     """A loaded model folder."""
 
     config: ModelConfig
-    tokenizer: VQGAN
-    transformer: BidirectionalTransformer
+    tokenizer: AnyTokenizer
+    transformer: AnyTransformer
     classes: Classes
 
 
@@ -120,8 +120,8 @@ def save_model(
 
     Args:
         folder: Made if it does not exist.
-        tokenizer: The `VQGAN`, or a module with the same tensors.
-        transformer: The `BidirectionalTransformer`, likewise.
+        tokenizer: The network of `config.tokenizer`, or a module with the same tensors.
+        transformer: The network of `config.transformer`, likewise.
         config: Sizes and defaults.
         classes: One for each label the transformer knows.
         card: Text of `CARD.md`.
@@ -243,13 +243,12 @@ def _opened(file: Path) -> Iterator[Any]:  # safetensors has no types
 
 def _build(
     config: ModelConfig, file: Path, num_tensors: int
-) -> tuple[VQGAN, BidirectionalTransformer]:
+) -> tuple[AnyTokenizer, AnyTransformer]:
     """Build the networks without memory; refuse sizes that no weights of this number can have."""
-    sizes = config.tokenizer
-    layers = config.transformer.num_layers + len(sizes.channel_multipliers) * sizes.num_res_blocks
-    if layers > num_tensors:
+    blocks = config.tokenizer.num_blocks + config.transformer.num_blocks
+    if blocks > num_tensors:
         raise CheckpointError(
-            f"{file}: expected weights for {layers} layers, found only {num_tensors} tensors"
+            f"{file}: expected weights for {blocks} blocks, found only {num_tensors} tensors"
         )
     try:
         return _empty_networks(config)
@@ -257,9 +256,9 @@ def _build(
         raise CheckpointError(f"{file}: expected sizes that can be built, found {error}") from error
 
 
-def _empty_networks(config: ModelConfig) -> tuple[VQGAN, BidirectionalTransformer]:
+def _empty_networks(config: ModelConfig) -> tuple[AnyTokenizer, AnyTransformer]:
     with without_weights():
-        return VQGAN(config.tokenizer), BidirectionalTransformer(config.transformer)
+        return build_tokenizer(config.tokenizer), build_transformer(config.transformer)
 
 
 def _require_fit(

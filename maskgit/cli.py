@@ -20,6 +20,7 @@ from maskgit.images import open_picture, to_png
 from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
+from maskgit.state import GUIDANCE_SCHEDULES
 from maskgit.types import Picture, Region
 from maskgit.window import resample
 
@@ -161,12 +162,13 @@ def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
     add("--steps", type=int, help="decoding passes, 1 to 1024 (default: the model's)")
     add("--start-step", type=int, default=0, help="first pass; skips the most uncertain ones")
     add("--schedule", help=f"{', '.join(SCHEDULES)} or pow2.5 (default: the model's)")
-    add("--reveal", choices=list(REVEAL_RULES), default="confidence", help="which cells stay")
+    add("--reveal", choices=list(REVEAL_RULES), help="which cells stay (default: the model's)")
     add("--temperature", type=float, help="divides logits; 0 = likeliest (default: the model's)")
     add("--choice-temperature", type=float, help="noise on confidence (default: the model's)")
     add("--top-k", type=int, default=0, help="draw among so many codes; 0 = all")
     add("--top-p", type=float, default=1.0, help="draw among codes of this probability together")
     add("--guidance-scale", type=float, help="1 = off (default: the model's)")
+    add("--guidance-schedule", choices=GUIDANCE_SCHEDULES, help="constant, or a ramp from 1")
     add("--out", type=_png, default=Path(out), help="PNG to write; several are numbered by seed")
 
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """Sizes of the VQGAN.
+    """Sizes of the official VQGAN, `models.VQGAN`.
 
     Attributes:
         filters: Channels of the first level; every level has a multiple of it.
@@ -26,6 +26,8 @@ class TokenizerConfig:
         norm_groups: Groups of each GroupNorm; divides `filters`. Narrow networks need fewer: with
             one channel in each group a picture's brightness and colour would be normalised away.
     """
+
+    architecture: ClassVar[str] = "vqgan"
 
     filters: int = 128
     channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
@@ -51,10 +53,15 @@ class TokenizerConfig:
         """Pixels per token side, f."""
         return 2 ** (len(self.channel_multipliers) - 1)
 
+    @property
+    def num_blocks(self) -> int:
+        """Blocks that have weights of their own, at least."""
+        return len(self.channel_multipliers) * self.num_res_blocks
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes of the bidirectional transformer.
+    """Sizes of the official transformer, `models.BidirectionalTransformer`.
 
     Attributes:
         num_layers: Encoder layers.
@@ -67,6 +74,8 @@ class TransformerConfig:
         has_null_label: Whether there is a "no class" label, which guidance needs.
         dropout: Hidden and attention dropout in training; never active in inference.
     """
+
+    architecture: ClassVar[str] = "bert"
 
     num_layers: int = 24
     hidden_size: int = 768
@@ -89,6 +98,11 @@ class TransformerConfig:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 
     @property
+    def num_blocks(self) -> int:
+        """Blocks that have weights of their own, at least."""
+        return self.num_layers
+
+    @property
     def null_label(self) -> int | None:
         """The label that means "no class", or None where the weights know none."""
         return self.num_classes if self.has_null_label else None
@@ -104,6 +118,18 @@ class TransformerConfig:
         return self.codebook_size + self.num_classes + int(self.has_null_label) + 1
 
 
+AnyTokenizerConfig: TypeAlias = TokenizerConfig
+AnyTransformerConfig: TypeAlias = TransformerConfig
+
+# What `architecture` in config.json may say. A part that says nothing is of the first kind.
+TOKENIZERS: dict[str, type[AnyTokenizerConfig]] = {
+    kind.architecture: kind for kind in (TokenizerConfig,)
+}
+TRANSFORMERS: dict[str, type[AnyTransformerConfig]] = {
+    kind.architecture: kind for kind in (TransformerConfig,)
+}
+
+
 @dataclass(frozen=True)
 class DecodeDefaults:
     """What a model decodes best with; the starting values of every interface.
@@ -116,6 +142,8 @@ class DecodeDefaults:
     temperature: float = 1.0
     choice_temperature: float = 4.5
     guidance_scale: float = 1.0
+    guidance_schedule: str = "constant"
+    reveal: str = "confidence"
 
 
 @dataclass(frozen=True)
@@ -125,23 +153,19 @@ class ModelConfig:
     Attributes:
         name: Short id, e.g. `embedded`.
         image_size: Side of the square pictures in pixels; a multiple of the tokenizer's stride.
-        tokenizer: Sizes of the VQGAN.
-        transformer: Sizes of the transformer.
+        tokenizer: Architecture and sizes of the tokenizer.
+        transformer: Architecture and sizes of the predictor.
         decode: Decoding defaults.
-        family: Which networks; only `maskgit` is known.
     """
 
     name: str
     image_size: int
-    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
-    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    tokenizer: AnyTokenizerConfig = field(default_factory=TokenizerConfig)
+    transformer: AnyTransformerConfig = field(default_factory=TransformerConfig)
     decode: DecodeDefaults = field(default_factory=DecodeDefaults)
-    family: str = "maskgit"
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""
-        if self.family != "maskgit":
-            raise ValueError(f"family must be 'maskgit', got {self.family!r}")
         if self.image_size < 1 or self.image_size % self.tokenizer.stride:
             raise ValueError(
                 f"image_size {self.image_size} is not a positive multiple of the tokenizer's "
@@ -165,7 +189,10 @@ class ModelConfig:
 
     def to_json(self) -> str:
         """Write as the text of `config.json`."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        values = asdict(self)
+        for name in ("tokenizer", "transformer"):
+            values[name] = {"architecture": getattr(self, name).architecture, **values[name]}
+        return json.dumps(values, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "ModelConfig":
@@ -177,13 +204,23 @@ class ModelConfig:
         values = json.loads(text)
         if not isinstance(values, dict):
             raise ValueError(f"expected a JSON object, got {type(values).__name__}")
-        parts = {
-            "tokenizer": TokenizerConfig,
-            "transformer": TransformerConfig,
-            "decode": DecodeDefaults,
+        built = {
+            "tokenizer": _part(TOKENIZERS, values.pop("tokenizer", {})),
+            "transformer": _part(TRANSFORMERS, values.pop("transformer", {})),
+            "decode": from_mapping(DecodeDefaults, values.pop("decode", {})),
         }
-        built = {name: from_mapping(part, values.pop(name, {})) for name, part in parts.items()}
         return from_mapping(cls, {**values, **built})
+
+
+def _part(kinds: Mapping[str, type[T]], values: object) -> T:
+    """Build the sizes of a network of the architecture that the JSON object names."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"a network's sizes must be a JSON object, got {values!r}")
+    rest = dict(values)
+    architecture = rest.pop("architecture", next(iter(kinds)))
+    if not isinstance(architecture, str) or architecture not in kinds:
+        raise ValueError(f"architecture must be one of {list(kinds)}, got {architecture!r}")
+    return from_mapping(kinds[architecture], rest)
 
 
 def from_mapping(kind: type[T], values: object) -> T:
@@ -226,7 +263,7 @@ def _is_a(value: Any, kind: Any) -> bool:
     return isinstance(value, kind) and not (kind is float and not isfinite(value))
 
 
-def _require_positive(config: TokenizerConfig | TransformerConfig) -> None:
+def _require_positive(config: AnyTokenizerConfig | AnyTransformerConfig) -> None:
     for f in fields(config):
         value = getattr(config, f.name)
         if f.type in ("int", int) and (not isinstance(value, int) or value < 1):

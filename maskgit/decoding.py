@@ -154,7 +154,8 @@ def _masked_cells(state: DecodeState) -> Int[Tensor, "B M"]:
 def _predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     """Run the model once; rows that ask for guidance also without their class, in that one run."""
     tokens, labels = state.tokens, state.constraints.labels
-    scale = [options.guidance_scale for options in state.options]
+    rows = zip(state.options, state.step, state.num_open, strict=True)
+    scale = [options.guidance(*counts) for options, *counts in rows]
     guided = [row for row, s in enumerate(scale) if s != 1]
     if not guided:
         return Prediction(predictor.logits(tokens, labels))

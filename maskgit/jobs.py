@@ -31,6 +31,7 @@ class Choices(TypedDict, total=False):
     top_k: int
     top_p: float
     guidance_scale: float
+    guidance_schedule: str
     reveal: str
 
 

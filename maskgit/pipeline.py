@@ -18,7 +18,7 @@ What callers may rely on (tests/engine/test_pipeline.py holds each promise):
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -416,13 +416,5 @@ class MaskGIT:
 
     def _options(self, seeds: Sequence[int], choices: Choices) -> list[DecodeOptions]:
         checks.require_known(choices.keys(), Choices.__optional_keys__)
-        defaults = self.config.decode
-        values: Choices = {
-            "steps": defaults.steps,
-            "schedule": defaults.schedule,
-            "temperature": defaults.temperature,
-            "choice_temperature": defaults.choice_temperature,
-            "guidance_scale": defaults.guidance_scale,
-            **choices,
-        }
+        values = {**asdict(self.config.decode), **choices}
         return [DecodeOptions(seed=seed, **values) for seed in seeds]

@@ -132,6 +132,10 @@ def _exponential(r: F32, n: F32) -> F32:
     return ONE - _rounded(np.exp2, -_rounded(np.log2, n) * (ONE - r))
 
 
+def _arccos(r: F32, _: F32) -> F32:
+    return _rounded(np.arccos, r) * np.float32(2 / np.pi)
+
+
 def _rounded(function: np.ufunc, *arguments: F32) -> F32:
     """Apply a function in double precision and round once, whatever the machine's float32."""
     return function(*(np.asarray(a, np.float64) for a in arguments)).astype(np.float32)
@@ -145,11 +149,12 @@ _CURVES: dict[str, Curve] = {
     "square_root": _power(0.5),
     "logarithmic": _logarithmic,
     "exponential": _exponential,
+    "arccos": _arccos,
 }
 _OFFICIAL_NAMES = {"uniform": "linear", "log": "logarithmic", "exp": "exponential"}
 
 SCHEDULES = tuple(_CURVES)
-"""The paper's names."""
+"""The paper's names, and arccos, which Halton-MaskGIT was trained with."""
 
 
 def _curve(schedule: str) -> Curve:

@@ -21,6 +21,7 @@ from maskgit.sampling import Number
 from maskgit.types import Confidence, TokenMask, Tokens
 
 KNOWN, MASKED = -1, -2  # values of DecodeState.revealed_at that are no step
+GUIDANCE_SCHEDULES = ("constant", "ramp")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class DecodeOptions:
         top_p: Draw among the likeliest codes that have this probability together, above 0 to 1.
         guidance_scale: s in u + s (c - u), 0 to 100; 1 = off. Others need a model that knows a
             null label.
+        guidance_schedule: `constant`, or `ramp`: from 1 in the first pass evenly towards s, which
+            keeps early passes varied (MUSE-Pytorch). Passes whose scale is 1 cost half.
         reveal: A name in `REVEAL_RULES`. `raster` reveals one token in each pass, however many
             these are; `steps`, `start_step` and `schedule` then mean nothing.
         seed: 0 to 2**63 - 1.
@@ -57,6 +60,7 @@ class DecodeOptions:
     top_k: int = 0
     top_p: Number = 1.0
     guidance_scale: Number = 1.0
+    guidance_schedule: str = "constant"
     reveal: str = "confidence"
     seed: int = 0
 
@@ -70,6 +74,11 @@ class DecodeOptions:
             self._check(name, 0, 100)
         self._check("top_p", math.ulp(0), 1)
         schedules.mask_ratio(self.schedule, 0.0, 1)
+        if self.guidance_schedule not in GUIDANCE_SCHEDULES:
+            raise ValueError(
+                f"no guidance schedule {self.guidance_schedule!r}; "
+                f"choose one of {list(GUIDANCE_SCHEDULES)}"
+            )
         if self.reveal not in REVEAL_RULES:
             raise ValueError(f"no reveal rule {self.reveal!r}; choose one of {list(REVEAL_RULES)}")
 
@@ -81,6 +90,12 @@ class DecodeOptions:
         if not low <= value <= high:  # refuses NaN, too
             limits = f"above 0, at most {high}" if name == "top_p" else f"{low} to {high}"
             raise ValueError(f"{name} must be {limits}, got {value}")
+
+    def guidance(self, step: int, num_open: int) -> float:
+        """Give the guidance scale of pass `step`."""
+        if self.guidance_schedule == "constant":
+            return float(self.guidance_scale)
+        return 1 + (self.guidance_scale - 1) * step / self.passes(num_open)
 
     def passes(self, num_open: int) -> int:
         """Count the passes of a whole decode, those that `start_step` skips included."""

@@ -190,7 +190,7 @@ OVERLAPPING = json.dumps(
         (write("config.json", b"\xff\xfe"), r"config\.json: not a model configuration: 'utf-8'"),
         (write("config.json", "[" * 100_000), r"config\.json: "),
         (change_config('"image_size"', '"size"'), r"config\.json: .*no field \['size'\]"),
-        (change_config('"maskgit"', '"other"'), "family must be 'maskgit', got 'other'"),
+        (change_config('"vqgan"', '"other"'), "architecture must be one of .*, got 'other'"),
         (change_config('"num_layers": 2', '"num_layers": 1000000000'), "found only .* tensors"),
         (change_config('"mlp_size": 64', f'"mlp_size": {2**62}'), "sizes that can be built"),
         (change_config('"mlp_size": 64', f'"mlp_size": {10**30}'), "sizes that can be built"),

@@ -27,6 +27,7 @@ from maskgit.decoding import (
 from maskgit.noise import HASHED
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES, num_masked, plan
+from maskgit.state import GUIDANCE_SCHEDULES
 from tests import oracles
 from tests.predictors import FakePredictor
 
@@ -41,6 +42,7 @@ any_options = st.fixed_dictionaries(
         "top_k": st.sampled_from([0, 1, 3, 50]),
         "top_p": st.sampled_from([1.0, 0.8, 0.1]),
         "guidance_scale": st.sampled_from([0.0, 1.0, 3.0]),
+        "guidance_schedule": st.sampled_from(GUIDANCE_SCHEDULES),
         "reveal": st.sampled_from(list(REVEAL_RULES)),
         "seed": st.integers(0, 2**63 - 1),
     }
@@ -199,9 +201,12 @@ def assert_follows_the_twin(before: DecodeState, after: DecodeState) -> None:
     options, predictor = before.options[0], FakePredictor()
     labels, mask = before.constraints.labels, before.mask[0].numpy()
     logits = predictor.logits(before.tokens, labels)[0].double().numpy()
-    if options.guidance_scale != 1:
+    scale = options.guidance_scale
+    if options.guidance_schedule == "ramp":
+        scale = 1 + (scale - 1) * before.step[0] / before.steps[0]
+    if scale != 1:
         plain = predictor.logits(before.tokens, torch.full_like(labels, 5))[0].double().numpy()
-        logits = plain + options.guidance_scale * (logits - plain)
+        logits = plain + scale * (logits - plain)
     seeds, steps = torch.tensor([options.seed]), torch.tensor(before.step)
     cells = torch.arange(16)[None]
     gumbel = HASHED.gumbel_codes(seeds, steps, cells, K)[0].double().numpy()
@@ -374,6 +379,7 @@ def test_a_gpu_decodes_the_same_tokens_and_no_pass_waits_for_it() -> None:
         ({"top_k": -1}, "top_k must be 0 to"),
         ({"top_p": 0.0}, "top_p must be above 0, at most 1, got 0.0"),
         ({"guidance_scale": 101.0}, "guidance_scale must be 0 to 100"),
+        ({"guidance_schedule": "steep"}, "no guidance schedule 'steep'"),
         ({"reveal": "best"}, "no reveal rule 'best'; choose one of"),
         ({"seed": -1}, "seed must be 0 to"),
         ({"seed": 2**63}, "seed must be 0 to"),
