@@ -65,14 +65,22 @@ def mask_ratio(schedule: str, ratio: Numbers, num_open: Numbers) -> Float[np.nda
 def num_masked(schedule: str, step: int, steps: int, num_open: int) -> int:
     """Count the tokens that the schedule alone would leave masked after a pass.
 
+    The official curves floor what stays masked; arccos, as its authors do, floors what is revealed.
+
     Args:
         schedule: As for `mask_ratio`.
         step: Index of the pass, from 0.
         steps: Passes in all.
         num_open: Tokens that were masked at the start.
+
+    Source:
+        google-research/maskgit, `libml/parallel_decode.py`; Halton-MaskGIT,
+        `Sampler/halton_sampler.py`.
     """
-    share = mask_ratio(schedule, ratio_done(step, steps), num_open)
-    return math.floor(np.float32(num_open) * share)
+    share, all_open = mask_ratio(schedule, ratio_done(step, steps), num_open), np.float32(num_open)
+    if schedule in _FLOOR_REVEALED:
+        return num_open - math.floor(all_open * (ONE - share))
+    return math.floor(all_open * share)
 
 
 def remaining(schedule: str, step: int, steps: int, num_open: int, masked_now: int) -> int:
@@ -151,6 +159,7 @@ _CURVES: dict[str, Curve] = {
     "exponential": _exponential,
     "arccos": _arccos,
 }
+_FLOOR_REVEALED = {"arccos"}
 _OFFICIAL_NAMES = {"uniform": "linear", "log": "logarithmic", "exp": "exponential"}
 
 SCHEDULES = tuple(_CURVES)
