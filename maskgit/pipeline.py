@@ -36,6 +36,7 @@ from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, Place, Result
+from maskgit.models.packed import pack
 from maskgit.outpainting import outpaint_windows
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.window import Window, choose, mirror_fill, open_cells, view
@@ -69,7 +70,9 @@ def load(
         known = sorted(p.parent.name for p in MODELS.glob("*/config.json"))
         raise CheckpointError(f"no model {str(model)!r}: give a model folder, or one of {known}")
     place = runtime.choose_device(device)
-    return MaskGIT(load_model(folder, place, runtime.choose_dtype(dtype, place, folder)), place)
+    loaded = load_model(folder, place, runtime.choose_dtype(dtype, place, folder))
+    pack(loaded.transformer, rows=loaded.config.transformer.num_tokens + 1)
+    return MaskGIT(loaded, place)
 
 
 class MaskGIT:

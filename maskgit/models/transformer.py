@@ -19,6 +19,20 @@ Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens
 Heads = Float[Tensor, "B heads L d"]
 
 
+class TanhGELU(nn.Module):
+    """GELU in its tanh form, 0.5 x (1 + tanh(u)).
+
+    Where it is compiled it is written as x sigmoid(2 u), which is the same number: a compiled tanh
+    costs a CPU several times as much as an exponential.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply it to every element."""
+        if not torch.compiler.is_compiling():
+            return F.gelu(x, approximate="tanh")
+        return x * torch.sigmoid((8 / torch.pi) ** 0.5 * (x + 0.044715 * x**3))
+
+
 class SelfAttention(nn.Module):
     """Full multi-head self-attention with biases; one matrix product for query, key and value."""
 
@@ -47,6 +61,7 @@ class Layer(nn.Module):
         self.attention = SelfAttention(config)
         self.attention_norm = _norm(config.hidden_size)
         self.mlp_in = nn.Linear(config.hidden_size, config.mlp_size)
+        self.activation = TanhGELU()
         self.mlp_out = nn.Linear(config.mlp_size, config.hidden_size)
         self.mlp_norm = _norm(config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
@@ -54,7 +69,7 @@ class Layer(nn.Module):
     def forward(self, x: Sequence) -> Sequence:
         """Apply the layer."""
         x = self.attention_norm(x + self.dropout(self.attention(x)))
-        hidden = gelu(self.mlp_in(x))
+        hidden = self.activation(self.mlp_in(x))
         return self.mlp_norm(x + self.dropout(self.mlp_out(hidden)))
 
 
@@ -70,6 +85,7 @@ class BidirectionalTransformer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
         self.head = nn.Linear(config.hidden_size, config.hidden_size)
+        self.head_activation = TanhGELU()
         self.head_norm = _norm(config.hidden_size)
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
         self.apply(_initialise)
@@ -121,7 +137,7 @@ class BidirectionalTransformer(nn.Module):
         x = self.dropout(self.embedding_norm(x))
         for layer in self.layers:
             x = layer(x)
-        return self.head_norm(gelu(self.head(x)))
+        return self.head_norm(self.head_activation(self.head(x)))
 
     def project(self, hidden: Sequence, rows: int) -> Float[Tensor, "B L rows"]:
         """Score the first `rows` rows of the vocabulary, in float32."""
@@ -140,17 +156,6 @@ def attend(query: Heads, key: Heads, value: Heads, dropout: float = 0.0) -> Head
     scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))
     weights = F.dropout(scores.float().softmax(dim=-1).to(value.dtype), dropout)
     return torch.matmul(weights, value)
-
-
-def gelu(x: Tensor) -> Tensor:
-    """GELU in its tanh form, 0.5 x (1 + tanh(u)).
-
-    Where it is compiled it is written as x sigmoid(2 u), which is the same number: a compiled tanh
-    costs a CPU several times as much as an exponential.
-    """
-    if not torch.compiler.is_compiling():
-        return F.gelu(x, approximate="tanh")
-    return x * torch.sigmoid((8 / torch.pi) ** 0.5 * (x + 0.044715 * x**3))
 
 
 def _norm(width: int) -> nn.LayerNorm:

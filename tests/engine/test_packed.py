@@ -1,0 +1,51 @@
+"""Packed linear layers give what the plain ones give."""
+
+import pytest
+import torch
+from torch import nn
+
+from maskgit.config import TransformerConfig
+from maskgit.models import BidirectionalTransformer
+from maskgit.models.packed import PackedLinear, pack
+from maskgit.models.transformer import TanhGELU, attend
+
+SIZES = TransformerConfig(2, 64, 4, 128, 16, 32, 5, True)
+
+
+def network(dtype: torch.dtype) -> BidirectionalTransformer:
+    torch.manual_seed(0)
+    built = BidirectionalTransformer(SIZES).eval().requires_grad_(False)
+    for parameter in built.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return built.to(dtype)
+
+
+@pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="this build of PyTorch has no oneDNN"
+)
+def test_a_packed_network_is_as_near_to_float32_as_the_plain_one() -> None:
+    tokens, labels = torch.randint(0, 33, (3, 16)), torch.tensor([0, 4, 5])
+    exact = network(torch.float32).logits(tokens, labels)
+    plain, packed = network(torch.bfloat16), network(torch.bfloat16)
+    pack(packed, rows=17)
+    kinds = [module.kind for module in packed.modules() if isinstance(module, PackedLinear)]
+    assert kinds == ["none", "none", "gelu", "none"] * 2 + ["gelu"]
+    plain_error = (plain.logits(tokens, labels) - exact).abs().mean()
+    packed_error = (packed.logits(tokens, labels) - exact).abs().mean()
+    assert 0 < packed_error < 1.1 * plain_error
+
+
+def test_float32_networks_stay_as_they_are() -> None:
+    left = network(torch.float32)
+    pack(left, rows=17)
+    assert not any(isinstance(module, PackedLinear) for module in left.modules())
+
+
+def test_attention_and_gelu_are_the_same_when_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, key, value = torch.randn(3, 2, 4, 9, 8).unbind()
+    x = torch.linspace(-8, 8, 1001)
+    plain = attend(query, key, value), TanhGELU()(x)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    written_out = attend(query, key, value), TanhGELU()(x)
+    for first, second in zip(plain, written_out, strict=True):
+        torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-5)
