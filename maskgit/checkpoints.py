@@ -95,7 +95,7 @@ def load_model(
         for name, stored in _read_tensors(file, names):
             part, _, key = name.partition(".")
             states[part][key] = _place(stored, torch.device(device), dtypes[part])
-            if not _is_finite(states[part][key]):
+            if not is_finite(states[part][key]):
                 raise CheckpointError(
                     f"{file}: {name}: expected numbers that are finite in {dtypes[part]}, "
                     "found NaN or infinity"
@@ -141,7 +141,7 @@ def save_model(
         name: tensor.detach().to(device="cpu", dtype=dtype or tensor.dtype).contiguous()
         for name, tensor in _named_tensors(tokenizer, transformer)
     }
-    if broken := [name for name, tensor in tensors.items() if not _is_finite(tensor)]:
+    if broken := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
         raise ValueError(f"weights with NaN or infinity are not saved: {broken[:_SHOWN]}")
 
     folder = Path(folder)
@@ -305,7 +305,7 @@ def _place(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     return tensor.to(device=device, dtype=dtype, memory_format=layout, copy=True)
 
 
-def _is_finite(tensor: Tensor) -> bool:
+def is_finite(tensor: Tensor) -> bool:
     """Look for NaN and infinity, first by a sum, which is far faster and usually enough."""
     return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
