@@ -28,7 +28,7 @@ from maskgit import runtime
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes
 from maskgit.config import ModelConfig
-from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.models import build_tokenizer, build_transformer
 from maskgit.pipeline import MaskGIT
 
 RESULTS = Path(__file__).parent / "results"
@@ -68,8 +68,8 @@ def make_official(folder: Path) -> None:
     config = ModelConfig("official-256-random", 256)
     save_model(
         folder,
-        VQGAN(config.tokenizer),
-        BidirectionalTransformer(config.transformer),
+        build_tokenizer(config.tokenizer),
+        build_transformer(config.transformer),
         config,
         Classes.imagenet(),
         "# Random weights of the official sizes, for measuring speed\n",

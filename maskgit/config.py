@@ -118,15 +118,74 @@ class TransformerConfig:
         return self.codebook_size + self.num_classes + int(self.has_null_label) + 1
 
 
+@dataclass(frozen=True)
+class UViTConfig:
+    """Sizes of MUSE-Pytorch's class-conditional U-ViT, `models.UViT`.
+
+    Attributes:
+        num_skips: Blocks in the first half, each joined to one of the second half by a long skip;
+            one more block stands between the halves.
+        hidden_size: Width; a multiple of `num_heads`.
+        num_heads: Attention heads.
+        mlp_size: Width of the hidden layer of each MLP.
+        num_tokens: Image tokens in one picture, N; the sequence is one longer (the class).
+        codebook_size: Number of codes, K.
+        num_classes: Class labels the weights know, "no class" not counted.
+    """
+
+    architecture: ClassVar[str] = "uvit"
+
+    num_skips: int = 6
+    hidden_size: int = 768
+    num_heads: int = 12
+    mlp_size: int = 3072
+    num_tokens: int = 256
+    codebook_size: int = 1024
+    num_classes: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse sizes the network cannot have."""
+        _require_positive(self)
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}"
+            )
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks that have weights of their own, at least."""
+        return 2 * self.num_skips + 1
+
+    @property
+    def has_null_label(self) -> bool:
+        """Whether there is a "no class" label: always."""
+        return True
+
+    @property
+    def null_label(self) -> int:
+        """The label that means "no class"."""
+        return self.num_classes
+
+    @property
+    def mask_id(self) -> int:
+        """The id of the mask token in a token grid: K, the first id that is not a code."""
+        return self.codebook_size
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Rows of the embedding: codes, the mask, classes, the null class."""
+        return self.codebook_size + 1 + self.num_classes + 1
+
+
 AnyTokenizerConfig: TypeAlias = TokenizerConfig
-AnyTransformerConfig: TypeAlias = TransformerConfig
+AnyTransformerConfig: TypeAlias = TransformerConfig | UViTConfig
 
 # What `architecture` in config.json may say. A part that says nothing is of the first kind.
 TOKENIZERS: dict[str, type[AnyTokenizerConfig]] = {
     kind.architecture: kind for kind in (TokenizerConfig,)
 }
 TRANSFORMERS: dict[str, type[AnyTransformerConfig]] = {
-    kind.architecture: kind for kind in (TransformerConfig,)
+    kind.architecture: kind for kind in (TransformerConfig, UViTConfig)
 }
 
 

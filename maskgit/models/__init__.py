@@ -4,16 +4,19 @@ A family of models joins with its sizes in `maskgit.config`, a file of networks 
 each table below.
 """
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from maskgit.config import (
     AnyTokenizerConfig,
     AnyTransformerConfig,
     TokenizerConfig,
     TransformerConfig,
+    UViTConfig,
 )
 from maskgit.models.protocols import Tokenizer, TokenPredictor
 from maskgit.models.transformer import BidirectionalTransformer
+from maskgit.models.uvit import UViT
 from maskgit.models.vqgan import VQGAN
 
 __all__ = [
@@ -23,16 +26,20 @@ __all__ = [
     "BidirectionalTransformer",
     "TokenPredictor",
     "Tokenizer",
+    "UViT",
     "build_tokenizer",
     "build_transformer",
 ]
 
 AnyTokenizer: TypeAlias = VQGAN
-AnyTransformer: TypeAlias = BidirectionalTransformer
+AnyTransformer: TypeAlias = BidirectionalTransformer | UViT
 
-_TOKENIZERS: dict[type[AnyTokenizerConfig], type[AnyTokenizer]] = {TokenizerConfig: VQGAN}
-_TRANSFORMERS: dict[type[AnyTransformerConfig], type[AnyTransformer]] = {
-    TransformerConfig: BidirectionalTransformer
+_TOKENIZERS: dict[type[AnyTokenizerConfig], Callable[[Any], AnyTokenizer]] = {
+    TokenizerConfig: VQGAN,
+}
+_TRANSFORMERS: dict[type[AnyTransformerConfig], Callable[[Any], AnyTransformer]] = {
+    TransformerConfig: BidirectionalTransformer,
+    UViTConfig: UViT,
 }
 
 

@@ -1,0 +1,133 @@
+"""U-ViT: a pre-LayerNorm transformer whose first half is joined to its second by long skips.
+
+Source: baaivision/MUSE-Pytorch, the class-conditional network; Bao et al. 2023 (arXiv:2209.12152),
+section 3. Details that matter for published weights: erf GELU, LayerNorm eps 1e-6 after the
+embedding and 1e-5 elsewhere, no bias for query, key and value, output tied to the input embedding.
+
+The embedding holds, in this order, K codes, the mask, the classes and the null class; the class
+comes first in the sequence. So the mask has id K here as it has for callers.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskgit.config import UViTConfig
+from maskgit.types import Labels, Logits, Tokens
+
+Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens row by row
+
+
+class SelfAttention(nn.Module):
+    """Full multi-head self-attention; only its output has a bias."""
+
+    def __init__(self, config: UViTConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, x: Sequence) -> Sequence:
+        """Let every position look at every other."""
+        batch, length, width = x.shape
+        heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, L, D / heads)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+
+
+class Block(nn.Module):
+    """Attention and MLP, each preceded by LayerNorm (pre-LN) and added to its input."""
+
+    def __init__(self, config: UViTConfig, has_skip: bool = False) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.skip = nn.Linear(2 * width, width) if has_skip else None
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = SelfAttention(config)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp_in = nn.Linear(width, config.mlp_size)
+        self.activation = nn.GELU()
+        self.mlp_out = nn.Linear(config.mlp_size, width)
+
+    def forward(self, x: Sequence, from_far: Sequence | None = None) -> Sequence:
+        """Apply the block, after mixing in what a block of the first half gave."""
+        if self.skip is not None and from_far is not None:
+            x = self.skip(torch.cat([x, from_far], dim=-1))
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
+
+
+class UViT(nn.Module):
+    """Predicts all masked tokens at once. Implements `models.TokenPredictor`."""
+
+    def __init__(self, config: UViTConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.hidden_size
+        self.token_embedding = nn.Embedding(config.vocabulary_size, width)
+        self.position_embedding = nn.Embedding(config.num_tokens + 1, width)
+        self.embedding_norm = nn.LayerNorm(width, eps=1e-6)
+        self.first_half = nn.ModuleList(Block(config) for _ in range(config.num_skips))
+        self.middle = Block(config)
+        self.second_half = nn.ModuleList(
+            Block(config, has_skip=True) for _ in range(config.num_skips)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, width)
+        self.head_activation = nn.GELU()
+        self.head_norm = nn.LayerNorm(width)
+        self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
+
+    @property
+    def mask_id(self) -> int:
+        """Id of the mask token in a token grid: K."""
+        return self.config.mask_id
+
+    @property
+    def num_classes(self) -> int:
+        """Class labels the weights know."""
+        return self.config.num_classes
+
+    @property
+    def null_label(self) -> int:
+        """The label that means "no class"."""
+        return self.config.null_label
+
+    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Predict every cell; only codes, no class or mask ids.
+
+        Args:
+            tokens: Ids in [0, K], K being the mask.
+            labels: In [0, num_classes), or the null label.
+
+        Returns:
+            float32 whatever the precision of the weights.
+
+        Raises:
+            ValueError: If the grid has another size than the weights were trained for.
+        """
+        if tokens.shape[1] != self.config.num_tokens:
+            raise ValueError(
+                f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
+            )
+        hidden = self.hidden(tokens, labels)[:, 1:]
+        hidden = self.head_norm(self.head_activation(self.head(hidden)))
+        codes = self.config.codebook_size
+        bias = self.output_bias[:codes].float()
+        return F.linear(hidden, self.token_embedding.weight[:codes]).float() + bias
+
+    def hidden(self, tokens: Tokens, labels: Labels) -> Sequence:
+        """Run the network up to its head; the class comes first."""
+        classes = self.config.mask_id + 1 + labels[:, None]
+        ids = torch.cat([classes, tokens], dim=1)
+        x = self.embedding_norm(self.token_embedding(ids) + self.position_embedding.weight)
+        skips = []
+        for block in self.first_half:
+            x = block(x)
+            skips.append(x)
+        x = self.middle(x)
+        for block in self.second_half:
+            x = block(x, skips.pop())  # the last block of the first half meets the first here
+        return self.norm(x)
