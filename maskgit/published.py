@@ -9,7 +9,7 @@ Read in this order:
     MODELS        all of them
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from maskgit.config import DecodeDefaults
 
@@ -74,6 +74,21 @@ class Published:
         return self.transformer[0].num_bytes + self.tokenizer[0].num_bytes
 
 
+DEFAULTS: dict[str, DecodeDefaults] = {
+    "bert": DecodeDefaults(steps=12, schedule="cosine", choice_temperature=4.5),
+    "adaln": DecodeDefaults(
+        steps=16,
+        schedule="arccos",
+        temperature=0.9,  # theirs multiplies, by 1 to 1.2
+        choice_temperature=0.0,  # the order is fixed, so nothing is chosen
+        guidance_scale=2.0,  # theirs is w in (1 + w) c - w u, which is 1 + w here
+        reveal="halton",
+    ),
+    # Theirs is c + s (c - u) with s rising from 0 to 3, which is u + (1 + s) (c - u).
+    "uvit": DecodeDefaults(steps=12, guidance_scale=4.0, guidance_schedule="ramp"),
+}
+"""What each architecture decodes best with, as its authors say, in our formulas' terms."""
+
 _BUCKET = "https://storage.googleapis.com/maskgit-public/checkpoints"
 _PORT = "https://github.com/hmorimitsu/maskgit-torch/releases/download/weights"
 _VQGAN_BYTES = 218_100_000
@@ -105,7 +120,7 @@ def _official(size: int, num_bytes: int, steps: int, quality: str, good_for: str
             RemoteFile(f"{_PORT}/tokenizer_imagenet{size}.ckpt", _VQGAN_BYTES),
             *((hub,) if size == 256 else ()),
         ),
-        decode=DecodeDefaults(steps=steps, schedule="cosine", choice_temperature=4.5),
+        decode=replace(DEFAULTS["bert"], steps=steps),
     )
 
 
@@ -130,14 +145,7 @@ def _halton(
         source="github.com/valeoai/Halton-MaskGIT",
         transformer=(RemoteFile(file, num_bytes, sha256),),
         tokenizer=_LLAMAGEN_VQ,
-        decode=DecodeDefaults(
-            steps=16,
-            schedule="arccos",
-            temperature=0.9,  # theirs multiplies, from 1 to 1.2
-            choice_temperature=0.0,  # the order is fixed, so nothing is chosen
-            guidance_scale=guidance,
-            reveal="halton",
-        ),
+        decode=replace(DEFAULTS["adaln"], guidance_scale=guidance),
     )
 
 
@@ -200,8 +208,7 @@ _ALL = (
             ),
         ),
         tokenizer=_MAGE_VQ,
-        # Theirs is c + s (c - u) with s from 0 to 3, which is u + (1 + s) (c - u).
-        decode=DecodeDefaults(steps=12, guidance_scale=4.0, guidance_schedule="ramp"),
+        decode=DEFAULTS["uvit"],
     ),
 )
 

@@ -5,74 +5,71 @@ leaf there must be (`official_tables`), which is checked against the file as a w
 does not fit is refused with the names of everything missing, left over or misshapen.
 
 Read in this order:
-    convert_official    two files to two networks
+    read_tokenizer      a file to a network (also read_transformer)
     tokenizer_config    sizes off shapes (also transformer_config)
     convert             the tensors, one at a time
 """
 
 from collections.abc import Iterator, Mapping
-from math import isqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskgit.checkpoints import CheckpointError, differences
-from maskgit.config import ModelConfig, TokenizerConfig, TransformerConfig
+from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.conversion.msgpack import read_msgpack
 from maskgit.conversion.official_tables import Table, tokenizer_table, transformer_table
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.models.empty import without_weights
 
 Tree = Mapping[str, Any]  # nested, as the file has it; the variables dict or its "params"
+Network = TypeVar("Network", bound=nn.Module)
 Leaves = Mapping[str, np.ndarray]  # flat: "encoder/Conv_0/kernel" -> array
 
 
-def convert_official(
-    transformer_file: str | Path, tokenizer_file: str | Path, name: str = "official"
-) -> tuple[ModelConfig, VQGAN, BidirectionalTransformer]:
-    """Read a published pair of checkpoints, e.g. `{maskgit,tokenizer}_imagenet256_checkpoint`.
+def read_tokenizer(file: str | Path) -> tuple[TokenizerConfig, VQGAN]:
+    """Read a published tokenizer, e.g. `tokenizer_imagenet256_checkpoint`.
 
     Args:
-        transformer_file: Flax msgpack file of the transformer.
-        tokenizer_file: Flax msgpack file of the tokenizer.
-        name: Name for the configuration.
+        file: Flax msgpack file.
 
     Returns:
-        The configuration, with every size read off the files, and both networks in float32,
-        in evaluation mode and without gradients.
+        Every size read off the file, and the network in float32, in evaluation mode and without
+        gradients.
 
     Raises:
-        CheckpointError: If a file is damaged, is no such checkpoint, or the two do not fit.
+        CheckpointError: If the file is damaged or is no such checkpoint.
     """
-    tokenizer_leaves = flatten(read_msgpack(tokenizer_file))
-    transformer_leaves = flatten(read_msgpack(transformer_file))
-    try:
-        tokenizer_sizes = tokenizer_config(tokenizer_leaves)
-    except CheckpointError as error:
-        raise CheckpointError(f"{tokenizer_file}: {error}") from error
-    try:
-        sizes = transformer_config(transformer_leaves, tokenizer_sizes.codebook_size)
-        side = isqrt(sizes.num_tokens) * tokenizer_sizes.stride
-        config = ModelConfig(name, side, tokenizer_sizes, sizes)
-    except ValueError as error:
-        raise CheckpointError(f"{transformer_file}: {error}") from error
-
+    leaves = flatten(read_msgpack(file))
+    config = tokenizer_config(leaves)
     with without_weights():
-        tokenizer, transformer = VQGAN(config.tokenizer), BidirectionalTransformer(sizes)
-    for file, network, table, leaves in (
-        (tokenizer_file, tokenizer, tokenizer_table(config.tokenizer), tokenizer_leaves),
-        (transformer_file, transformer, transformer_table(sizes), transformer_leaves),
-    ):
-        try:
-            state = dict(convert(leaves, table))
-        except CheckpointError as error:
-            raise CheckpointError(f"{file}: {error}") from error
-        network.load_state_dict(state, assign=True)
-        network.eval().requires_grad_(False)
-    return config, tokenizer, transformer
+        network = VQGAN(config)
+    return config, _fill(network, leaves, tokenizer_table(config))
+
+
+def read_transformer(
+    file: str | Path, codebook_size: int
+) -> tuple[TransformerConfig, BidirectionalTransformer]:
+    """Read a published transformer, e.g. `maskgit_imagenet256_checkpoint`.
+
+    Args:
+        file: Flax msgpack file.
+        codebook_size: How many of the vocabulary's first rows are codes; the tokenizer knows.
+
+    Returns:
+        As `read_tokenizer`.
+
+    Raises:
+        CheckpointError: If the file is damaged or is no such checkpoint.
+    """
+    leaves = flatten(read_msgpack(file))
+    config = transformer_config(leaves, codebook_size)
+    with without_weights():
+        network = BidirectionalTransformer(config)
+    return config, _fill(network, leaves, transformer_table(config))
 
 
 def tokenizer_state(params: Tree) -> dict[str, Tensor]:
@@ -205,6 +202,11 @@ def transformer_config(leaves: Leaves, codebook_size: int) -> TransformerConfig:
         raise CheckpointError(
             f"not an official transformer over {codebook_size} codes: {error}"
         ) from error
+
+
+def _fill(network: Network, leaves: Leaves, table: Table) -> Network:
+    network.load_state_dict(dict(convert(leaves, table)), assign=True)
+    return network.eval().requires_grad_(False)
 
 
 def _require_match(leaves: Leaves, table: Table) -> None:

@@ -13,9 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maskgit import conversion
 from maskgit.checkpoints import CheckpointError
 from maskgit.config import TokenizerConfig, TransformerConfig
-from maskgit.conversion import convert_official, read_msgpack, tokenizer_state, transformer_state
+from maskgit.conversion import read_msgpack, tokenizer_state, transformer_state
 from maskgit.conversion.official import (
     convert,
     flatten,
@@ -212,7 +213,7 @@ def test_the_published_transformer_is_consumed_to_the_last_leaf(size: str, num_t
 
 @needs_shared
 def test_a_pair_of_files_becomes_two_networks() -> None:
-    config, tokenizer, transformer = convert_official(
+    config, tokenizer, transformer = conversion.convert(
         OFFICIAL / "transformer_tiny.msgpack", OFFICIAL / "tokenizer_tiny.msgpack", "tiny"
     )
     assert (config.name, config.image_size, config.grid_size) == ("tiny", 64, 4)
@@ -278,16 +279,16 @@ def test_exchanged_files_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(pack(tokenizer))
     (tmp_path / "b").write_bytes(pack(transformer))
     with pytest.raises(CheckpointError, match=r"b: not an official tokenizer.*found Embed_0"):
-        convert_official(tmp_path / "a", tmp_path / "b")
+        conversion.convert(tmp_path / "a", tmp_path / "b")
     with pytest.raises(CheckpointError, match=r"a: not an official transformer"):
-        convert_official(tmp_path / "a", tmp_path / "a")
+        conversion.convert(tmp_path / "a", tmp_path / "a")
 
 
 def test_every_array_of_a_written_pair_arrives(tmp_path: Path) -> None:
     tokenizer, transformer = tiny_trees()
     (tmp_path / "a").write_bytes(pack(tokenizer))
     (tmp_path / "b").write_bytes(pack(transformer))
-    config, first, second = convert_official(tmp_path / "b", tmp_path / "a")
+    config, first, second = conversion.convert(tmp_path / "b", tmp_path / "a")
     assert config.grid_size == 3
     count = sum(p.numel() for p in (*first.parameters(), *second.parameters()))
     assert count == sum(a.size for tree in (tokenizer, transformer) for a in flatten(tree).values())
