@@ -60,6 +60,52 @@ class TokenizerConfig:
 
 
 @dataclass(frozen=True)
+class LlamaGenConfig:
+    """Sizes of LlamaGen's VQ tokenizer, `models.LlamaGenVQ`.
+
+    Attributes:
+        filters: Channels of the first level, a multiple of 32; every level has a multiple of it.
+        channel_multipliers: Width of each resolution level in units of `filters`, finest first.
+        num_res_blocks: Residual blocks per level of the encoder; the decoder has one more.
+        latent_channels: Channels between the networks and the narrow codes.
+        codebook_size: Number of codes, K.
+        embedding_dim: Width of one code.
+    """
+
+    architecture: ClassVar[str] = "llamagen_vq"
+    NORM_GROUPS: ClassVar[int] = 32
+
+    filters: int = 128
+    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    num_res_blocks: int = 2
+    latent_channels: int = 256
+    codebook_size: int = 16384
+    embedding_dim: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuse sizes the network cannot have."""
+        _require_positive(self)
+        if not self.channel_multipliers or min(self.channel_multipliers) < 1:
+            raise ValueError(
+                f"channel_multipliers must be positive, got {self.channel_multipliers}"
+            )
+        if self.filters % self.NORM_GROUPS:
+            raise ValueError(
+                f"filters must be a multiple of {self.NORM_GROUPS}, got {self.filters}"
+            )
+
+    @property
+    def stride(self) -> int:
+        """Pixels per token side, f."""
+        return 2 ** (len(self.channel_multipliers) - 1)
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks that have weights of their own, at least."""
+        return len(self.channel_multipliers) * self.num_res_blocks
+
+
+@dataclass(frozen=True)
 class TransformerConfig:
     """Sizes of the official transformer, `models.BidirectionalTransformer`.
 
@@ -177,15 +223,73 @@ class UViTConfig:
         return self.codebook_size + 1 + self.num_classes + 1
 
 
-AnyTokenizerConfig: TypeAlias = TokenizerConfig
-AnyTransformerConfig: TypeAlias = TransformerConfig | UViTConfig
+@dataclass(frozen=True)
+class AdaLNConfig:
+    """Sizes of the Halton-MaskGIT transformer, `models.AdaLNTransformer`.
+
+    Attributes:
+        num_layers: Layers.
+        hidden_size: Width.
+        num_heads: Attention heads, each `hidden_size // num_heads` wide; a rest is left out.
+        mlp_size: Width of each half of an MLP's hidden layer.
+        num_tokens: Image tokens in one picture, N; the sequence is longer by the registers.
+        codebook_size: Number of codes, K.
+        num_classes: Class labels the weights know, "no class" not counted.
+        num_registers: Learned tokens at the end of the sequence that stand for no cell.
+    """
+
+    architecture: ClassVar[str] = "adaln"
+
+    num_layers: int = 12
+    hidden_size: int = 768
+    num_heads: int = 12
+    mlp_size: int = 2048
+    num_tokens: int = 256
+    codebook_size: int = 16384
+    num_classes: int = 1000
+    num_registers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse sizes the network cannot have."""
+        _require_positive(self)
+        if self.num_heads > self.hidden_size:
+            raise ValueError(f"{self.num_heads} heads for a width of only {self.hidden_size}")
+
+    @property
+    def attention_size(self) -> int:
+        """Width of query, key and value: that of all heads together."""
+        return self.hidden_size // self.num_heads * self.num_heads
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks that have weights of their own, at least."""
+        return self.num_layers
+
+    @property
+    def has_null_label(self) -> bool:
+        """Whether there is a "no class" label: always."""
+        return True
+
+    @property
+    def null_label(self) -> int:
+        """The label that means "no class"."""
+        return self.num_classes
+
+    @property
+    def mask_id(self) -> int:
+        """The id of the mask token in a token grid: K, the first id that is not a code."""
+        return self.codebook_size
+
+
+AnyTokenizerConfig: TypeAlias = TokenizerConfig | LlamaGenConfig
+AnyTransformerConfig: TypeAlias = TransformerConfig | UViTConfig | AdaLNConfig
 
 # What `architecture` in config.json may say. A part that says nothing is of the first kind.
 TOKENIZERS: dict[str, type[AnyTokenizerConfig]] = {
-    kind.architecture: kind for kind in (TokenizerConfig,)
+    kind.architecture: kind for kind in (TokenizerConfig, LlamaGenConfig)
 }
 TRANSFORMERS: dict[str, type[AnyTransformerConfig]] = {
-    kind.architecture: kind for kind in (TransformerConfig, UViTConfig)
+    kind.architecture: kind for kind in (TransformerConfig, UViTConfig, AdaLNConfig)
 }
 
 

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from maskgit.config import (
+    AdaLNConfig,
     AnyTokenizerConfig,
     AnyTransformerConfig,
+    LlamaGenConfig,
     TokenizerConfig,
     TransformerConfig,
     UViTConfig,
 )
+from maskgit.models.adaln_transformer import AdaLNTransformer
+from maskgit.models.llamagen_vq import LlamaGenVQ
 from maskgit.models.protocols import Tokenizer, TokenPredictor
 from maskgit.models.transformer import BidirectionalTransformer
 from maskgit.models.uvit import UViT
@@ -21,9 +25,11 @@ from maskgit.models.vqgan import VQGAN
 
 __all__ = [
     "VQGAN",
+    "AdaLNTransformer",
     "AnyTokenizer",
     "AnyTransformer",
     "BidirectionalTransformer",
+    "LlamaGenVQ",
     "TokenPredictor",
     "Tokenizer",
     "UViT",
@@ -31,15 +37,17 @@ __all__ = [
     "build_transformer",
 ]
 
-AnyTokenizer: TypeAlias = VQGAN
-AnyTransformer: TypeAlias = BidirectionalTransformer | UViT
+AnyTokenizer: TypeAlias = VQGAN | LlamaGenVQ
+AnyTransformer: TypeAlias = BidirectionalTransformer | UViT | AdaLNTransformer
 
 _TOKENIZERS: dict[type[AnyTokenizerConfig], Callable[[Any], AnyTokenizer]] = {
     TokenizerConfig: VQGAN,
+    LlamaGenConfig: LlamaGenVQ,
 }
 _TRANSFORMERS: dict[type[AnyTransformerConfig], Callable[[Any], AnyTransformer]] = {
     TransformerConfig: BidirectionalTransformer,
     UViTConfig: UViT,
+    AdaLNConfig: AdaLNTransformer,
 }
 
 

@@ -144,14 +144,17 @@ class VQGAN(nn.Module):
         return F.embedding(tokens, self.codebook).movedim(-1, 1)
 
     def _prepare(self, x: Tensor) -> Tensor:
-        """Bring a tensor to the weights' precision and memory layout."""
-        weight = self.decoder.stem.weight
-        layout = (
-            torch.channels_last
-            if weight.is_contiguous(memory_format=torch.channels_last)
-            else torch.contiguous_format
-        )
-        return x.to(weight.dtype).contiguous(memory_format=layout)
+        return laid_out_like(self.decoder.stem.weight, x)
+
+
+def laid_out_like(weight: Tensor, x: Tensor) -> Tensor:
+    """Bring a tensor to the precision and memory layout of a convolution's weight."""
+    layout = (
+        torch.channels_last
+        if weight.is_contiguous(memory_format=torch.channels_last)
+        else torch.contiguous_format
+    )
+    return x.to(weight.dtype).contiguous(memory_format=layout)
 
 
 def _norm(channels: int, groups: int) -> nn.GroupNorm:

@@ -1,0 +1,162 @@
+"""The Halton-MaskGIT transformer: a class steers every layer through adaptive norms (adaLN).
+
+Source: valeoai/Halton-MaskGIT, `Network/transformer.py`; Besnier et al. 2025 (arXiv:2503.17076).
+Adaptive norms as in Peebles and Xie 2023 (arXiv:2212.09748), section 3.2. Details that matter for
+published weights: RMSNorm with eps 1e-5; queries and keys are normalised over their whole width,
+before the split into heads; heads need not divide the width; SwiGLU; output tied to the input
+embedding. A register, a learned token that no cell owns, stands at the end of the sequence.
+
+The class is no token. It enters through shifts, scales and gates alone, which are computed once for
+each row: they are the same at every cell.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskgit.config import AdaLNConfig
+from maskgit.types import Labels, Logits, Tokens
+
+Sequence = Float[Tensor, "B L D"]  # the image tokens row by row, then the registers
+Condition = Float[Tensor, "B D"]  # what the class says, after SiLU
+EPS = 1e-5
+
+
+class SelfAttention(nn.Module):
+    """Full multi-head self-attention without biases, with normalised queries and keys."""
+
+    def __init__(self, config: AdaLNConfig) -> None:
+        super().__init__()
+        self.num_heads, self.width = config.num_heads, config.attention_size
+        self.query_key_value = nn.Linear(config.hidden_size, 3 * self.width, bias=False)
+        self.out = nn.Linear(self.width, config.hidden_size, bias=False)
+
+    def forward(self, x: Sequence) -> Sequence:
+        """Let every position look at every other."""
+        batch, length, _ = x.shape
+        joined = self.query_key_value(x).view(batch, length, 3, self.width)
+        query_key = rms_normalised(joined[:, :, :2])
+        heads = (batch, length, -1, self.num_heads, self.width // self.num_heads)
+        query, key = query_key.view(heads).permute(2, 0, 3, 1, 4)  # each (B, heads, L, d)
+        value = joined[:, :, 2:].view(heads)[:, :, 0].transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        return self.out(mixed.transpose(1, 2).reshape(batch, length, self.width))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU: one half of the hidden layer opens and closes the other."""
+
+    def __init__(self, config: AdaLNConfig) -> None:
+        super().__init__()
+        self.gate_and_value = nn.Linear(config.hidden_size, 2 * config.mlp_size, bias=False)
+        self.out = nn.Linear(config.mlp_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Sequence) -> Sequence:
+        """Apply it to every position."""
+        gate, value = self.gate_and_value(x).chunk(2, dim=-1)
+        return self.out(F.silu(gate) * value)
+
+
+class Layer(nn.Module):
+    """Attention and SwiGLU, each behind an adaptive norm, each added to its input by a gate."""
+
+    def __init__(self, config: AdaLNConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.modulation = nn.Linear(width, 6 * width)
+        self.attention_scale = nn.Parameter(torch.ones(width))
+        self.attention = SelfAttention(config)
+        self.mlp_scale = nn.Parameter(torch.ones(width))
+        self.mlp = FeedForward(config)
+
+    def forward(self, x: Sequence, condition: Condition) -> Sequence:
+        """Apply the layer."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None].chunk(
+            6, dim=-1
+        )  # each (B, 1, D)
+        seen = modulated(x, self.attention_scale * (1 + scale1), shift1)
+        x = torch.addcmul(x, gate1, self.attention(seen))
+        seen = modulated(x, self.mlp_scale * (1 + scale2), shift2)
+        return torch.addcmul(x, gate2, self.mlp(seen))
+
+
+class AdaLNTransformer(nn.Module):
+    """Predicts all masked tokens at once. Implements `models.TokenPredictor`."""
+
+    def __init__(self, config: AdaLNConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.hidden_size
+        self.token_embedding = nn.Embedding(config.codebook_size + 1, width)  # the mask is last
+        self.position_embedding = nn.Embedding(config.num_tokens, width)
+        self.class_embedding = nn.Embedding(config.num_classes + 1, width)  # "no class" is last
+        self.registers = nn.Parameter(torch.zeros(config.num_registers, width))
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.norm_scale = nn.Parameter(torch.ones(width))
+        self.norm_shift = nn.Parameter(torch.zeros(width))
+        self.norm_modulation = nn.Linear(width, 2 * width)
+        self.output_bias = nn.Parameter(torch.zeros(config.codebook_size + 1))
+
+    @property
+    def mask_id(self) -> int:
+        """Id of the mask token in a token grid: K."""
+        return self.config.mask_id
+
+    @property
+    def num_classes(self) -> int:
+        """Class labels the weights know."""
+        return self.config.num_classes
+
+    @property
+    def null_label(self) -> int:
+        """The label that means "no class"."""
+        return self.config.null_label
+
+    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Predict every cell; only codes, not the mask, which the authors' code may draw.
+
+        Args:
+            tokens: Ids in [0, K], K being the mask.
+            labels: In [0, num_classes), or the null label.
+
+        Returns:
+            float32 whatever the precision of the weights.
+
+        Raises:
+            ValueError: If the grid has another size than the weights were trained for.
+        """
+        if tokens.shape[1] != self.config.num_tokens:
+            raise ValueError(
+                f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
+            )
+        return self.project(self.hidden(tokens, labels), self.config.codebook_size)
+
+    def hidden(self, tokens: Tokens, labels: Labels) -> Sequence:
+        """Run the network up to the tied projection; without the registers."""
+        condition = F.silu(self.class_embedding(labels))
+        x = self.token_embedding(tokens) + self.position_embedding.weight
+        x = torch.cat([x, self.registers.expand(len(x), -1, -1)], dim=1)
+        for layer in self.layers:
+            x = layer(x, condition)
+        shift, scale = self.norm_modulation(condition)[:, None].chunk(2, dim=-1)  # (B, 1, D)
+        scale, cells = 1 + scale, x[:, : self.config.num_tokens]
+        return modulated(cells, self.norm_scale * scale, self.norm_shift * scale + shift)
+
+    def project(self, hidden: Sequence, rows: int) -> Float[Tensor, "B L rows"]:
+        """Score the first `rows` rows of the vocabulary, in float32."""
+        weight = self.token_embedding.weight[:rows]
+        return F.linear(hidden, weight).float() + self.output_bias[:rows].float()
+
+
+def modulated(
+    x: Sequence, scale: Float[Tensor, "B 1 D"], shift: Float[Tensor, "B 1 D"]
+) -> Sequence:
+    """Normalise, scale and shift."""
+    return torch.addcmul(shift, rms_normalised(x), scale)
+
+
+def rms_normalised(x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+    """Divide by the root mean square over the last axis, computed in float32."""
+    mean_square = x.float().square().mean(dim=-1, keepdim=True)
+    return x * (mean_square + EPS).rsqrt().to(x.dtype)
