@@ -129,6 +129,7 @@ def _embedded_transformer(num_classes: int) -> TransformerRecipe:
             dropout=0.0,  # each picture is seen a few times only, and dropout halves the speed
         ),
         batch_size=16,
+        use_muon=True,
         views=10,
         smallest_crop=0.65,
     )

@@ -44,6 +44,8 @@ class TransformerRecipe:
         views: Versions of each picture that are tokenised: as it is, mirrored, then random crops.
         smallest_crop: Smallest share of a picture's side in a random crop.
         weight_decay: AdamW's (official: 0.045).
+        use_muon: Train the matrices of the layers by Muon (Jordan et al. 2024), which makes each
+            update orthogonal; needs torch 2.9 or newer.
         ema_decay: Decay of the averaged weights.
         seed: Seed of the weights and of the data order.
     """
@@ -58,6 +60,7 @@ class TransformerRecipe:
     views: int = 4
     smallest_crop: float = 0.8
     weight_decay: float = 0.045
+    use_muon: bool = False
     ema_decay: float = 0.999
     seed: int = 0
 
@@ -102,24 +105,22 @@ def train_transformer(
     start_informed(network, tokenizer.codebook.detach())
     train_set = cached_tokens(run.folder / "tokens-train.npz", tokenizer, images, recipe)
     val_set = tokenize(tokenizer, val, recipe, views=1)
-    optimizer = torch.optim.AdamW(
-        _decay_groups(network, recipe.weight_decay), lr=0.0, betas=(0.9, 0.96)
-    )
     objective = MaskedTokenObjective(network, recipe.label_smoothing)
-    model, optimizer = run.prepare(objective, optimizer)
+    model, *optimizers = run.prepare(objective, *_optimizers(network, recipe))
     ema = Ema(network, recipe.ema_decay)  # on the device that the weights are on by now
     run.also_store(ema)
     run.resume()
     bar = run.progress()
     for step in bar:
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = recipe.schedule.rate(step)
         batch = [t.to(run.accelerator.device) for t in _batch(train_set, recipe, step, run)]
         loss, accuracy = model(*batch)
         run.accelerator.backward(loss)
         run.accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         ema.update(network)
         run.record(bar, recipe.batch_size, loss=loss, accuracy=accuracy)
         if run.is_due(run.save_every):
@@ -244,13 +245,23 @@ def _view(
     return out
 
 
-def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict]:
-    """Decay matrices, not biases and norms."""
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+def _optimizers(network: nn.Module, recipe: TransformerRecipe) -> list[torch.optim.Optimizer]:
+    """AdamW as in the official code; with Muon, the matrices of the layers are Muon's instead."""
+    matrices = [p for name, p in network.named_parameters() if p.ndim == 2 and "layers." in name]
+    by_muon = {id(p) for p in matrices} if recipe.use_muon else set()
+    others = [p for p in network.parameters() if id(p) not in by_muon]
+    groups = [  # biases and norms do not decay
+        {"params": [p for p in others if p.ndim >= 2], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
     ]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.96))]
+    if recipe.use_muon and not hasattr(torch.optim, "Muon"):
+        raise ValueError(f"Muon needs torch 2.9 or newer, this is {torch.__version__}")
+    if recipe.use_muon:
+        optimizers.append(
+            torch.optim.Muon(matrices, lr=0.0, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+        )
+    return optimizers
 
 
 def _averaged(ema: Ema, recipe: TransformerRecipe) -> BidirectionalTransformer:

@@ -37,7 +37,7 @@ STAGE_1 = replace(  # everything that may begin in the middle does so
     revive_every=4,
     decoder_only_from=8,
 )
-STAGE_2 = recipes.tiny().transformer(3)
+STAGE_2 = replace(recipes.tiny().transformer(3), use_muon=hasattr(torch.optim, "Muon"))
 
 
 class KilledRun(Run):
