@@ -22,7 +22,7 @@ from torch import Tensor
 from maskgit.checkpoints import CheckpointError, save_model
 from maskgit.classes import NUM_IMAGENET_CLASSES, Classes, ImageClass
 from maskgit.config import AnyTokenizerConfig, AnyTransformerConfig, DecodeDefaults, ModelConfig
-from maskgit.conversion import official
+from maskgit.conversion import maskgit_torch, muse, official, vqgan_torch
 from maskgit.conversion.files import MSGPACK, file_kind, read_state
 from maskgit.models import AnyTokenizer, AnyTransformer
 from maskgit.published import DEFAULTS
@@ -45,8 +45,13 @@ class Reader(NamedTuple):
     build: Callable[..., tuple[Any, Any]]
 
 
-TOKENIZER_READERS: tuple[Reader, ...] = ()
-TRANSFORMER_READERS: tuple[Reader, ...] = ()
+TOKENIZER_READERS: tuple[Reader, ...] = (
+    Reader("MaskGIT's VQGAN in PyTorch", vqgan_torch.recognises, vqgan_torch.tokenizer_from_state),
+)
+TRANSFORMER_READERS: tuple[Reader, ...] = (
+    Reader("maskgit-torch", maskgit_torch.recognises, maskgit_torch.transformer_from_state),
+    Reader("MUSE-Pytorch", muse.recognises, muse.transformer_from_state),
+)
 
 
 class Converted(NamedTuple):
