@@ -2,7 +2,8 @@
 
 A format is described by one table, our names to theirs. From it follows every tensor the file must
 hold and its shape, so a file that does not fit is refused with the names of everything missing,
-left over or misshapen. What holds numbers is taken as it is; only names change.
+left over or misshapen. What holds numbers is taken as it is; only names change, and what they keep
+apart and we together (such as query, key and value) is joined.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,10 +12,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from maskgit.checkpoints import CheckpointError, differences
+from maskgit.checkpoints import CheckpointError, differences, is_finite
 
 State = Mapping[str, Tensor]  # theirs
-Renames = Mapping[str, str]  # our name of every tensor -> theirs
+Theirs = str | tuple[str, ...]  # several: equal parts that are joined along the first axis
+Renames = Mapping[str, Theirs]  # our name of every tensor -> theirs
 Shape = tuple[int, ...]
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -44,11 +46,18 @@ def fill(
     """
     ours = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     assert ours.keys() == renames.keys(), differences(ours, renames)
-    expected = {renames[name]: shape for name, shape in ours.items()} | dict(shapes or {})
+    expected: dict[str, Shape] = {}
+    for name, shape in ours.items():
+        parts = _parts(renames[name])
+        expected |= dict.fromkeys(parts, (shape[0] // len(parts), *shape[1:]))
+    expected |= shapes or {}
     found = {name: tuple(tensor.shape) for name, tensor in state.items() if name not in ignored}
     if faults := differences(expected, found):
         raise CheckpointError(f"tensors do not fit: {faults}")
-    filled = {name: _numbers(state, renames[name]).reshape(shape) for name, shape in ours.items()}
+    filled = {
+        name: _joined([_numbers(state, part) for part in _parts(renames[name])]).reshape(shape)
+        for name, shape in ours.items()
+    }
     network.load_state_dict(filled, assign=True)
     return network.eval().requires_grad_(False)
 
@@ -71,10 +80,18 @@ def count(state: State, prefix: str) -> int:
     return len({name[len(prefix) :].split(".")[0] for name in state if name.startswith(prefix)})
 
 
+def _parts(theirs: Theirs) -> tuple[str, ...]:
+    return (theirs,) if isinstance(theirs, str) else theirs
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
 def _numbers(state: State, name: str) -> Tensor:
     if not state[name].is_floating_point():
         raise CheckpointError(f"{name}: expected floats, found {state[name].dtype}")
     numbers = state[name].detach().to(device="cpu", dtype=torch.float32).contiguous()
-    if not bool(numbers.isfinite().all()):
+    if not is_finite(numbers):
         raise CheckpointError(f"{name}: expected finite numbers, found NaN or infinity")
     return numbers
