@@ -48,6 +48,7 @@ REVEAL_NAMES = {
     "confidence": "the surest (paper)",
     "random": "at random",
     "halton": "evenly spread (Halton)",
+    "halton_rolled": "evenly spread, begun elsewhere for each seed",
     "raster": "row by row",
 }
 

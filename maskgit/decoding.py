@@ -30,11 +30,11 @@ from torch import Tensor
 from maskgit.constraints import take_rows
 from maskgit.models.protocols import TokenPredictor
 from maskgit.noise import HASHED, Noise
-from maskgit.reveal import Proposal, lowest, scores
+from maskgit.reveal import REVEAL_RULES, Proposal, lowest, scores
 from maskgit.sampling import Number, draw, guide, log_probability, shape
 from maskgit.schedules import ONE, ratio_done
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState, start
-from maskgit.types import Logits
+from maskgit.types import Confidence, Logits, TokenMask, Tokens
 
 __all__ = ["KNOWN", "MASKED", "DecodeOptions", "DecodeState", "decode", "start", "step", "trace"]
 
@@ -71,6 +71,9 @@ class Prediction:
 def step(predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED) -> DecodeState:
     """Run one pass: predict, draw every masked cell, keep the best, mask the rest again.
 
+    Under a rule that does not look at draws, only the cells it reveals are drawn, to the same codes
+    as if all were; the others show their likeliest code until their turn comes.
+
     Args:
         predictor: A model, with the state's mask id.
         state: Not changed. Rows that are finished come out as they are and cost nothing.
@@ -99,24 +102,25 @@ def step(predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED) -
 
     seeds = _whole([options.seed for options in state.options], state.tokens)
     steps = _whole(state.step, state.tokens)
-    cells = _masked_cells(state)
-    ids, log_p = _draw(_predict(predictor, state), state, cells, seeds, steps, noise)
-    mask = state.mask
-    drawn = torch.where(mask, state.tokens.scatter(1, cells, ids), state.tokens)
-    confidence = torch.where(mask, state.confidence.scatter(1, cells, log_p), state.confidence)
-
     num_masked = _num_masked_next(state)
     proposal = Proposal(
-        confidence, _choice_temperatures(state), seeds, steps, state.constraints.grid, noise
+        state.confidence, _choice_temperatures(state), seeds, steps, state.constraints.grid, noise
     )
-    rules = [options.reveal for options in state.options]
-    again = lowest(scores(rules, proposal), mask, num_masked)
+    looks = [REVEAL_RULES[options.reveal].looks_at_draw for options in state.options]
+    num_early = [0 if look else n for look, n in zip(looks, num_masked, strict=True)]
+    num_late = [n if look else 0 for look, n in zip(looks, num_masked, strict=True)]
+    early = _masked_again(state, proposal, num_early)  # known before the draw
+    drawn, confidence = _propose(
+        _predict(predictor, state), state, early, num_early, seeds, steps, noise
+    )
+    late = _masked_again(state, replace(proposal, confidence=confidence), num_late)
+    again = early | late
     return replace(
         state,
         tokens=drawn.masked_fill(again, state.mask_id),
         drawn=drawn,
         confidence=confidence,
-        revealed_at=torch.where(mask & ~again, steps[:, None], state.revealed_at).short(),
+        revealed_at=torch.where(state.mask & ~again, steps[:, None], state.revealed_at).short(),
         step=tuple(index + 1 for index in state.step),
         num_masked=num_masked,
     )
@@ -145,10 +149,9 @@ def decode(
     return state
 
 
-def _masked_cells(state: DecodeState) -> Int[Tensor, "B M"]:
-    """List the masked cells of each row in order; rows with fewer are filled up with others."""
-    closed_last = (~state.mask).to(torch.uint8).argsort(dim=1, stable=True)
-    return closed_last[:, : max(state.num_masked)]
+def _listed(where: TokenMask, most: int) -> Int[Tensor, "B {most}"]:
+    """List the marked cells of each row in order; rows with fewer are filled up with others."""
+    return (~where).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
 
 
 def _predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
@@ -168,25 +171,65 @@ def _predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     return Prediction(conditional, unconditional, guided, [scale[row] for row in guided])
 
 
+def _masked_again(state: DecodeState, proposal: Proposal, count: Sequence[int]) -> TokenMask:
+    """Mark the cells that go back under the mask, so many in each row."""
+    if not any(count):
+        return torch.zeros_like(state.mask)
+    rules = [options.reveal for options in state.options]
+    return lowest(scores(rules, proposal), state.mask, count)
+
+
+def _propose(
+    prediction: Prediction,
+    state: DecodeState,
+    early: TokenMask,
+    num_early: Sequence[int],
+    seeds: Int[Tensor, " B"],
+    steps: Int[Tensor, " B"],
+    noise: Noise,
+) -> tuple[Tokens, Confidence]:
+    """Give every masked cell a code and its log-probability, and leave the others as they are.
+
+    Cells that are marked as masked again already are for show only: they get their likeliest code,
+    without noise, which costs most of a draw.
+    """
+    drawn, confidence = state.tokens, state.confidence
+    num_drawn = [now - later for now, later in zip(state.num_masked, num_early, strict=True)]
+    for where, count, source in (
+        (state.mask & ~early, num_drawn, noise),
+        (early, num_early, None),
+    ):
+        if any(count):
+            cells = _listed(where, max(count))
+            ids, log_p = _draw(prediction, state, cells, seeds, steps, source)
+            drawn = torch.where(where, drawn.scatter(1, cells, ids), drawn)
+            confidence = torch.where(where, confidence.scatter(1, cells, log_p), confidence)
+    return drawn, confidence
+
+
 def _draw(
     prediction: Prediction,
     state: DecodeState,
     cells: Int[Tensor, "B M"],
     seeds: Int[Tensor, " B"],
     steps: Int[Tensor, " B"],
-    noise: Noise,
+    noise: Noise | None,
 ) -> tuple[Int[Tensor, "B M"], Float[Tensor, "B M"]]:
-    """Draw a code in each of the given cells by the options of its row; with log-probability."""
-    temperature = [options.temperature for options in state.options]
-    top_k = [options.top_k for options in state.options]
-    top_p = [options.top_p for options in state.options]
+    """Draw a code in each of the given cells by the options of its row; with log-probability.
+
+    Without noise it is the likeliest, which no option but a ban changes.
+    """
+    options = state.options if noise else [DecodeOptions(temperature=0)] * state.batch
+    temperature = [row.temperature for row in options]
+    top_k, top_p = [row.top_k for row in options], [row.top_p for row in options]
     banned = state.constraints.banned
     ids, log_p = [], []
     for part in cells.split(_cells_at_once(state), dim=1):
         logits = prediction.at(part)
         bans = _at(banned, part) if banned is not None and banned.shape[1] > 1 else banned
-        is_random = any(temperature)
-        gumbel = noise.gumbel_codes(seeds, steps, part, state.mask_id) if is_random else None
+        gumbel = None
+        if noise and any(temperature):
+            gumbel = noise.gumbel_codes(seeds, steps, part, state.mask_id)
         ids.append(draw(shape(logits, temperature, top_k, top_p, bans), gumbel, temperature))
         log_p.append(log_probability(logits, ids[-1]))
     return torch.cat(ids, dim=1), torch.cat(log_p, dim=1)

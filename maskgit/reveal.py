@@ -4,10 +4,11 @@ A rule gives every cell a score; the cells with the lowest scores are masked aga
 as the schedule says (`lowest` ranks, it does not compare with a cut-off). Cells that were not
 masked take no part, so a rule may score the whole grid without knowing what is open.
 
-    confidence  the paper's: the surest draws stay, with Gumbel noise that fades over the passes
-    random      an order fixed by the seed
-    halton      a quasi-random order that spreads over the grid evenly
-    raster      row by row, one cell in each pass: the autoregressive baseline
+    confidence     the paper's: the surest draws stay, with Gumbel noise that fades over the passes
+    random         an order fixed by the seed
+    halton         a quasi-random order that spreads over the grid evenly
+    halton_rolled  the same, begun at another place of the order for each seed
+    raster         row by row, one cell in each pass: the autoregressive baseline
 
 Source: Chang et al. 2022 (arXiv:2202.04200), section 3.2; Besnier et al. 2025 (arXiv:2503.17076)
 for Halton.
@@ -32,7 +33,8 @@ class Proposal:
     """A complete draw, as a rule sees it.
 
     Attributes:
-        confidence: Log-probability of each drawn code; plus infinity at known cells.
+        confidence: Log-probability of each drawn code; plus infinity at known cells. Only a rule
+            that looks at draws may read it: for others it is that of the pass before.
         temperature: Scale of the noise on confidence in this pass, per row.
         seeds: One per row.
         steps: Index of this pass, per row.
@@ -60,10 +62,13 @@ class RevealRule:
     Attributes:
         score: Scores every cell of a proposal; the lowest go back under the mask.
         one_by_one: Whether each pass reveals one cell, whatever the schedule says.
+        looks_at_draw: Whether scores may depend on what was drawn. Where not, only the cells that
+            a pass reveals need a draw.
     """
 
     score: Callable[[Proposal], Float[Tensor, "#B N"]]
     one_by_one: bool = False
+    looks_at_draw: bool = True
 
 
 def by_confidence(proposal: Proposal) -> Float[Tensor, "B N"]:
@@ -86,6 +91,12 @@ def by_halton(proposal: Proposal) -> Float[Tensor, "1 N"]:
     return torch.from_numpy(place).to(proposal.confidence.device, non_blocking=True)[None]
 
 
+def by_rolled_halton(proposal: Proposal) -> Float[Tensor, "B N"]:
+    """Score by place in the Halton order after rolling it, the first highest."""
+    offset = proposal.gumbel(torch.zeros_like(proposal.steps)).argmax(dim=1, keepdim=True)
+    return -((offset - by_halton(proposal)) % proposal.confidence.shape[1])
+
+
 def by_raster(proposal: Proposal) -> Float[Tensor, "1 N"]:
     """Score by position, the first highest."""
     last = proposal.confidence.shape[1]
@@ -94,9 +105,10 @@ def by_raster(proposal: Proposal) -> Float[Tensor, "1 N"]:
 
 REVEAL_RULES = {
     "confidence": RevealRule(by_confidence),
-    "random": RevealRule(at_random),
-    "halton": RevealRule(by_halton),
-    "raster": RevealRule(by_raster, one_by_one=True),
+    "random": RevealRule(at_random, looks_at_draw=False),
+    "halton": RevealRule(by_halton, looks_at_draw=False),
+    "halton_rolled": RevealRule(by_rolled_halton, looks_at_draw=False),
+    "raster": RevealRule(by_raster, one_by_one=True, looks_at_draw=False),
 }
 
 

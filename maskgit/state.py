@@ -124,8 +124,9 @@ class DecodeState:
         mask_id: Id of the mask token, K.
         tokens: Ids of the closed cells, `mask_id` at the others.
         drawn: The last complete proposal, which is what to show; before the first pass the same as
-            `tokens`, and so with mask ids.
-        confidence: Log-probability of the last draw of each cell, before temperature, top-k, top-p
+            `tokens`, and so with mask ids. Under a rule that does not look at draws, cells that
+            stay masked have their likeliest code here instead of a draw.
+        confidence: Log-probability of each cell's code in `drawn`, before temperature, top-k, top-p
             and bans; plus infinity at known cells, minus infinity before the first pass.
         revealed_at: Index of the pass that closed a cell; KNOWN (-1) where it was never open,
             MASKED (-2) where it still is.

@@ -81,7 +81,10 @@ def keep_scores(
         return confidence + noise
     if rule == "random":
         return fixed_noise
-    order = halton_order(*grid) if rule == "halton" else list(range(grid[0] * grid[1]))
+    order = list(range(grid[0] * grid[1])) if rule == "raster" else halton_order(*grid)
+    if rule == "halton_rolled":
+        offset = int(fixed_noise.argmax())
+        order = order[len(order) - offset :] + order[: len(order) - offset]
     return np.array([-float(order.index(cell)) for cell in range(len(order))])
 
 

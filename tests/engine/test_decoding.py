@@ -24,7 +24,7 @@ from maskgit.decoding import (
     step,
     trace,
 )
-from maskgit.noise import HASHED
+from maskgit.noise import HASHED, HashedNoise
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES, num_masked, plan
 from maskgit.state import GUIDANCE_SCHEDULES
@@ -84,6 +84,17 @@ def one_row(is_open: list[bool] | None = None, **options: Any) -> DecodeState:
     known = torch.arange(16)[None] % K
     constraints = Constraints(known, mask, torch.tensor([2]), (4, 4))
     return start(constraints, DecodeOptions(**options), K)
+
+
+class CountingNoise(HashedNoise):
+    """Remembers for how many cells of a row noise for codes was asked."""
+
+    def __init__(self) -> None:
+        self.cells: list[int] = []
+
+    def gumbel_codes(self, seeds: Tensor, steps: Tensor, cells: Tensor, num_codes: int) -> Tensor:
+        self.cells.append(cells.shape[1])
+        return super().gumbel_codes(seeds, steps, cells, num_codes)
 
 
 def assert_same(left: DecodeState, right: DecodeState) -> None:
@@ -177,6 +188,7 @@ OPTIONS = [
     {"guidance_scale": 2.5, "reveal": "random"},
     {"temperature": 0.0, "reveal": "raster"},
     {"guidance_scale": 0.0, "top_p": 0.5, "top_k": 3, "start_step": 3},
+    {"guidance_scale": 3.0, "guidance_schedule": "ramp", "reveal": "halton_rolled"},
 ]
 
 
@@ -214,12 +226,16 @@ def assert_follows_the_twin(before: DecodeState, after: DecodeState) -> None:
     if before.constraints.banned is not None:
         banned[:] = before.constraints.banned[0]
 
+    is_shown = after.mask[0].numpy() & (
+        not REVEAL_RULES[options.reveal].looks_at_draw
+    )  # and not drawn
     drawn, confidence = before.tokens[0].numpy().copy(), np.full(16, np.inf)
     for cell in np.flatnonzero(mask):
         allowed = oracles.allowed_codes(
             logits[cell], options.temperature, options.top_k, options.top_p, banned[cell]
         )
-        score = logits[cell] + options.temperature * gumbel[cell]
+        noise_scale = 0 if is_shown[cell] else options.temperature
+        score = logits[cell] + noise_scale * gumbel[cell]
         drawn[cell] = np.where(allowed, score, -np.inf).argmax()
         confidence[cell] = oracles.log_softmax(logits[cell])[drawn[cell]]
     np.testing.assert_array_equal(after.drawn[0], drawn)
@@ -276,6 +292,25 @@ def test_halton_reveals_the_open_cells_in_its_order() -> None:
     order = [cell for cell in oracles.halton_order(4, 4) if is_open[cell]]
     passes = done.revealed_at[0, order].tolist()
     assert passes == sorted(passes)
+
+
+@pytest.mark.parametrize("reveal", list(REVEAL_RULES))
+def test_no_more_is_drawn_than_the_rule_looks_at(reveal: str) -> None:
+    noise = CountingNoise()
+    first = one_row(reveal=reveal, steps=4)
+    for before, after in itertools.pairwise([first, *trace(FakePredictor(), first, noise)]):
+        now, later = before.num_masked[0], after.num_masked[0]
+        assert noise.cells.pop(0) == (now if REVEAL_RULES[reveal].looks_at_draw else now - later)
+    assert noise.cells == []
+
+
+def test_cells_that_wait_show_their_likeliest_code() -> None:
+    state = one_row(reveal="halton", steps=4, temperature=2.0)
+    after = step(FakePredictor(), state)
+    likeliest = FakePredictor().logits(state.tokens, state.constraints.labels).log_softmax(-1)
+    confidence, codes = likeliest.max(dim=-1)
+    assert torch.equal(after.drawn[after.mask], codes[after.mask])
+    torch.testing.assert_close(after.confidence[after.mask], confidence[after.mask])
 
 
 def test_rows_with_different_options_mix_and_finished_rows_are_not_run() -> None:

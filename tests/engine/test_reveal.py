@@ -66,6 +66,19 @@ def test_raster_and_halton_follow_their_orders() -> None:
     assert halton.argsort(descending=True).tolist() == oracles.halton_order(3, 4)
 
 
+def test_a_rolled_order_is_the_same_round_begun_elsewhere() -> None:
+    order = oracles.halton_order(3, 4)
+    begun = set()
+    for seed in range(9):
+        here = proposal(seed=seed, step=seed)
+        rolled = scores(["halton_rolled"] * 2, here)[0].argsort(descending=True).tolist()
+        place = rolled.index(order[0])
+        assert rolled[place:] + rolled[:place] == order
+        assert place == here.gumbel(torch.zeros_like(here.steps))[0].argmax()  # in every pass
+        begun.add(place)
+    assert len(begun) > 4
+
+
 def test_rows_may_follow_different_rules() -> None:
     mixed = scores(["halton", "confidence"], proposal())
     assert torch.equal(mixed[0], scores(["halton"], proposal())[0])
