@@ -17,7 +17,10 @@ from torch import Tensor, nn
 
 from maskgit.models.transformer import TanhGELU
 
-_ACTIVATIONS: dict[type[nn.Module], tuple[str, str]] = {TanhGELU: ("gelu", "tanh")}
+_ACTIVATIONS: dict[type[nn.Module], tuple[str, str]] = {
+    TanhGELU: ("gelu", "tanh"),
+    nn.GELU: ("gelu", "none"),
+}
 
 
 class PackedLinear(nn.Module):

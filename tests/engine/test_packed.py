@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from maskgit.config import TransformerConfig
-from maskgit.models import BidirectionalTransformer
+from maskgit.config import AnyTransformerConfig, TransformerConfig, UViTConfig
+from maskgit.models import AnyTransformer, build_transformer
 from maskgit.models.packed import PackedLinear, pack
 from maskgit.models.transformer import TanhGELU, attend
 
 SIZES = TransformerConfig(2, 64, 4, 128, 16, 32, 5, True)
 
 
-def network(dtype: torch.dtype) -> BidirectionalTransformer:
+def network(dtype: torch.dtype, sizes: AnyTransformerConfig = SIZES) -> AnyTransformer:
     torch.manual_seed(0)
-    built = BidirectionalTransformer(SIZES).eval().requires_grad_(False)
+    built = build_transformer(sizes).eval().requires_grad_(False)
     for parameter in built.parameters():
         nn.init.normal_(parameter, std=0.2)
     return built.to(dtype)
@@ -23,13 +23,19 @@ def network(dtype: torch.dtype) -> BidirectionalTransformer:
 @pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="this build of PyTorch has no oneDNN"
 )
-def test_a_packed_network_is_as_near_to_float32_as_the_plain_one() -> None:
+@pytest.mark.parametrize(
+    ("sizes", "blocks"), [(SIZES, 2), (UViTConfig(1, 64, 4, 128, 16, 32, 5), 3)]
+)
+def test_a_packed_network_is_as_near_to_float32_as_the_plain_one(
+    sizes: AnyTransformerConfig, blocks: int
+) -> None:
     tokens, labels = torch.randint(0, 33, (3, 16)), torch.tensor([0, 4, 5])
-    exact = network(torch.float32).logits(tokens, labels)
-    plain, packed = network(torch.bfloat16), network(torch.bfloat16)
+    exact = network(torch.float32, sizes).logits(tokens, labels)
+    plain, packed = network(torch.bfloat16, sizes), network(torch.bfloat16, sizes)
     pack(packed, rows=17)
     kinds = [module.kind for module in packed.modules() if isinstance(module, PackedLinear)]
-    assert kinds == ["none", "none", "gelu", "none"] * 2 + ["gelu"]
+    assert [kind for kind in kinds if kind == "gelu"] == ["gelu"] * (blocks + 1)
+    assert not any(type(module) is nn.Linear for module in packed.modules())
     plain_error = (plain.logits(tokens, labels) - exact).abs().mean()
     packed_error = (packed.logits(tokens, labels) - exact).abs().mean()
     assert 0 < packed_error < 1.1 * plain_error
