@@ -11,18 +11,22 @@ Read in this order:
     download    the files, then the conversion
     is_here     also find, folder, where, remove
 
-Elsewhere: what is published (published), how one file is fetched (download). Importing this file
-loads no network library, and with `offline` none is used.
+Elsewhere: what is published (published), how one file is fetched (transfer). Importing this file
+loads no network library, and offline none is used.
 """
 
+import os
 import shutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from maskgit import runtime
-from maskgit.checkpoints import CONFIG_FILE
-from maskgit.published import MODELS, Published, RemoteFile
+import torch
+
+from maskgit import conversion, runtime
+from maskgit.checkpoints import CONFIG_FILE, CheckpointError
+from maskgit.published import MODELS, HubError, Mirrors, Published, RemoteFile, StoppedError
 
 __all__ = [
     "MODELS",
@@ -42,21 +46,13 @@ __all__ = [
 Models = Mapping[str, Published]
 
 
-class HubError(RuntimeError):
-    """A model could not be had; says what happened and what to do, for people."""
-
-
-class StoppedError(HubError):
-    """Whoever asked for the model changed their mind."""
-
-
 class Progress(NamedTuple):
     """How far a download is.
 
     Attributes:
-        stage: What happens, e.g. `downloading` or `converting`.
+        stage: `downloading`, then `converting`.
         done: Bytes of the whole model that are here.
-        total: Bytes of the whole model.
+        total: Bytes of the whole model, about.
     """
 
     stage: str
@@ -95,6 +91,7 @@ def download(
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     offline: bool = False,
+    dtype: torch.dtype | None = None,
     models: Models = MODELS,
 ) -> Path:
     """Make a published model ready to be loaded; at once if it is already.
@@ -104,6 +101,7 @@ def download(
         on_progress: Told how far it is, often.
         cancelled: Asked often; True stops. What came so far is kept and continued next time.
         offline: Use only what is on this computer; HF_HUB_OFFLINE asks for it, too.
+        dtype: Precision to store; by default float32, as published.
         models: Those there are.
 
     Returns:
@@ -113,19 +111,162 @@ def download(
         StoppedError: If `cancelled` said so.
         HubError: If the model cannot be had.
     """
-    find(model_id, models)
+    model = find(model_id, models)
     if is_here(model_id):
         return folder(model_id)
-    del on_progress, cancelled, offline
-    raise HubError(f"{model_id} is not here, and downloads are still to come.")
+    from maskgit import transfer  # loads network libraries, which nothing else needs
+
+    tell, stop = on_progress or (lambda _: None), cancelled or (lambda: False)
+    try:
+        with transfer.locked(_lock(model_id), stop):
+            if not is_here(model_id):  # another process may have been faster
+                files = _obtain(model, tell, stop, offline or _is_offline())
+                size = sum(file.stat().st_size for file in files)
+                tell(Progress("converting", size, size))
+                _convert(model, files, dtype)
+                others = [other for other in models.values() if other.id != model_id]
+                _discard(set(model.files) - _files_of(others))
+    except OSError as error:
+        raise HubError(f"{runtime.cache_folder()} cannot be used: {error}.") from error
+    return folder(model_id)
 
 
-def remove(model_id: str) -> None:
-    """Delete a model's folder.
+def remove(model_id: str, models: Models = MODELS) -> None:
+    """Delete a model, and what was downloaded for it and no other model here needs.
 
     Raises:
-        HubError: If there is none.
+        HubError: If there is nothing to delete, or it cannot be deleted.
     """
-    if not is_here(model_id):
+    from maskgit import transfer
+
+    model = find(model_id, models)
+    parts = [_target(file) for file in model.files]
+    if not is_here(model_id) and not any(transfer.num_bytes_here(part) for part in parts):
         raise HubError(f"{model_id} is not on this computer, so there is nothing to remove.")
-    shutil.rmtree(folder(model_id))
+    try:
+        with transfer.locked(_lock(model_id), lambda: False):
+            if is_here(model_id):
+                doomed = Path(tempfile.mkdtemp(prefix=f".{model_id}-", dir=where()))
+                folder(model_id).rename(doomed / "model")  # gone at once, whatever happens next
+            _sweep(model_id)
+            _discard(set(model.files) - _files_of(m for m in models.values() if is_here(m.id)))
+    except OSError as error:
+        raise HubError(f"{folder(model_id)} cannot be deleted: {error}.") from error
+
+
+def _obtain(
+    model: Published, tell: Callable[[Progress], None], stop: Callable[[], bool], offline: bool
+) -> list[Path]:
+    """Give the files of transformer and tokenizer; fetch those that are not here."""
+    from maskgit import transfer
+
+    found = {mirrors: _find_here(mirrors) for mirrors in (model.transformer, model.tokenizer)}
+    absent = [mirrors[0] for mirrors, file in found.items() if file is None]
+    if offline and absent:
+        raise HubError(
+            f"{model.id} is not on this computer, and it was asked to stay offline. Missing: "
+            f"{', '.join(file.url for file in absent)}. Download it without --offline and "
+            "HF_HUB_OFFLINE, or prepare it from files as docs/models.md says."
+        )
+    left = sum(file.num_bytes - transfer.num_bytes_here(_target(file)) for file in absent)
+    transfer.require_space(where(), left + model.num_bytes)  # the files, then the model
+
+    sizes = {mirrors: mirrors[0].num_bytes for mirrors in found}
+    here = dict.fromkeys(found, 0)
+    for mirrors, file in found.items():
+
+        def on_bytes(done: int, size: int, mirrors: Mirrors = mirrors) -> None:
+            here[mirrors], sizes[mirrors] = done, size
+            tell(Progress("downloading", sum(here.values()), sum(sizes.values())))
+
+        found[mirrors] = file or _fetch_from_any(mirrors, on_bytes, stop)
+        here[mirrors] = sizes[mirrors]
+    return [file for file in found.values() if file is not None]
+
+
+def _fetch_from_any(
+    mirrors: Mirrors, on_bytes: Callable[[int, int], None], stop: Callable[[], bool]
+) -> Path:
+    """Fetch a file from the first place that has it."""
+    from maskgit import transfer
+
+    faults: list[str] = []
+    for file in mirrors:
+        try:
+            return transfer.fetch(file, _target(file), _checksums(), on_bytes, stop)
+        except StoppedError:  # noqa: PERF203 # a handful of places
+            raise
+        except HubError as error:
+            faults.append(str(error))
+    raise HubError(" ".join(dict.fromkeys(faults)))
+
+
+def _find_here(mirrors: Mirrors) -> Path | None:
+    from maskgit import transfer
+
+    for file in mirrors:
+        if _target(file).is_file():
+            return _target(file)
+        if cached := transfer.in_hub_cache(file):
+            return cached
+    return None
+
+
+def _convert(model: Published, files: list[Path], dtype: torch.dtype | None) -> None:
+    transformer, tokenizer = files
+    _sweep(model.id)
+    try:
+        made = conversion.convert(transformer, tokenizer, model.id, model.decode)
+        conversion.write_model(folder(model.id), made, card(model), dtype=dtype)
+    except CheckpointError as error:
+        _discard(model.files)  # so that the next try fetches them anew
+        raise HubError(
+            f"{model.id} came, but is no model that can be used: {error}. The files were deleted; "
+            "try again, and if it happens again, report it."
+        ) from error
+
+
+def card(model: Published) -> str:
+    """Write the text of a published model's `CARD.md`."""
+    places = "\n".join(f"* {mirrors[0].url}" for mirrors in (model.transformer, model.tokenizer))
+    return (
+        f"# {model.title}\n\n{model.good_for}\n\n"
+        f"* Source: {model.source}\n* Licence: {model.licence}\n"
+        f"* Quality, as published: {model.quality}\n* Pictures: {model.image_size} px\n"
+        f"* Classes: {model.classes}\n\nConverted from\n\n{places}\n"
+    )
+
+
+def _files_of(models: Iterable[Published]) -> set[RemoteFile]:
+    return {file for model in models for file in model.files}
+
+
+def _discard(files: Iterable[RemoteFile]) -> None:
+    from maskgit import transfer
+
+    for file in files:
+        transfer.discard(_target(file))
+
+
+def _sweep(model_id: str) -> None:
+    """Delete folders that a killed process left half-written or half-deleted."""
+    for left in where().glob(f".{model_id}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _target(file: RemoteFile) -> Path:
+    """Where a published file goes; also where to put it by hand."""
+    place = file.place.partition("://")[2].replace(":", "_")
+    return runtime.cache_folder() / "downloads" / place
+
+
+def _checksums() -> Path:
+    return runtime.cache_folder() / "downloads" / "checksums.json"
+
+
+def _lock(model_id: str) -> Path:
+    return runtime.cache_folder() / "locks" / model_id
+
+
+def _is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "on", "true", "yes"}

@@ -27,7 +27,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from typing_extensions import Unpack
 
-from maskgit import checks, decoding, runtime
+from maskgit import checks, decoding, hub, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.classes import Classes
 from maskgit.compositing import fill, harmonise, paste
@@ -54,7 +54,7 @@ def load(
     """Load a model.
 
     Args:
-        model: `embedded`, or the path of a model folder.
+        model: `embedded`, the id of a published model (`maskgit.hub`), or the path of a folder.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         dtype: `auto`, `float32` or `bfloat16`; see `maskgit.runtime`.
 
@@ -65,14 +65,30 @@ def load(
     """
     if not isinstance(model, str | Path):
         raise TypeError(f"a model is an id or the path of a folder, got {checks.describe(model)}")
-    folder = MODELS / model if (MODELS / model / "config.json").is_file() else Path(model)
-    if not folder.is_dir():
-        known = sorted(p.parent.name for p in MODELS.glob("*/config.json"))
-        raise CheckpointError(f"no model {str(model)!r}: give a model folder, or one of {known}")
+    folder = _find(model)
     place = runtime.choose_device(device)
     loaded = load_model(folder, place, runtime.choose_dtype(dtype, place, folder))
     pack(loaded.transformer, rows=loaded.config.transformer.num_tokens + 1)
     return MaskGIT(loaded, place)
+
+
+def _find(model: str | Path) -> Path:
+    """Give the folder of a model: one that comes along, a published one, or any other."""
+    if (MODELS / model / "config.json").is_file():
+        return MODELS / model
+    if isinstance(model, str) and hub.is_here(model):
+        return hub.folder(model)
+    if Path(model).is_dir():
+        return Path(model)
+    if published := hub.MODELS.get(str(model)):
+        raise CheckpointError(
+            f"{model} is not on this computer yet. Download it ({published.num_bytes / 1e9:.1f} "
+            f"GB) with: python -m maskgit models download {model}"
+        )
+    known = [*sorted(p.parent.name for p in MODELS.glob("*/config.json")), *hub.MODELS]
+    raise CheckpointError(
+        f"no model {str(model)!r}: give a model folder, or one of {', '.join(known)}"
+    )
 
 
 class MaskGIT:

@@ -4,6 +4,7 @@ Sizes, licences and figures are as published; figures of one model are of its au
 measurement and are not comparable to a digit across models. Nothing here touches the network.
 
 Read in this order:
+    HubError      what is raised when a model cannot be had
     RemoteFile    one file, wherever it lies
     Published     one model
     MODELS        all of them
@@ -12,6 +13,14 @@ Read in this order:
 from dataclasses import dataclass, field, replace
 
 from maskgit.config import DecodeDefaults
+
+
+class HubError(RuntimeError):
+    """A model could not be had; says what happened and what to do, for people."""
+
+
+class StoppedError(HubError):
+    """Whoever asked for the model changed their mind."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,22 @@ class RemoteFile:
     def name(self) -> str:
         """The file's name, without where it lies."""
         return self.place.rsplit("/", 1)[-1]
+
+    @property
+    def on_hub(self) -> tuple[str, str] | None:
+        """Repository and path on the Hugging Face hub, or None where it lies elsewhere."""
+        if not self.place.startswith("hf://"):
+            return None
+        owner, repository, path = self.place.removeprefix("hf://").split("/", 2)
+        return f"{owner}/{repository}", path
+
+    @property
+    def url(self) -> str:
+        """What a browser can open."""
+        if self.on_hub is None:
+            return self.place
+        repository, path = self.on_hub
+        return f"https://huggingface.co/{repository}/resolve/main/{path}"
 
 
 Mirrors = tuple[RemoteFile, ...]  # the same weights in several places, the best first
@@ -69,6 +94,11 @@ class Published:
     classes: str = "1000 ImageNet classes"
 
     @property
+    def files(self) -> Mirrors:
+        """Every file that may be fetched for it."""
+        return self.transformer + self.tokenizer
+
+    @property
     def num_bytes(self) -> int:
         """Size of the download, about."""
         return self.transformer[0].num_bytes + self.tokenizer[0].num_bytes
@@ -85,7 +115,15 @@ DEFAULTS: dict[str, DecodeDefaults] = {
         reveal="halton",
     ),
     # Theirs is c + s (c - u) with s rising from 0 to 3, which is u + (1 + s) (c - u).
-    "uvit": DecodeDefaults(steps=12, guidance_scale=4.0, guidance_schedule="ramp"),
+    "uvit": DecodeDefaults(
+        steps=12,
+        temperature=4.5,
+        temperature_schedule="fade",
+        choice_temperature=4.5,
+        guidance_scale=4.0,
+        guidance_schedule="ramp",
+        reveal="logit",
+    ),
 }
 """What each architecture decodes best with, as its authors say, in our formulas' terms."""
 

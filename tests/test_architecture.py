@@ -16,7 +16,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"sampling", "constraints", "reveal"},
     {"state", "decoding"},
     {"masks", "window", "outpainting", "compositing", "images"},
-    {"classes", "jobs", "runtime", "checkpoints", "conversion", "published", "download", "hub"},
+    {"classes", "jobs", "runtime", "checkpoints", "conversion", "published", "transfer", "hub"},
     {"pipeline"},
     {"contact_sheet", "training", "evaluation"},
     {"cli", "__main__"},

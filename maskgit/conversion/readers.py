@@ -22,7 +22,7 @@ from torch import Tensor
 from maskgit.checkpoints import CheckpointError, save_model
 from maskgit.classes import NUM_IMAGENET_CLASSES, Classes, ImageClass
 from maskgit.config import AnyTokenizerConfig, AnyTransformerConfig, DecodeDefaults, ModelConfig
-from maskgit.conversion import maskgit_torch, muse, official, vqgan_torch
+from maskgit.conversion import halton, llamagen, maskgit_torch, muse, official, vqgan_torch
 from maskgit.conversion.files import MSGPACK, file_kind, read_state
 from maskgit.models import AnyTokenizer, AnyTransformer
 from maskgit.published import DEFAULTS
@@ -46,9 +46,13 @@ class Reader(NamedTuple):
 
 
 TOKENIZER_READERS: tuple[Reader, ...] = (
+    Reader("LlamaGen", llamagen.recognises, llamagen.tokenizer_from_state),
     Reader("MaskGIT's VQGAN in PyTorch", vqgan_torch.recognises, vqgan_torch.tokenizer_from_state),
+    Reader("LlamaGen", llamagen.recognises, llamagen.tokenizer_from_state),
 )
 TRANSFORMER_READERS: tuple[Reader, ...] = (
+    Reader("Halton-MaskGIT", halton.recognises, halton.transformer_from_state),
+    Reader("Halton-MaskGIT", halton.recognises, halton.transformer_from_state),
     Reader("maskgit-torch", maskgit_torch.recognises, maskgit_torch.transformer_from_state),
     Reader("MUSE-Pytorch", muse.recognises, muse.transformer_from_state),
 )

@@ -26,33 +26,10 @@ from maskgit.conversion.official import (
     transformer_table,
 )
 from maskgit.models import VQGAN, BidirectionalTransformer
+from tests.official_files import extension, pack, tiny_trees
 from tests.shared import SHARED, needs_shared
 
 OFFICIAL = SHARED / "golden" / "official"
-
-
-def pack(value: Any) -> bytes:
-    """Write msgpack by the specification; arrays as flax does. Small values only."""
-    if isinstance(value, dict):
-        return b"\xdf" + struct.pack(">I", len(value)) + b"".join(map(pack, flat_items(value)))
-    if isinstance(value, list):
-        return b"\xdc" + struct.pack(">H", len(value)) + b"".join(map(pack, value))
-    if isinstance(value, str):
-        return b"\xd9" + struct.pack(">B", len(value)) + value.encode()
-    if isinstance(value, bytes):
-        return b"\xc6" + struct.pack(">I", len(value)) + value
-    if isinstance(value, int):
-        return b"\xce" + struct.pack(">I", value)
-    return extension([list(value.shape), str(value.dtype), value.tobytes()])
-
-
-def extension(parts: list[Any], kind: int = 1) -> bytes:
-    payload = pack(parts)
-    return b"\xc9" + struct.pack(">Ib", len(payload), kind) + payload
-
-
-def flat_items(value: dict[str, Any]) -> list[Any]:
-    return [part for item in value.items() for part in item]
 
 
 def leaf(raw: bytes) -> bytes:
@@ -67,26 +44,6 @@ def official_leaves(name: str) -> dict[str, np.ndarray]:
         path.removeprefix("params/"): np.broadcast_to(np.float32(0.5), entry["shape"])
         for path, entry in tree["params"].items()
     }
-
-
-def tiny_trees() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Random official trees of the smallest networks, made from the tables themselves."""
-    rng = np.random.default_rng(0)
-    trees = []
-    for table in (
-        tokenizer_table(TokenizerConfig(32, (1, 2), 1, 8, 4)),
-        transformer_table(TransformerConfig(2, 12, 3, 20, 9, 8, 5)),
-    ):
-        tree: dict[str, Any] = {}
-        for rule in table.values():
-            for path, shape in rule.sources.items():
-                *parents, name = path.split("/")
-                node = tree
-                for parent in parents:
-                    node = node.setdefault(parent, {})
-                node[name] = rng.standard_normal(shape, dtype=np.float32)
-        trees.append({"params": tree})
-    return trees[0], trees[1]
 
 
 def test_nested_arrays_of_every_kind_are_read() -> None:
