@@ -17,7 +17,7 @@ COUNTS = (1, 4, 8)
 MAX_STEPS = 32
 MAX_SEED = 2**31 - 1
 MAX_ADDED_PX = 8192
-MAX_TEMPERATURE = 4.0
+MAX_TEMPERATURE = 5.0
 MAX_NOISE = 50.0
 MAX_GUIDANCE = 10.0
 MIN_TOP_P = 0.01
@@ -79,6 +79,7 @@ class Controls(NamedTuple):
             top_p=_number(texts.TOP_P, self.top_p, MIN_TOP_P, 1),
             guidance_scale=guidance if info.has_no_class else 1.0,
             guidance_schedule=info.defaults.guidance_schedule,
+            temperature_schedule=info.defaults.temperature_schedule,
             reveal=_one_of(texts.REVEAL, self.reveal, info.reveal_rules),
             seed=seed,
         )

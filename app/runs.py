@@ -37,6 +37,7 @@ class Settings:
     top_p: float = 1.0
     guidance_scale: float = 1.0
     guidance_schedule: str = "constant"
+    temperature_schedule: str = "constant"
     reveal: str = "confidence"
     seed: int = 0
 

@@ -46,6 +46,7 @@ UPLOAD_HINT = "Or drop, paste or open a picture of your own on the canvas."
 
 REVEAL_NAMES = {
     "confidence": "the surest (paper)",
+    "logit": "the strongest (U-ViT)",
     "random": "at random",
     "halton": "evenly spread (Halton)",
     "halton_rolled": "evenly spread, begun elsewhere for each seed",

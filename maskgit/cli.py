@@ -20,7 +20,7 @@ from maskgit.images import open_picture, to_png
 from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
-from maskgit.state import GUIDANCE_SCHEDULES
+from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
 from maskgit.types import Picture, Region
 from maskgit.window import resample
 
@@ -164,6 +164,7 @@ def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
     add("--schedule", help=f"{', '.join(SCHEDULES)} or pow2.5 (default: the model's)")
     add("--reveal", choices=list(REVEAL_RULES), help="which cells stay (default: the model's)")
     add("--temperature", type=float, help="divides logits; 0 = likeliest (default: the model's)")
+    add("--temperature-schedule", choices=TEMPERATURE_SCHEDULES, help="constant, or fade to 0")
     add("--choice-temperature", type=float, help="noise on confidence (default: the model's)")
     add("--top-k", type=int, default=0, help="draw among so many codes; 0 = all")
     add("--top-p", type=float, default=1.0, help="draw among codes of this probability together")

@@ -306,6 +306,7 @@ class DecodeDefaults:
     choice_temperature: float = 4.5
     guidance_scale: float = 1.0
     guidance_schedule: str = "constant"
+    temperature_schedule: str = "constant"
     reveal: str = "confidence"
 
 

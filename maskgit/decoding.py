@@ -21,8 +21,8 @@ may change (constraints), pixels (pipeline). Shapes are named in maskgit.types.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
@@ -32,9 +32,8 @@ from maskgit.models.protocols import TokenPredictor
 from maskgit.noise import HASHED, Noise
 from maskgit.reveal import REVEAL_RULES, Proposal, lowest, scores
 from maskgit.sampling import Number, draw, guide, log_probability, shape
-from maskgit.schedules import ONE, ratio_done
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState, start
-from maskgit.types import Confidence, Logits, TokenMask, Tokens
+from maskgit.types import Logits, TokenMask
 
 __all__ = ["KNOWN", "MASKED", "DecodeOptions", "DecodeState", "decode", "start", "step", "trace"]
 
@@ -65,6 +64,17 @@ class Prediction:
             guided = guide(take_rows(logits, self.guided), without, self.scale)
             logits.index_copy_(0, _whole(self.guided, logits), guided)
         return logits
+
+
+class Draw(NamedTuple):
+    """Codes, and how likely they were after guidance and before anything else.
+
+    The cells are those of the grid, or some that are listed elsewhere.
+    """
+
+    ids: Int[Tensor, "B M"]
+    log_p: Float[Tensor, "B M"]
+    logits: Float[Tensor, "B M"]
 
 
 @torch.inference_mode()
@@ -104,22 +114,27 @@ def step(predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED) -
     steps = _whole(state.step, state.tokens)
     num_masked = _num_masked_next(state)
     proposal = Proposal(
-        state.confidence, _choice_temperatures(state), seeds, steps, state.constraints.grid, noise
+        state.confidence,
+        state.confidence,
+        _of_pass(DecodeOptions.reveal_temperature, state),
+        seeds,
+        steps,
+        state.constraints.grid,
+        noise,
     )
     looks = [REVEAL_RULES[options.reveal].looks_at_draw for options in state.options]
     num_early = [0 if look else n for look, n in zip(looks, num_masked, strict=True)]
     num_late = [n if look else 0 for look, n in zip(looks, num_masked, strict=True)]
     early = _masked_again(state, proposal, num_early)  # known before the draw
-    drawn, confidence = _propose(
-        _predict(predictor, state), state, early, num_early, seeds, steps, noise
-    )
-    late = _masked_again(state, replace(proposal, confidence=confidence), num_late)
+    drawn = _propose(_predict(predictor, state), state, early, num_early, seeds, steps, noise)
+    proposal = replace(proposal, confidence=drawn.log_p, logits=drawn.logits)
+    late = _masked_again(state, proposal, num_late)
     again = early | late
     return replace(
         state,
-        tokens=drawn.masked_fill(again, state.mask_id),
-        drawn=drawn,
-        confidence=confidence,
+        tokens=drawn.ids.masked_fill(again, state.mask_id),
+        drawn=drawn.ids,
+        confidence=drawn.log_p,
         revealed_at=torch.where(state.mask & ~again, steps[:, None], state.revealed_at).short(),
         step=tuple(index + 1 for index in state.step),
         num_masked=num_masked,
@@ -157,8 +172,7 @@ def _listed(where: TokenMask, most: int) -> Int[Tensor, "B {most}"]:
 def _predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     """Run the model once; rows that ask for guidance also without their class, in that one run."""
     tokens, labels = state.tokens, state.constraints.labels
-    rows = zip(state.options, state.step, state.num_open, strict=True)
-    scale = [options.guidance(*counts) for options, *counts in rows]
+    scale = _of_pass(DecodeOptions.guidance, state)
     guided = [row for row, s in enumerate(scale) if s != 1]
     if not guided:
         return Prediction(predictor.logits(tokens, labels))
@@ -187,13 +201,13 @@ def _propose(
     seeds: Int[Tensor, " B"],
     steps: Int[Tensor, " B"],
     noise: Noise,
-) -> tuple[Tokens, Confidence]:
-    """Give every masked cell a code and its log-probability, and leave the others as they are.
+) -> Draw:
+    """Give every masked cell of the grid a code, and leave the others as they are.
 
     Cells that are marked as masked again already are for show only: they get their likeliest code,
     without noise, which costs most of a draw.
     """
-    drawn, confidence = state.tokens, state.confidence
+    grid = Draw(state.tokens, state.confidence, state.confidence)
     num_drawn = [now - later for now, later in zip(state.num_masked, num_early, strict=True)]
     for where, count, source in (
         (state.mask & ~early, num_drawn, noise),
@@ -201,10 +215,12 @@ def _propose(
     ):
         if any(count):
             cells = _listed(where, max(count))
-            ids, log_p = _draw(prediction, state, cells, seeds, steps, source)
-            drawn = torch.where(where, drawn.scatter(1, cells, ids), drawn)
-            confidence = torch.where(where, confidence.scatter(1, cells, log_p), confidence)
-    return drawn, confidence
+            found = _draw(prediction, state, cells, seeds, steps, source)
+            pairs = zip(grid, found, strict=True)
+            grid = Draw(
+                *(torch.where(where, old.scatter(1, cells, new), old) for old, new in pairs)
+            )
+    return grid
 
 
 def _draw(
@@ -214,25 +230,26 @@ def _draw(
     seeds: Int[Tensor, " B"],
     steps: Int[Tensor, " B"],
     noise: Noise | None,
-) -> tuple[Int[Tensor, "B M"], Float[Tensor, "B M"]]:
-    """Draw a code in each of the given cells by the options of its row; with log-probability.
+) -> Draw:
+    """Draw a code in each of the given cells by the options of its row.
 
     Without noise it is the likeliest, which no option but a ban changes.
     """
-    options = state.options if noise else [DecodeOptions(temperature=0)] * state.batch
-    temperature = [row.temperature for row in options]
+    options = state.options if noise else [DecodeOptions()] * state.batch
+    temperature = _of_pass(DecodeOptions.draw_temperature, state) if noise else [0.0] * state.batch
     top_k, top_p = [row.top_k for row in options], [row.top_p for row in options]
     banned = state.constraints.banned
-    ids, log_p = [], []
+    parts = []
     for part in cells.split(_cells_at_once(state), dim=1):
         logits = prediction.at(part)
         bans = _at(banned, part) if banned is not None and banned.shape[1] > 1 else banned
         gumbel = None
         if noise and any(temperature):
             gumbel = noise.gumbel_codes(seeds, steps, part, state.mask_id)
-        ids.append(draw(shape(logits, temperature, top_k, top_p, bans), gumbel, temperature))
-        log_p.append(log_probability(logits, ids[-1]))
-    return torch.cat(ids, dim=1), torch.cat(log_p, dim=1)
+        ids = draw(shape(logits, temperature, top_k, top_p, bans), gumbel, temperature)
+        chosen = logits.gather(-1, ids[..., None])[..., 0]
+        parts.append(Draw(ids, log_probability(logits, ids), chosen))
+    return Draw(*(torch.cat(values, dim=1) for values in zip(*parts, strict=True)))
 
 
 def _cells_at_once(state: DecodeState) -> int:
@@ -247,13 +264,10 @@ def _num_masked_next(state: DecodeState) -> tuple[int, ...]:
     return tuple(options.remaining(*counts) for options, *counts in rows)
 
 
-def _choice_temperatures(state: DecodeState) -> list[float]:
-    """Fade the noise on confidence to 0 over the passes, in float32."""
-    rows = zip(state.options, state.step, state.steps, strict=True)
-    return [
-        float(np.float32(options.choice_temperature) * (ONE - ratio_done(index, steps)))
-        for options, index, steps in rows
-    ]
+def _of_pass(wanted: Callable[[DecodeOptions, int, int], float], state: DecodeState) -> list[float]:
+    """Ask the options of each row for a value that may change from pass to pass."""
+    rows = zip(state.options, state.step, state.num_open, strict=True)
+    return [wanted(options, index, num_open) for options, index, num_open in rows]
 
 
 def _at(values: Shaped[Tensor, "B N K"], cells: Int[Tensor, "B M"]) -> Shaped[Tensor, "B M K"]:

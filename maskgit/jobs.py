@@ -32,6 +32,7 @@ class Choices(TypedDict, total=False):
     top_p: float
     guidance_scale: float
     guidance_schedule: str
+    temperature_schedule: str
     reveal: str
 
 

@@ -5,13 +5,14 @@ as the schedule says (`lowest` ranks, it does not compare with a cut-off). Cells
 masked take no part, so a rule may score the whole grid without knowing what is open.
 
     confidence     the paper's: the surest draws stay, with Gumbel noise that fades over the passes
+    logit          the same with plain logits, which do not say how many others were likely, too
     random         an order fixed by the seed
     halton         a quasi-random order that spreads over the grid evenly
     halton_rolled  the same, begun at another place of the order for each seed
     raster         row by row, one cell in each pass: the autoregressive baseline
 
 Source: Chang et al. 2022 (arXiv:2202.04200), section 3.2; Besnier et al. 2025 (arXiv:2503.17076)
-for Halton.
+for Halton; baaivision/MUSE-Pytorch for logits.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ class Proposal:
     Attributes:
         confidence: Log-probability of each drawn code; plus infinity at known cells. Only a rule
             that looks at draws may read it: for others it is that of the pass before.
+        logits: Logit of each drawn code, after guidance and before anything else; for the same
+            rules. Any number at known cells.
         temperature: Scale of the noise on confidence in this pass, per row.
         seeds: One per row.
         steps: Index of this pass, per row.
@@ -43,6 +46,7 @@ class Proposal:
     """
 
     confidence: Confidence
+    logits: Confidence
     temperature: Sequence[Number]
     seeds: Int[Tensor, " B"]
     steps: Int[Tensor, " B"]
@@ -73,10 +77,12 @@ class RevealRule:
 
 def by_confidence(proposal: Proposal) -> Float[Tensor, "B N"]:
     """Score by log-probability plus Gumbel noise."""
-    if not any(proposal.temperature):
-        return proposal.confidence
-    temperature = per_row(proposal.temperature, proposal.confidence)[:, None]
-    return proposal.confidence + temperature * proposal.gumbel(proposal.steps)
+    return _with_noise(proposal.confidence, proposal)
+
+
+def by_logit(proposal: Proposal) -> Float[Tensor, "B N"]:
+    """Score by logit plus Gumbel noise."""
+    return _with_noise(proposal.logits, proposal)
 
 
 def at_random(proposal: Proposal) -> Float[Tensor, "B N"]:
@@ -105,6 +111,7 @@ def by_raster(proposal: Proposal) -> Float[Tensor, "1 N"]:
 
 REVEAL_RULES = {
     "confidence": RevealRule(by_confidence),
+    "logit": RevealRule(by_logit),
     "random": RevealRule(at_random, looks_at_draw=False),
     "halton": RevealRule(by_halton, looks_at_draw=False),
     "halton_rolled": RevealRule(by_rolled_halton, looks_at_draw=False),
@@ -120,6 +127,13 @@ def scores(rules: Sequence[str], proposal: Proposal) -> Float[Tensor, "#B N"]:
         here = per_row([rule == name for rule in rules], proposal.confidence).bool()
         result = torch.where(here[:, None], REVEAL_RULES[name].score(proposal), result)
     return result
+
+
+def _with_noise(score: Confidence, proposal: Proposal) -> Float[Tensor, "B N"]:
+    if not any(proposal.temperature):
+        return score
+    temperature = per_row(proposal.temperature, score)[:, None]
+    return score + temperature * proposal.gumbel(proposal.steps)
 
 
 def lowest(

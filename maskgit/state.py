@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -22,6 +23,7 @@ from maskgit.types import Confidence, TokenMask, Tokens
 
 KNOWN, MASKED = -1, -2  # values of DecodeState.revealed_at that are no step
 GUIDANCE_SCHEDULES = ("constant", "ramp")
+TEMPERATURE_SCHEDULES = ("constant", "fade")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class DecodeOptions:
             null label.
         guidance_schedule: `constant`, or `ramp`: from 1 in the first pass evenly towards s, which
             keeps early passes varied (MUSE-Pytorch). Passes whose scale is 1 cost half.
+        temperature_schedule: `constant`, or `fade`: evenly from `temperature` to 0 in the last
+            pass, which takes the likeliest codes (MUSE-Pytorch).
         reveal: A name in `REVEAL_RULES`. `raster` reveals one token in each pass, however many
             these are; `steps`, `start_step` and `schedule` then mean nothing.
         seed: 0 to 2**63 - 1.
@@ -61,6 +65,7 @@ class DecodeOptions:
     top_p: Number = 1.0
     guidance_scale: Number = 1.0
     guidance_schedule: str = "constant"
+    temperature_schedule: str = "constant"
     reveal: str = "confidence"
     seed: int = 0
 
@@ -74,11 +79,8 @@ class DecodeOptions:
             self._check(name, 0, 100)
         self._check("top_p", math.ulp(0), 1)
         schedules.mask_ratio(self.schedule, 0.0, 1)
-        if self.guidance_schedule not in GUIDANCE_SCHEDULES:
-            raise ValueError(
-                f"no guidance schedule {self.guidance_schedule!r}; "
-                f"choose one of {list(GUIDANCE_SCHEDULES)}"
-            )
+        self._check_name("guidance_schedule", GUIDANCE_SCHEDULES)
+        self._check_name("temperature_schedule", TEMPERATURE_SCHEDULES)
         if self.reveal not in REVEAL_RULES:
             raise ValueError(f"no reveal rule {self.reveal!r}; choose one of {list(REVEAL_RULES)}")
 
@@ -91,11 +93,32 @@ class DecodeOptions:
             limits = f"above 0, at most {high}" if name == "top_p" else f"{low} to {high}"
             raise ValueError(f"{name} must be {limits}, got {value}")
 
+    def _check_name(self, name: str, choices: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in choices:
+            words = name.replace("_", " ")
+            raise ValueError(f"no {words} {value!r}; choose one of {list(choices)}")
+
     def guidance(self, step: int, num_open: int) -> float:
         """Give the guidance scale of pass `step`."""
         if self.guidance_schedule == "constant":
             return float(self.guidance_scale)
         return 1 + (self.guidance_scale - 1) * step / self.passes(num_open)
+
+    def draw_temperature(self, step: int, num_open: int) -> float:
+        """Give the temperature of the draws of pass `step`."""
+        if self.temperature_schedule == "constant":
+            return float(self.temperature)
+        return self._faded(self.temperature, step, num_open)
+
+    def reveal_temperature(self, step: int, num_open: int) -> float:
+        """Give the scale of the noise on confidence in pass `step`."""
+        return self._faded(self.choice_temperature, step, num_open)
+
+    def _faded(self, value: Number, step: int, num_open: int) -> float:
+        """Fade a value evenly to 0 in the last pass, in float32."""
+        left = schedules.ONE - schedules.ratio_done(step, self.passes(num_open))
+        return float(np.float32(value) * left)
 
     def passes(self, num_open: int) -> int:
         """Count the passes of a whole decode, those that `start_step` skips included."""

@@ -74,11 +74,18 @@ def halton_order(height: int, width: int) -> list[int]:
 
 
 def keep_scores(
-    rule: str, confidence: NDArray, noise: NDArray, fixed_noise: NDArray, grid: tuple[int, int]
+    rule: str,
+    confidence: NDArray,
+    logits: NDArray,
+    noise: NDArray,
+    fixed_noise: NDArray,
+    grid: tuple[int, int],
 ) -> NDArray:
     """Score the cells of one row; `noise` is scaled already."""
     if rule == "confidence":
         return confidence + noise
+    if rule == "logit":
+        return logits + noise
     if rule == "random":
         return fixed_noise
     order = list(range(grid[0] * grid[1])) if rule == "raster" else halton_order(*grid)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import texts
-from app.controls import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, MIN_TOP_P
+from app.controls import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
 from app.runs import ModelInfo
 
 
@@ -42,7 +42,7 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
             )  # fmt: skip
             randomise = gr.Checkbox(True, label=texts.RANDOMISE, min_width=120, elem_id="randomise")
         temperature = gr.Slider(
-            0, 2, start.temperature, step=0.05, label=texts.TEMPERATURE,
+            0, MAX_TEMPERATURE, start.temperature, step=0.05, label=texts.TEMPERATURE,
             info=texts.TEMPERATURE_INFO, elem_id="temperature",
         )  # fmt: skip
         choice_temperature = gr.Slider(

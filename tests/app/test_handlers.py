@@ -93,7 +93,9 @@ def test_controls_reach_the_model(studio: FakeStudio, handlers: Handlers) -> Non
     )  # fmt: skip
     frames(handlers, "generate", Drawing(), controls)
     assert studio.requests == [
-        Generate(None, 1, Settings(3, "linear", 0.5, 2, 5, 0.9, 3, "constant", "raster", 7))
+        Generate(
+            None, 1, Settings(3, "linear", 0.5, 2, 5, 0.9, 3, "constant", "constant", "raster", 7)
+        )
     ]
 
 

@@ -27,7 +27,7 @@ from maskgit.decoding import (
 from maskgit.noise import HASHED, HashedNoise
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES, num_masked, plan
-from maskgit.state import GUIDANCE_SCHEDULES
+from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
 from tests import oracles
 from tests.predictors import FakePredictor
 
@@ -43,6 +43,7 @@ any_options = st.fixed_dictionaries(
         "top_p": st.sampled_from([1.0, 0.8, 0.1]),
         "guidance_scale": st.sampled_from([0.0, 1.0, 3.0]),
         "guidance_schedule": st.sampled_from(GUIDANCE_SCHEDULES),
+        "temperature_schedule": st.sampled_from(TEMPERATURE_SCHEDULES),
         "reveal": st.sampled_from(list(REVEAL_RULES)),
         "seed": st.integers(0, 2**63 - 1),
     }
@@ -189,6 +190,7 @@ OPTIONS = [
     {"temperature": 0.0, "reveal": "raster"},
     {"guidance_scale": 0.0, "top_p": 0.5, "top_k": 3, "start_step": 3},
     {"guidance_scale": 3.0, "guidance_schedule": "ramp", "reveal": "halton_rolled"},
+    {"temperature": 4.0, "temperature_schedule": "fade", "top_p": 0.9, "reveal": "logit"},
 ]
 
 
@@ -229,22 +231,25 @@ def assert_follows_the_twin(before: DecodeState, after: DecodeState) -> None:
     is_shown = after.mask[0].numpy() & (
         not REVEAL_RULES[options.reveal].looks_at_draw
     )  # and not drawn
+    left = 1 - (before.step[0] + 1) / before.steps[0]
+    temperature = options.temperature * (left if options.temperature_schedule == "fade" else 1)
     drawn, confidence = before.tokens[0].numpy().copy(), np.full(16, np.inf)
     for cell in np.flatnonzero(mask):
         allowed = oracles.allowed_codes(
-            logits[cell], options.temperature, options.top_k, options.top_p, banned[cell]
+            logits[cell], temperature, options.top_k, options.top_p, banned[cell]
         )
-        noise_scale = 0 if is_shown[cell] else options.temperature
+        noise_scale = 0 if is_shown[cell] else temperature
         score = logits[cell] + noise_scale * gumbel[cell]
         drawn[cell] = np.where(allowed, score, -np.inf).argmax()
         confidence[cell] = oracles.log_softmax(logits[cell])[drawn[cell]]
     np.testing.assert_array_equal(after.drawn[0], drawn)
     np.testing.assert_allclose(after.confidence[0][mask], confidence[mask], atol=2e-5)
 
-    fade = options.choice_temperature * (1 - (before.step[0] + 1) / options.steps)
-    noise = fade * HASHED.gumbel_cells(seeds, steps, cells)[0].double().numpy()
+    gumbel = HASHED.gumbel_cells(seeds, steps, cells)[0].double().numpy()
+    noise = options.choice_temperature * left * gumbel
     fixed = HASHED.gumbel_cells(seeds, torch.tensor([0]), cells)[0].numpy()
-    score = oracles.keep_scores(options.reveal, confidence, noise, fixed, (4, 4))
+    strength = logits[np.arange(16), drawn % K]
+    score = oracles.keep_scores(options.reveal, confidence, strength, noise, fixed, (4, 4))
     again = oracles.mask_again(score, mask, after.num_masked[0])
     np.testing.assert_array_equal(after.mask[0], again)
 
@@ -415,6 +420,7 @@ def test_a_gpu_decodes_the_same_tokens_and_no_pass_waits_for_it() -> None:
         ({"top_p": 0.0}, "top_p must be above 0, at most 1, got 0.0"),
         ({"guidance_scale": 101.0}, "guidance_scale must be 0 to 100"),
         ({"guidance_schedule": "steep"}, "no guidance schedule 'steep'"),
+        ({"temperature_schedule": "hot"}, "no temperature schedule 'hot'; choose one of"),
         ({"reveal": "best"}, "no reveal rule 'best'; choose one of"),
         ({"seed": -1}, "seed must be 0 to"),
         ({"seed": 2**63}, "seed must be 0 to"),

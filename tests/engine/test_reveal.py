@@ -15,7 +15,8 @@ from tests.shared import SHARED, needs_shared
 def proposal(temperature: float = 0.0, step: int = 0, seed: int = 1) -> Proposal:
     confidence = -torch.arange(24.0).reshape(2, 12).cos().abs()
     seeds, steps = torch.tensor([seed, seed + 1]), torch.tensor([step, step])
-    return Proposal(confidence, [temperature, 0.0], seeds, steps, (3, 4), HASHED)
+    logits = torch.arange(24.0).reshape(2, 12).sin()
+    return Proposal(confidence, logits, [temperature, 0.0], seeds, steps, (3, 4), HASHED)
 
 
 @given(
@@ -43,12 +44,14 @@ def test_cells_outside_never_count_however_low_they_score() -> None:
     assert marked.tolist() == [[False, False, True, False]]
 
 
-def test_confidence_gets_noise_scaled_per_row() -> None:
+@pytest.mark.parametrize(("rule", "value"), [("confidence", "confidence"), ("logit", "logits")])
+def test_likelihood_gets_noise_scaled_per_row(rule: str, value: str) -> None:
     plain, noisy = proposal(), proposal(temperature=2.0)
-    assert torch.equal(scores(["confidence"] * 2, plain), plain.confidence)
-    found = scores(["confidence"] * 2, noisy)
-    assert torch.equal(found[0], plain.confidence[0] + 2 * noisy.gumbel(noisy.steps)[0])
-    assert torch.equal(found[1], plain.confidence[1])
+    expected = getattr(plain, value)
+    assert torch.equal(scores([rule] * 2, plain), expected)
+    found = scores([rule] * 2, noisy)
+    assert torch.equal(found[0], expected[0] + 2 * noisy.gumbel(noisy.steps)[0])
+    assert torch.equal(found[1], expected[1])
 
 
 def test_the_random_order_is_the_seed_s_and_holds_in_every_pass() -> None:
