@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from maskgit import pipeline
+from maskgit import commands_models, pipeline
+from maskgit.commands_models import convert, models
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
+from maskgit.hub import HubError
 from maskgit.images import open_picture, to_png
 from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
     try:
         options.verb(options)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, HubError) as error:
         print(f"maskgit: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -145,6 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=_png, default=Path("reconstruction.png"), help="PNG to write")
     _add_model(add(classes))
     _add_train(add(train))
+    commands_models.add_convert(add(convert))
+    commands_models.add_models(add(models))
     return parser
 
 

@@ -9,6 +9,7 @@ it lives in the user's cache folder (`MASKGIT_CACHE` moves it):
 
 Read in this order:
     download    the files, then the conversion
+    prepare     the conversion alone, of files that are here
     is_here     also find, folder, where, remove
 
 Elsewhere: what is published (published), how one file is fetched (transfer). Importing this file
@@ -39,6 +40,7 @@ __all__ = [
     "find",
     "folder",
     "is_here",
+    "prepare",
     "remove",
     "where",
 ]
@@ -131,6 +133,36 @@ def download(
     return folder(model_id)
 
 
+def prepare(
+    model_id: str,
+    transformer: str | Path,
+    tokenizer: str | Path,
+    dtype: torch.dtype | None = None,
+    models: Models = MODELS,
+) -> Path:
+    """Make a published model ready from files that are here already; uses no network.
+
+    Args:
+        model_id: Which.
+        transformer: Its published file, of any known format; not changed.
+        tokenizer: Likewise.
+        dtype: As for `download`.
+        models: Those there are.
+
+    Raises:
+        CheckpointError: If the files are no such model, or the model is here already.
+        HubError: If no such model is published.
+    """
+    model = find(model_id, models)
+    made = conversion.convert(transformer, tokenizer, model.id, model.decode)
+    if made.config.image_size != model.image_size:
+        raise CheckpointError(
+            f"{transformer} makes pictures of {made.config.image_size} px, "
+            f"{model_id} of {model.image_size} px"
+        )
+    return conversion.write_model(folder(model_id), made, card(model), dtype=dtype)
+
+
 def remove(model_id: str, models: Models = MODELS) -> None:
     """Delete a model, and what was downloaded for it and no other model here needs.
 
@@ -216,8 +248,7 @@ def _convert(model: Published, files: list[Path], dtype: torch.dtype | None) -> 
     transformer, tokenizer = files
     _sweep(model.id)
     try:
-        made = conversion.convert(transformer, tokenizer, model.id, model.decode)
-        conversion.write_model(folder(model.id), made, card(model), dtype=dtype)
+        prepare(model.id, transformer, tokenizer, dtype, {model.id: model})
     except CheckpointError as error:
         _discard(model.files)  # so that the next try fetches them anew
         raise HubError(

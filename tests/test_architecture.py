@@ -19,7 +19,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"classes", "jobs", "runtime", "checkpoints", "conversion", "published", "transfer", "hub"},
     {"pipeline"},
     {"contact_sheet", "training", "evaluation"},
-    {"cli", "__main__"},
+    {"cli", "commands_models", "__main__"},
 ]
 MAY_IMPORT_GRADIO = {"launch", "interface", "canvas", "panels", "events", "theme"}
 
