@@ -138,7 +138,8 @@ def _why_not(path: Path, error: Exception) -> str:
             "nothing of it was run. Do not load this file elsewhere either"
         )
     first = str(error).partition("\n")[0].partition(". ")[0]
-    return f"expected a torch file of weights, found {first or type(error).__name__}"
+    reason = first or type(error).__name__
+    return f"expected a torch file of weights, found one that torch refuses ({reason})"
 
 
 def _foreign_names(path: Path) -> list[str]:
@@ -186,7 +187,9 @@ def _require_plain(state: dict[str, Tensor], num_bytes: int) -> None:
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
             raise CheckpointError(f"{name}: expected a dense tensor, found {tensor.layout}")
         if tensor.dtype not in _FLOATS + _INTEGERS:
-            raise CheckpointError(f"{name}: expected dtype float32 or so, found {tensor.dtype}")
+            raise CheckpointError(
+                f"{name}: expected a number type of weights, found {tensor.dtype}"
+            )
         if tensor.nbytes > tensor.untyped_storage().nbytes():  # strides can repeat one number
             raise CheckpointError(
                 f"{name}: expected the {tensor.nbytes} bytes of shape {tuple(tensor.shape)}, "
