@@ -179,7 +179,11 @@ def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("stage", choices=["tokenizer", "transformer"], help="stage 1 or stage 2")
+    add(
+        "stage",
+        choices=["tokenizer", "transformer", "classifier"],
+        help="stage 1, stage 2, or the classifier that judges",
+    )
     add("--data", type=Path, required=True, help="image packs, or a folder of class folders")
     add("--run", type=Path, required=True, help="folder of the run; continues what is there")
     add("--tokenizer-run", type=Path, help="folder of the finished stage 1 (for stage 2)")

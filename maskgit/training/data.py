@@ -8,7 +8,7 @@ about the order of the data has to be stored.
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from maskgit.classes import NUM_IMAGENET_CLASSES, Classes, ImageClass, imagenet_class
 from maskgit.types import Pictures
 
 logger = logging.getLogger(__name__)
@@ -123,6 +124,11 @@ def load_images(path: Path, split: str, packs: Sequence[str], size: int) -> Imag
     return ImageSet(everything.pictures[keep], everything.labels[keep], everything.classes)
 
 
+def known_classes(images: ImageSet, null_label: int | None = None) -> Classes:
+    """Give the classes of a set in the order of its labels, those of ImageNet with all synonyms."""
+    return Classes([_image_class(entry) for entry in images.classes], null_label)
+
+
 def step_generator(seed: int, step: int, process: int = 0) -> np.random.Generator:
     """The only source of randomness of a step's data."""
     return np.random.default_rng([seed, step, process])
@@ -168,6 +174,12 @@ def _trained_labels(folder: Path, names: Sequence[str]) -> set[int]:
         with np.load(folder / f"{name}-train.npz") as pack:  # only what is asked for is read
             labels.update(int(label) for label in pack["label"] if label >= 0)
     return labels
+
+
+def _image_class(entry: dict) -> ImageClass:
+    if entry["id"] < NUM_IMAGENET_CLASSES:
+        return replace(imagenet_class(entry["id"], entry["label"]), name=entry["name"])
+    return ImageClass(entry["label"], entry["id"], entry["name"], (), entry["wnid"])
 
 
 def _decode(encoded: np.ndarray) -> np.ndarray:
