@@ -48,10 +48,8 @@ class Reader(NamedTuple):
 TOKENIZER_READERS: tuple[Reader, ...] = (
     Reader("LlamaGen", llamagen.recognises, llamagen.tokenizer_from_state),
     Reader("MaskGIT's VQGAN in PyTorch", vqgan_torch.recognises, vqgan_torch.tokenizer_from_state),
-    Reader("LlamaGen", llamagen.recognises, llamagen.tokenizer_from_state),
 )
 TRANSFORMER_READERS: tuple[Reader, ...] = (
-    Reader("Halton-MaskGIT", halton.recognises, halton.transformer_from_state),
     Reader("Halton-MaskGIT", halton.recognises, halton.transformer_from_state),
     Reader("maskgit-torch", maskgit_torch.recognises, maskgit_torch.transformer_from_state),
     Reader("MUSE-Pytorch", muse.recognises, muse.transformer_from_state),
