@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from maskgit import schedules
 from maskgit.config import TransformerConfig
-from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.models import VQGAN, BidirectionalTransformer, TokenPredictor
 from maskgit.training import losses
 from maskgit.training.data import ImageSet, balanced_indices, step_generator
 from maskgit.training.run import Ema, Run, Schedule
@@ -124,7 +124,7 @@ def train_transformer(
         ema.update(network)
         run.record(bar, recipe.batch_size, loss=loss, accuracy=accuracy)
         if run.is_due(run.save_every):
-            figures = evaluate(_averaged(ema, recipe), val_set, recipe)
+            figures = evaluate(_averaged(ema, recipe), val_set, recipe.seed)
             run.write(**figures)
             run.save()
     return _averaged(ema, recipe)
@@ -192,16 +192,16 @@ def cached_tokens(
 
 @torch.inference_mode()
 def evaluate(
-    network: BidirectionalTransformer, val: TokenSet, recipe: TransformerRecipe
+    network: TokenPredictor, val: TokenSet, seed: int, device: torch.device | str = "cpu"
 ) -> dict[str, float]:
     """Negative log-likelihood (nats) and accuracy of masked held-out tokens, by share masked."""
     figures = {}
-    labels = torch.from_numpy(val.labels)
-    tokens = torch.from_numpy(val.tokens.astype(np.int64))
+    labels = torch.from_numpy(val.labels).to(device)
+    tokens = torch.from_numpy(val.tokens.astype(np.int64)).to(device)
     for percent in (25, 50, 75, 100):
-        generator = step_generator(recipe.seed, percent)
+        generator = step_generator(seed, percent)
         order = generator.random(val.tokens.shape).argsort(1).argsort(1)
-        is_masked = torch.from_numpy(order < round(val.tokens.shape[1] * percent / 100))
+        is_masked = torch.from_numpy(order < round(val.tokens.shape[1] * percent / 100)).to(device)
         nll, hits = 0.0, 0
         for start in range(0, len(tokens), 64):
             rows = slice(start, start + 64)

@@ -145,13 +145,13 @@ def test_a_network_that_knows_nothing_is_as_uncertain_as_there_are_codes() -> No
     network = BidirectionalTransformer(RECIPE.model).eval()
     nn.init.zeros_(network.token_embedding.weight)
     val = TokenSet(np.zeros((3, 16), np.uint16), np.array([0, 1, 2]))
-    figures = evaluate(network, val, RECIPE)
+    figures = evaluate(network, val, RECIPE.seed)
     assert {key: figures[key] for key in figures if "nll" in key} == {
         f"val_nll_{percent}": pytest.approx(math.log(64), abs=1e-3) for percent in (25, 50, 75, 100)
     }
     with torch.no_grad():
         network.output_bias[0] = 100
-    assert evaluate(network, val, RECIPE)["val_accuracy_50"] == 1
+    assert evaluate(network, val, RECIPE.seed)["val_accuracy_50"] == 1
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
