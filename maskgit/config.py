@@ -6,7 +6,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from math import isfinite
+from math import isfinite, isqrt
 from types import UnionType
 from typing import Any, ClassVar, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
@@ -281,15 +281,77 @@ class AdaLNConfig:
         return self.codebook_size
 
 
+@dataclass(frozen=True)
+class HourglassConfig:
+    """Sizes of the hourglass, `models.Hourglass`.
+
+    Attributes:
+        num_layers: Layers over groups of 2x2 cells.
+        hidden_size: Width of a group; a multiple of `num_heads`.
+        num_heads: Attention heads.
+        num_cell_layers: Layers over cells, after those over groups.
+        cell_size: Width of a cell.
+        num_tokens: Image tokens in one picture, N; a square of an even side.
+        codebook_size: Number of codes, K.
+        num_classes: Class labels the weights know.
+        has_null_label: Whether there is a "no class" label, which guidance needs.
+    """
+
+    architecture: ClassVar[str] = "hourglass"
+
+    num_layers: int = 6
+    hidden_size: int = 256
+    num_heads: int = 4
+    num_cell_layers: int = 1
+    cell_size: int = 192
+    num_tokens: int = 256
+    codebook_size: int = 1024
+    num_classes: int = 1000
+    has_null_label: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse sizes the network cannot have."""
+        _require_positive(self)
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}"
+            )
+        if self.grid_size**2 != self.num_tokens or self.grid_size % 2:
+            raise ValueError(
+                f"num_tokens must be the square of an even number, got {self.num_tokens}"
+            )
+
+    @property
+    def grid_size(self) -> int:
+        """Tokens along one side of the picture."""
+        return isqrt(self.num_tokens)
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks that have weights of their own, at least."""
+        return self.num_layers + self.num_cell_layers
+
+    @property
+    def null_label(self) -> int | None:
+        """The label that means "no class", or None where the weights know none."""
+        return self.num_classes if self.has_null_label else None
+
+    @property
+    def mask_id(self) -> int:
+        """The id of the mask token in a token grid: K, the first id that is not a code."""
+        return self.codebook_size
+
+
 AnyTokenizerConfig: TypeAlias = TokenizerConfig | LlamaGenConfig
-AnyTransformerConfig: TypeAlias = TransformerConfig | UViTConfig | AdaLNConfig
+AnyTransformerConfig: TypeAlias = TransformerConfig | UViTConfig | AdaLNConfig | HourglassConfig
 
 # What `architecture` in config.json may say. A part that says nothing is of the first kind.
 TOKENIZERS: dict[str, type[AnyTokenizerConfig]] = {
     kind.architecture: kind for kind in (TokenizerConfig, LlamaGenConfig)
 }
 TRANSFORMERS: dict[str, type[AnyTransformerConfig]] = {
-    kind.architecture: kind for kind in (TransformerConfig, UViTConfig, AdaLNConfig)
+    kind.architecture: kind
+    for kind in (TransformerConfig, UViTConfig, AdaLNConfig, HourglassConfig)
 }
 
 

@@ -11,12 +11,14 @@ from maskgit.config import (
     AdaLNConfig,
     AnyTokenizerConfig,
     AnyTransformerConfig,
+    HourglassConfig,
     LlamaGenConfig,
     TokenizerConfig,
     TransformerConfig,
     UViTConfig,
 )
 from maskgit.models.adaln_transformer import AdaLNTransformer
+from maskgit.models.hourglass import Hourglass
 from maskgit.models.llamagen_vq import LlamaGenVQ
 from maskgit.models.protocols import Tokenizer, TokenPredictor
 from maskgit.models.transformer import BidirectionalTransformer
@@ -29,6 +31,7 @@ __all__ = [
     "AnyTokenizer",
     "AnyTransformer",
     "BidirectionalTransformer",
+    "Hourglass",
     "LlamaGenVQ",
     "TokenPredictor",
     "Tokenizer",
@@ -38,7 +41,7 @@ __all__ = [
 ]
 
 AnyTokenizer: TypeAlias = VQGAN | LlamaGenVQ
-AnyTransformer: TypeAlias = BidirectionalTransformer | UViT | AdaLNTransformer
+AnyTransformer: TypeAlias = BidirectionalTransformer | UViT | AdaLNTransformer | Hourglass
 
 _TOKENIZERS: dict[type[AnyTokenizerConfig], Callable[[Any], AnyTokenizer]] = {
     TokenizerConfig: VQGAN,
@@ -48,6 +51,7 @@ _TRANSFORMERS: dict[type[AnyTransformerConfig], Callable[[Any], AnyTransformer]]
     TransformerConfig: BidirectionalTransformer,
     UViTConfig: UViT,
     AdaLNConfig: AdaLNTransformer,
+    HourglassConfig: Hourglass,
 }
 
 

@@ -9,9 +9,9 @@ import torch
 
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes
-from maskgit.config import ModelConfig, TransformerConfig
+from maskgit.config import AnyTransformerConfig, ModelConfig
 from maskgit.evaluation.classifier import ClassifierRecipe, train_classifier
-from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.models import VQGAN, AnyTransformer
 from maskgit.training import recipes
 from maskgit.training.data import ImageSet, known_classes, load_images
 from maskgit.training.recipes import Recipe
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
 def write_model(
     folder: Path,
     tokenizer: VQGAN,
-    transformer: BidirectionalTransformer,
+    transformer: AnyTransformer,
     images: ImageSet,
     recipe: Recipe,
 ) -> None:
@@ -69,7 +69,7 @@ def write_model(
 
 
 def _description(
-    name: str, images: ImageSet, recipe: Recipe, transformer: TransformerConfig
+    name: str, images: ImageSet, recipe: Recipe, transformer: AnyTransformerConfig
 ) -> tuple[ModelConfig, Classes]:
     config = ModelConfig(
         name=name,

@@ -10,7 +10,12 @@ The commands, for every recipe (run again to continue):
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from maskgit.config import DecodeDefaults, TokenizerConfig, TransformerConfig
+from maskgit.config import (
+    DecodeDefaults,
+    HourglassConfig,
+    TokenizerConfig,
+    TransformerConfig,
+)
 from maskgit.training.run import Schedule
 from maskgit.training.tokenizer import TokenizerRecipe
 from maskgit.training.transformer import TransformerRecipe
@@ -117,18 +122,10 @@ def find(name: str) -> Recipe:
 
 def _embedded_transformer(num_classes: int) -> TransformerRecipe:
     return TransformerRecipe(
-        schedule=Schedule(steps=13_500, learning_rate=1e-3, warmup_steps=50),
-        model=TransformerConfig(
-            num_layers=8,
-            hidden_size=256,
-            num_heads=4,
-            mlp_size=1024,
-            num_tokens=256,
-            num_classes=num_classes,
-            has_null_label=True,
-            dropout=0.0,  # each picture is seen a few times only, and dropout halves the speed
-        ),
-        batch_size=16,
+        # The highest rate of 1e-3, 2e-3, 4e-3 and 1e-2 learned fastest, by far.
+        schedule=Schedule(steps=12_000, learning_rate=1e-2, warmup_steps=50),
+        model=HourglassConfig(num_classes=num_classes),
+        batch_size=32,
         use_muon=True,
         views=10,
         smallest_crop=0.65,

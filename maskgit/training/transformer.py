@@ -15,8 +15,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from maskgit import schedules
-from maskgit.config import TransformerConfig
-from maskgit.models import VQGAN, BidirectionalTransformer, TokenPredictor
+from maskgit.config import AnyTransformerConfig, TransformerConfig
+from maskgit.models import (
+    VQGAN,
+    AnyTransformer,
+    BidirectionalTransformer,
+    TokenPredictor,
+    build_transformer,
+)
 from maskgit.training import losses
 from maskgit.training.data import ImageSet, balanced_indices, step_generator
 from maskgit.training.run import Ema, Run, Schedule
@@ -33,7 +39,7 @@ class TransformerRecipe:
     """Everything that decides what stage 2 learns.
 
     Attributes:
-        model: Sizes of the network.
+        model: Architecture and sizes of the network.
         schedule: Steps and learning rate.
         batch_size: Pictures per step and process.
         mask_schedule: Which share of the tokens is hidden, as a function of r ~ U[0, 1).
@@ -51,7 +57,7 @@ class TransformerRecipe:
     """
 
     schedule: Schedule
-    model: TransformerConfig = field(default_factory=TransformerConfig)
+    model: AnyTransformerConfig = field(default_factory=TransformerConfig)
     batch_size: int = 32
     mask_schedule: str = "cosine"
     label_smoothing: float = 0.1
@@ -76,7 +82,7 @@ class TokenSet:
 class MaskedTokenObjective(nn.Module):
     """The network together with its loss, so that both compile as one graph."""
 
-    def __init__(self, network: BidirectionalTransformer, smoothing: float) -> None:
+    def __init__(self, network: AnyTransformer, smoothing: float) -> None:
         super().__init__()
         self.network = network
         self.smoothing = smoothing
@@ -94,14 +100,14 @@ class MaskedTokenObjective(nn.Module):
 
 def train_transformer(
     recipe: TransformerRecipe, tokenizer: VQGAN, images: ImageSet, val: ImageSet, run: Run
-) -> BidirectionalTransformer:
+) -> AnyTransformer:
     """Train stage 2, continuing where the run's folder stopped.
 
     Returns:
         The transformer with averaged weights, in float32 on the CPU.
     """
     torch.manual_seed(recipe.seed)
-    network = BidirectionalTransformer(recipe.model)
+    network = build_transformer(recipe.model)
     start_informed(network, tokenizer.codebook.detach())
     train_set = cached_tokens(run.folder / "tokens-train.npz", tokenizer, images, recipe)
     val_set = tokenize(tokenizer, val, recipe, views=1)
@@ -131,20 +137,24 @@ def train_transformer(
 
 
 @torch.no_grad()
-def start_informed(network: BidirectionalTransformer, codebook: Float[Tensor, "K E"]) -> None:
+def start_informed(network: AnyTransformer, codebook: Float[Tensor, "K E"]) -> None:
     """Begin with what is known: which codes look alike, which cells are neighbours, no detours.
 
-    Alike codes get alike embeddings (a random projection of the codebook), positions the sines and
-    cosines of their row and column, and every layer begins as the identity. All of it stays free to
-    change. From random weights the loss stays at that of independent tokens for the first 450
-    steps (6.76 where these would give 6.74); so it is at 6.44 after 80.
+    Alike codes get alike embeddings, a random projection of the codebook. In the official
+    transformer positions get the sines and cosines of their row and column, and every layer begins
+    as the identity (the hourglass is built so). All of it stays free to change. From random weights
+    the official transformer's loss stays at that of independent tokens for the first 450 steps
+    (6.76 where these would give 6.74); so it is at 6.44 after 80.
     """
-    width, std = network.config.hidden_size, network.token_embedding.weight.std()
+    std = network.token_embedding.weight.std()
     codes = (codebook - codebook.mean(0)) / codebook.std(0).clamp_min(1e-6)
-    projection = torch.randn(codes.shape[1], width) / codes.shape[1] ** 0.5
+    projection = torch.randn(codes.shape[1], network.token_embedding.embedding_dim)
     tokens = network.token_embedding.weight[: len(codes)]
-    tokens.mul_(0.43).add_(std * 0.9 * codes @ projection)  # together as large as before
-    side = round(network.config.num_tokens**0.5)
+    tokens.mul_(0.43)  # together as large as before
+    tokens.add_(std * 0.9 * codes @ projection / codes.shape[1] ** 0.5)
+    if not isinstance(network, BidirectionalTransformer):
+        return
+    width, side = network.config.hidden_size, round(network.config.num_tokens**0.5)
     if side**2 == network.config.num_tokens and width % 4 == 0:
         network.position_embedding.weight[1:] = std * 2**0.5 * _waves(side, width // 4)
     for layer in network.layers:
@@ -264,7 +274,7 @@ def _optimizers(network: nn.Module, recipe: TransformerRecipe) -> list[torch.opt
     return optimizers
 
 
-def _averaged(ema: Ema, recipe: TransformerRecipe) -> BidirectionalTransformer:
-    network = BidirectionalTransformer(recipe.model).eval()
+def _averaged(ema: Ema, recipe: TransformerRecipe) -> AnyTransformer:
+    network = build_transformer(recipe.model).eval()
     ema.copy_to(network)
     return network.requires_grad_(False)

@@ -18,8 +18,9 @@ from torch import nn
 
 import maskgit
 from maskgit import cli
+from maskgit.config import HourglassConfig
 from maskgit.images import open_picture
-from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.models import VQGAN, AnyTransformer
 from maskgit.training import recipes
 from maskgit.training.commands import write_model
 from maskgit.training.data import ImageSet, load_images
@@ -37,7 +38,11 @@ STAGE_1 = replace(  # everything that may begin in the middle does so
     revive_every=4,
     decoder_only_from=8,
 )
-STAGE_2 = replace(recipes.tiny().transformer(3), use_muon=hasattr(torch.optim, "Muon"))
+STAGE_2 = replace(  # the other network and optimiser that a recipe may choose
+    recipes.tiny().transformer(3),
+    model=HourglassConfig(2, 32, 2, 1, 32, 16, 64, 3),
+    use_muon=hasattr(torch.optim, "Muon"),
+)
 
 
 class KilledRun(Run):
@@ -60,7 +65,7 @@ class Trained(NamedTuple):
     """A small model that was trained, and the runs that did it."""
 
     tokenizer: VQGAN
-    transformer: BidirectionalTransformer
+    transformer: AnyTransformer
     runs: Path
 
 
