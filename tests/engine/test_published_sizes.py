@@ -5,7 +5,7 @@ real weights: names, shapes, sizes, memory, and that a pass runs in bfloat16.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,20 @@ from torch import Tensor
 
 from maskgit import decoding
 from maskgit.checkpoints import load_model
-from maskgit.config import TokenizerConfig, TransformerConfig, UViTConfig
+from maskgit.config import (
+    AdaLNConfig,
+    AnyTokenizerConfig,
+    AnyTransformerConfig,
+    LlamaGenConfig,
+    TokenizerConfig,
+    TransformerConfig,
+    UViTConfig,
+)
 from maskgit.constraints import Constraints
-from maskgit.conversion import convert, write_model
+from maskgit.conversion import convert, halton, write_model
 from maskgit.decoding import DecodeOptions
+from maskgit.models import AdaLNTransformer, LlamaGenVQ, TokenPredictor
+from maskgit.models.empty import without_weights
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared
@@ -29,6 +39,16 @@ GOLDEN = SHARED / "golden"
 MUSE, PORT = (f"{name}/published_state_dicts.json" for name in ("muse_uvit", "maskgit_torch_port"))
 PATTERN = torch.from_numpy(np.random.default_rng(0).normal(0, 0.02, 2**16)).bfloat16()
 OPEN_MUSE = "maskgit_vqgan_pt/published_state_dict.json"
+HALTON, LLAMAGEN = (f"{name}/published_state_dicts.json" for name in ("halton", "llamagen_vq"))
+VQ16 = (LLAMAGEN, "vq_ds16_c2i.pt")
+HALTON_SIZES = {
+    "256_tiny": AdaLNConfig(6, 384, 6, 1024),
+    "256_small": AdaLNConfig(12, 512, 6, 1536),
+    "256_base": AdaLNConfig(12, 768, 12, 2048),
+    "384_small": AdaLNConfig(12, 512, 6, 1536, num_tokens=576),
+    "384_base": AdaLNConfig(12, 768, 12, 2048, num_tokens=576),
+    "384_large": AdaLNConfig(24, 1024, 16, 2816, num_tokens=576),
+}
 
 
 def write(file: Path, source: tuple[str, str]) -> Path:
@@ -36,8 +56,14 @@ def write(file: Path, source: tuple[str, str]) -> Path:
     json_file, name = source
     entry = json.loads((GOLDEN / json_file).read_text())[name]
     tensors = {key: numbers(key, shape) for key, shape in shapes(entry).items()}
-    is_wrapped = "state_dict" in (entry["wrapper_key"] or "")
-    torch.save({"state_dict": tensors} if is_wrapped else tensors, file)
+    if json_file == HALTON:
+        tensors["head.weight"] = tensors["tok_emb.weight"]
+        torch.save({"iter": 1, "global_epoch": 1, "model_state_dict": tensors}, file)
+    elif wrapper := entry["wrapper_key"]:
+        key = wrapper.split()[0]
+        torch.save({key: tensors}, file)
+    else:
+        torch.save(tensors, file)
     return file
 
 
@@ -55,35 +81,45 @@ def numbers(name: str, shape: list[int]) -> Tensor:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("transformer", "tokenizer", "sizes"),
+    ("transformer", "tokenizer", "sizes", "tokenizer_sizes"),
     [
         (
             (MUSE, "imagenet256-450000.ckpt/nnet_ema.pth"),
             (MUSE, "vqgan_jax_strongaug.ckpt"),
             UViTConfig(),
+            TokenizerConfig(),
         ),
         (
             (PORT, "maskgit_imagenet256.ckpt"),
             (OPEN_MUSE, "maskgit-vqgan-imagenet-f16-256.bin"),
             TransformerConfig(),
+            TokenizerConfig(),
         ),
         (
             (PORT, "maskgit_imagenet512.ckpt"),
             (PORT, "tokenizer_imagenet{256,512}.ckpt"),
             TransformerConfig(num_tokens=1024),
+            TokenizerConfig(),
+        ),
+        *(
+            ((HALTON, f"ImageNet_{name}.pth"), VQ16, sizes, LlamaGenConfig())
+            for name, sizes in HALTON_SIZES.items()
+            if name.startswith("256")
         ),
     ],
-    ids=["muse", "official-256", "official-512"],
+    ids=["muse", "official-256", "official-512", "tiny", "small", "base"],
 )
 def test_published_files_become_a_model_that_runs(
     transformer: tuple[str, str],
     tokenizer: tuple[str, str],
-    sizes: TransformerConfig | UViTConfig,
+    sizes: AnyTransformerConfig,
+    tokenizer_sizes: AnyTokenizerConfig,
     tmp_path: Path,
 ) -> None:
     files = write(tmp_path / "a", transformer), write(tmp_path / "b", tokenizer)
     converted = convert(*files)
-    assert (converted.config.transformer, converted.config.tokenizer) == (sizes, TokenizerConfig())
+    found = converted.config.transformer, converted.config.tokenizer
+    assert found == (sizes, tokenizer_sizes)
     folder = write_model(tmp_path / "model", converted, "# Random\n", dtype=torch.bfloat16)
     del converted
     for file in files:
@@ -91,14 +127,43 @@ def test_published_files_become_a_model_that_runs(
 
     model = load_model(folder, dtype=torch.bfloat16)
     side = model.config.grid_size
+    drawn = run_a_pass(model.transformer, side, DecodeOptions(**asdict(model.config.decode)))
+    picture = model.tokenizer.decode(drawn.view(1, side, side)[:, :2, :2])
+    assert picture.shape == (1, 3, 32, 32)
+    assert model.tokenizer.encode(picture).shape == (1, 2, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in HALTON_SIZES if name.startswith("384")])
+def test_the_largest_run_too(name: str) -> None:
+    """Without files: their tensors all lie in one small piece of memory."""
+    entry = json.loads((GOLDEN / HALTON).read_text())[f"ImageNet_{name}.pth"]
+    pattern = PATTERN.float().repeat(2**9)
+    state = {key: pattern[: prod(shape)].view(shape) for key, shape in shapes(entry).items()}
+    sizes, network = halton.transformer_from_state(state, codebook_size=16384)
+    assert sizes == HALTON_SIZES[name]
+    options = DecodeOptions(steps=12, schedule="arccos", guidance_scale=1.5, reveal="halton")
+    run_a_pass(network.bfloat16(), 24, options)
+
+
+def run_a_pass(network: TokenPredictor, side: int, options: DecodeOptions) -> Tensor:
+    """Fill all but the first row of a grid; give the proposal of a pass."""
     is_open = torch.arange(side**2)[None] >= side
     known = torch.zeros(is_open.shape, dtype=torch.long)
     constraints = Constraints(known, is_open, torch.tensor([7]), (side, side))
-    options = DecodeOptions(**asdict(model.config.decode), start_step=6)
-    state = decoding.start(constraints, options, model.transformer.mask_id)
-    after = decoding.step(model.transformer, state)
+    state = decoding.start(constraints, replace(options, start_step=6), network.mask_id)
+    after = decoding.step(network, state)
     assert after.num_masked[0] < state.num_masked[0]
-    assert (after.drawn < 1024).all()
-    picture = model.tokenizer.decode(after.drawn.view(1, side, side)[:, :2, :2])
-    assert picture.shape == (1, 3, 32, 32)
-    assert model.tokenizer.encode(picture).shape == (1, 2, 2)
+    assert (after.drawn < network.mask_id).all()
+    return after.drawn
+
+
+def test_networks_have_as_many_parameters_as_the_published_ones() -> None:
+    vq = {"vq_ds16_c2i": LlamaGenConfig(), "vq_ds8_c2i": LlamaGenConfig(128, (1, 2, 2, 4))}
+    with without_weights():
+        networks = {f"ImageNet_{name}.pth": AdaLNTransformer(s) for name, s in HALTON_SIZES.items()}
+        tokenizers = {f"{name}.pt": LlamaGenVQ(sizes) for name, sizes in vq.items()}
+    for json_file, built in ((HALTON, networks), (LLAMAGEN, tokenizers)):
+        published = json.loads((GOLDEN / json_file).read_text())
+        counts = {name: sum(p.numel() for p in net.parameters()) for name, net in built.items()}
+        assert counts == {name: entry["parameters"] for name, entry in published.items()}
