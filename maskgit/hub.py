@@ -153,14 +153,11 @@ def prepare(
         CheckpointError: If the files are no such model, or the model is here already.
         HubError: If no such model is published.
     """
+    from maskgit import transfer
+
     model = find(model_id, models)
-    made = conversion.convert(transformer, tokenizer, model.id, model.decode)
-    if made.config.image_size != model.image_size:
-        raise CheckpointError(
-            f"{transformer} makes pictures of {made.config.image_size} px, "
-            f"{model_id} of {model.image_size} px"
-        )
-    return conversion.write_model(folder(model_id), made, card(model), dtype=dtype)
+    with transfer.locked(_lock(model_id), lambda: False):
+        return _make(model, Path(transformer), Path(tokenizer), dtype)
 
 
 def remove(model_id: str, models: Models = MODELS) -> None:
@@ -246,15 +243,26 @@ def _find_here(mirrors: Mirrors) -> Path | None:
 
 def _convert(model: Published, files: list[Path], dtype: torch.dtype | None) -> None:
     transformer, tokenizer = files
-    _sweep(model.id)
     try:
-        prepare(model.id, transformer, tokenizer, dtype, {model.id: model})
+        _make(model, transformer, tokenizer, dtype)
     except CheckpointError as error:
         _discard(model.files)  # so that the next try fetches them anew
         raise HubError(
             f"{model.id} came, but is no model that can be used: {error}. The files were deleted; "
             "try again, and if it happens again, report it."
         ) from error
+
+
+def _make(model: Published, transformer: Path, tokenizer: Path, dtype: torch.dtype | None) -> Path:
+    """Convert to the model's folder; the caller holds its lock."""
+    _sweep(model.id)
+    made = conversion.convert(transformer, tokenizer, model.id, model.decode)
+    if made.config.image_size != model.image_size:
+        raise CheckpointError(
+            f"{transformer} makes pictures of {made.config.image_size} px, "
+            f"{model.id} of {model.image_size} px"
+        )
+    return conversion.write_model(folder(model.id), made, card(model), dtype=dtype)
 
 
 def card(model: Published) -> str:

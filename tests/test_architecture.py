@@ -97,7 +97,8 @@ def refuse(*_):
 
 socket.socket.connect = socket.getaddrinfo = refuse
 import maskgit
-sys.exit(any(name.split(".")[0] in {"gradio", "app"} for name in sys.modules))
+unwanted = {"gradio", "app", "httpx", "huggingface_hub"}
+sys.exit(any(name.split(".")[0] in unwanted for name in sys.modules))
 """
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**os.environ, **home, "PYTHONPATH": str(ROOT)}
