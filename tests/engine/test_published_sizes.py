@@ -27,7 +27,7 @@ from maskgit.config import (
     UViTConfig,
 )
 from maskgit.constraints import Constraints
-from maskgit.conversion import convert, halton, write_model
+from maskgit.conversion import convert, halton, llamagen, write_model
 from maskgit.decoding import DecodeOptions
 from maskgit.models import AdaLNTransformer, LlamaGenVQ, TokenPredictor
 from maskgit.models.empty import without_weights
@@ -136,14 +136,27 @@ def test_published_files_become_a_model_that_runs(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in HALTON_SIZES if name.startswith("384")])
 def test_the_largest_run_too(name: str) -> None:
-    """Without files: their tensors all lie in one small piece of memory."""
-    entry = json.loads((GOLDEN / HALTON).read_text())[f"ImageNet_{name}.pth"]
-    pattern = PATTERN.float().repeat(2**9)
-    state = {key: pattern[: prod(shape)].view(shape) for key, shape in shapes(entry).items()}
+    state = shared_state(HALTON, f"ImageNet_{name}.pth")
     sizes, network = halton.transformer_from_state(state, codebook_size=16384)
     assert sizes == HALTON_SIZES[name]
     options = DecodeOptions(steps=12, schedule="arccos", guidance_scale=1.5, reveal="halton")
     run_a_pass(network.bfloat16(), 24, options)
+
+
+@pytest.mark.slow
+def test_the_tokenizer_of_stride_8_runs_too() -> None:
+    sizes, network = llamagen.tokenizer_from_state(shared_state(LLAMAGEN, "vq_ds8_c2i.pt"))
+    assert (sizes, sizes.stride) == (LlamaGenConfig(channel_multipliers=(1, 2, 2, 4)), 8)
+    picture = network.bfloat16().decode(torch.arange(4).view(1, 2, 2))
+    assert picture.shape == (1, 3, 16, 16)
+    assert network.encode(picture).shape == (1, 2, 2)
+
+
+def shared_state(json_file: str, name: str) -> dict[str, Tensor]:
+    """Tensors as published, without a file: they all lie in one small piece of memory."""
+    listed = shapes(json.loads((GOLDEN / json_file).read_text())[name])
+    pattern = PATTERN.float().repeat(max(map(prod, listed.values())) // len(PATTERN) + 1)
+    return {key: pattern[: prod(shape)].view(shape) for key, shape in listed.items()}
 
 
 def run_a_pass(network: TokenPredictor, side: int, options: DecodeOptions) -> Tensor:
