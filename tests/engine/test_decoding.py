@@ -394,8 +394,10 @@ def test_rows_are_cheap_values_that_stack_back() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_decodes_the_same_tokens_and_no_pass_waits_for_it() -> None:
-    scales = (1.0, 2.0, 1.0, 3.0)
-    rows = [one_row(guidance_scale=scale, top_k=6, top_p=0.9) for scale in scales]
+    rows = [
+        one_row(guidance_scale=scale, top_k=6, top_p=0.9, reveal=rule)
+        for scale, rule in zip(itertools.cycle((1.0, 2.0, 3.0)), REVEAL_RULES, strict=False)
+    ]
     state = DecodeState.stack(rows)
     on_gpu = state.to("cuda")
     torch.cuda.set_sync_debug_mode("error")
