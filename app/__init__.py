@@ -6,7 +6,7 @@ Read in this order:
     events.py       which handler answers which event
     handlers.py     what happens then
     runs.py         the values that travel between handlers and studio
-    studio.py       the one door to the engine
+    studio.py       the one door to the engine; pictures.py what it remembers
 
 Elsewhere: the picture in front of a person (document), what is drawn over it (overlays), files
 (export), words (texts), looks (theme), pictures to begin with (examples).

@@ -2,10 +2,6 @@
 
 Everything else in the app works with arrays and plain values; only this file imports `maskgit`.
 
-Read in this order:
-    PictureStore   recently used pictures by content, within a number of bytes
-    Studio         the model: what it knows, and runs answered pass by pass
-
 What callers may rely on (tests/app/test_studio.py):
     * A run holds the model only during a pass, so closing its iterator stops it at once.
     * Nothing about a person is kept except pictures, found only by a hash of their pixels.
@@ -13,10 +9,8 @@ What callers may rely on (tests/app/test_studio.py):
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -26,6 +20,7 @@ import numpy as np
 import maskgit
 from app import texts
 from app.errors import UserError
+from app.pictures import PictureStore
 from app.runs import (
     ClassChoice,
     Fill,
@@ -46,42 +41,7 @@ from maskgit.schedules import SCHEDULES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STORE_BYTES = 512 * 2**20
 GPU_SECONDS = 20  # asked for per run where GPUs are lent by the second
-
-
-class PictureStore:
-    """Pictures by a hash of their size and pixels; the least recently used is forgotten first."""
-
-    def __init__(self, max_bytes: int = STORE_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._pictures: OrderedDict[str, Picture] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def keep(self, picture: Picture) -> str:
-        """Keep a picture and return its id, always the same for the same pixels."""
-        picture = np.array(picture, order="C")  # a copy of our own, that nobody can change
-        picture.flags.writeable = False
-        digest = hashlib.sha256(f"{picture.shape[1]}x{picture.shape[0]}".encode())
-        digest.update(picture.data)
-        picture_id = digest.hexdigest()[:32]
-        with self._lock:
-            if picture_id not in self._pictures:
-                self._pictures[picture_id] = picture
-                self._bytes += picture.nbytes
-            self._pictures.move_to_end(picture_id)
-            while self._bytes > self._max_bytes and len(self._pictures) > 1:
-                _, oldest = self._pictures.popitem(last=False)
-                self._bytes -= oldest.nbytes
-        return picture_id
-
-    def find(self, picture_id: str) -> Picture | None:
-        """Return the picture, or None where it was never kept or has been forgotten."""
-        with self._lock:
-            if picture_id in self._pictures:
-                self._pictures.move_to_end(picture_id)
-            return self._pictures.get(picture_id)
 
 
 class Studio:
