@@ -1,9 +1,10 @@
 """How long a picture takes: tokens and pixels, for the official sizes and the embedded model.
 
-    python -m benchmarks.decode            # the table; also written to benchmarks/results/
-    python -m benchmarks.decode --quick    # fewer repeats, to try it
+    python -m benchmarks.decode               # the table; also written to benchmarks/results/
+    python -m benchmarks.decode --quick       # fewer repeats, to try it
+    python -m benchmarks.decode --families    # the other published architectures instead
 
-The official architecture runs with random weights: speed does not depend on the values. The
+Published sizes run with random weights: speed does not depend on the values. The
 baseline, in the same run, is the same network in float32 with default memory layout, eager, in the
 same decoding loop. Each figure is the median of several runs after one warm-up; the rows of both
 builds take turns, so that a busy moment hits both.
@@ -27,54 +28,69 @@ import maskgit
 from maskgit import runtime
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes
-from maskgit.config import ModelConfig
+from maskgit.config import AdaLNConfig, LlamaGenConfig, ModelConfig, UViTConfig
 from maskgit.models import build_tokenizer, build_transformer
 from maskgit.pipeline import MaskGIT
+from maskgit.published import DEFAULTS
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = 8
+OFFICIAL = [ModelConfig("official 256", 256)]
+VQ16 = LlamaGenConfig()
+FAMILIES = [
+    ModelConfig("halton 256 tiny", 256, VQ16, AdaLNConfig(6, 384, 6, 1024), DEFAULTS["adaln"]),
+    ModelConfig("halton 256 small", 256, VQ16, AdaLNConfig(12, 512, 6, 1536), DEFAULTS["adaln"]),
+    ModelConfig("halton 256 base", 256, VQ16, AdaLNConfig(), DEFAULTS["adaln"]),
+    ModelConfig("halton 384 base", 384, VQ16, AdaLNConfig(num_tokens=576), DEFAULTS["adaln"]),
+    ModelConfig("muse u-vit 256", 256, transformer=UViTConfig(), decode=DEFAULTS["uvit"]),
+]
 
 
 def main() -> None:
     """Measure, print the table and write it down."""
     parser = argparse.ArgumentParser(description="How long a picture takes.")
     parser.add_argument("--quick", action="store_true", help="three repeats instead of five")
-    parser.add_argument("--folder", type=Path, help="where the official-size model is kept")
+    parser.add_argument("--families", action="store_true", help="Halton-MaskGIT and U-ViT instead")
+    parser.add_argument("--folder", type=Path, help="where models with random weights are kept")
     options = parser.parse_args()
     repeats = 3 if options.quick else 5
-    folder = options.folder or runtime.cache_folder() / "benchmark-official-256"
-    make_official(folder)
+    folder = options.folder or runtime.cache_folder() / "benchmarks"
 
-    rows = []
-    for name, model in (("official 256", str(folder)), ("embedded", "embedded")):
+    rows, memory = [], {}
+    chosen = FAMILIES if options.families else OFFICIAL
+    models = {config.name: make_random(folder, config) for config in chosen}
+    if not options.families:
+        models["embedded"] = "embedded"
+    for name, model in models.items():
         ours = maskgit.load(model)
         plain = plain_float32(model, ours.device)
-        for batch in (1, 4):
+        for batch in (1,) if options.families else (1, 4):
             rows += compare(name, ours, plain, batch, repeats)
         del ours, plain
-    memory = {name: loaded_mb(model) for name, model in (("official 256", str(folder)),)}
+        memory[name] = loaded_mb(model)
     report = {"machine": machine(), "repeats": repeats, "memory_mb": memory, "rows": rows}
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"decode-{report['machine']['device']}.json"
+    kind = "families" if options.families else "decode"
+    file = RESULTS / f"{kind}-{report['machine']['device']}.json"
     file.write_text(json.dumps(report, indent=1) + "\n")
     print(table(report))
 
 
-def make_official(folder: Path) -> None:
-    """Write a model folder of the official 256 px sizes with random weights, once."""
-    if (folder / "config.json").exists():
-        return
-    torch.manual_seed(0)
-    config = ModelConfig("official-256-random", 256)
-    save_model(
-        folder,
-        build_tokenizer(config.tokenizer),
-        build_transformer(config.transformer),
-        config,
-        Classes.imagenet(),
-        "# Random weights of the official sizes, for measuring speed\n",
-        dtype=torch.bfloat16,
-    )
+def make_random(folder: Path, config: ModelConfig) -> str:
+    """Write a model folder of published sizes with random weights, once; give its path."""
+    place = folder / config.name.replace(" ", "-")
+    if not (place / "config.json").exists():
+        torch.manual_seed(0)
+        save_model(
+            place,
+            build_tokenizer(config.tokenizer),
+            build_transformer(config.transformer),
+            config,
+            Classes.imagenet(config.transformer.null_label),
+            "# Random weights of published sizes, for measuring speed\n",
+            dtype=torch.bfloat16,
+        )
+    return str(place)
 
 
 def plain_float32(model: str, device: torch.device) -> MaskGIT:
