@@ -366,6 +366,7 @@ class DecodeDefaults:
     schedule: str = "cosine"
     temperature: float = 1.0
     choice_temperature: float = 4.5
+    top_p: float = 1.0
     guidance_scale: float = 1.0
     guidance_schedule: str = "constant"
     temperature_schedule: str = "constant"
