@@ -171,7 +171,7 @@ def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
     add("--temperature-schedule", choices=TEMPERATURE_SCHEDULES, help="constant, or fade to 0")
     add("--choice-temperature", type=float, help="noise on confidence (default: the model's)")
     add("--top-k", type=int, default=0, help="draw among so many codes; 0 = all")
-    add("--top-p", type=float, default=1.0, help="draw among codes of this probability together")
+    add("--top-p", type=float, help="draw among codes of this probability together")
     add("--guidance-scale", type=float, help="1 = off (default: the model's)")
     add("--guidance-schedule", choices=GUIDANCE_SCHEDULES, help="constant, or a ramp from 1")
     add("--out", type=_png, default=Path(out), help="PNG to write; several are numbered by seed")
