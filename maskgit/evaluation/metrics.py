@@ -6,7 +6,9 @@ None of them knows where features come from; `extractors` does, and what is repo
     inception_score         IS
     precision_recall        how many generated pictures look real; how much of the real is covered
     ssim                    structural similarity; PSNR is `maskgit.training.tokenizer.psnr`
+    sharpness               how much detail there is; what blur takes away
     code_usage              how many codes are in use
+    nearest, likeness       the most similar pictures of another set
     class_consistency       how often, and how surely, pictures show their class
 """
 
@@ -109,6 +111,12 @@ def nearest(
     return similarity.topk(min(count, len(among)), dim=1).indices
 
 
+def likeness(queries: Float[Tensor, "n D"], among: Float[Tensor, "m D"]) -> float:
+    """Mean cosine similarity of rows to their nearest, -1 to 1."""
+    similarity = F.normalize(queries, dim=1) @ F.normalize(among, dim=1).T
+    return float(similarity.amax(1).mean())
+
+
 def ssim(original: Pictures, reconstruction: Pictures) -> float:
     """Mean structural similarity over pictures, -1 to 1: RGB, Gaussian window of 11 px.
 
@@ -137,6 +145,13 @@ def ssim(original: Pictures, reconstruction: Pictures) -> float:
         bottom = (mean_x**2 + mean_y**2 + c1) * (spread + c2)
         values.append(float((top / bottom).mean()))
     return float(np.mean(values))
+
+
+def sharpness(pictures: Pictures) -> float:
+    """Mean step between neighbouring pixels, in levels of 255: what blur takes away."""
+    levels = torch.from_numpy(pictures).float()
+    across, down = levels.diff(dim=2).abs().mean(), levels.diff(dim=1).abs().mean()
+    return float((across + down) / 2)
 
 
 class CodeUsage(NamedTuple):

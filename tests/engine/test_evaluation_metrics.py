@@ -12,8 +12,10 @@ from maskgit.evaluation.metrics import (
     code_usage,
     frechet_distance,
     inception_score,
+    likeness,
     nearest,
     precision_recall,
+    sharpness,
     ssim,
 )
 from tests.models import some_picture
@@ -147,6 +149,19 @@ def test_pictures_without_room_for_the_window_have_no_structural_similarity() ->
         ssim(some_picture(10, 12)[None], some_picture(10, 12)[None])
     with pytest.raises(ValueError, match="pictures are"):
         ssim(some_picture(12, 12)[None], some_picture(12, 13)[None])
+
+
+def test_sharpness_is_the_mean_step_between_neighbours() -> None:
+    stripes = np.zeros((1, 4, 4, 3), np.uint8)
+    stripes[:, :, 1::2] = 100  # every step across is 100, every step down 0
+    assert sharpness(stripes) == 50
+
+
+def test_the_likeness_of_sets_is_that_of_the_nearest() -> None:
+    among = torch.tensor([[2.0, 0.0], [0.0, 5.0]])
+    assert likeness(torch.tensor([[3.0, 0.0], [1.0, 1.0]]), among) == pytest.approx(
+        (1 + 0.5**0.5) / 2
+    )
 
 
 def test_codes_in_use_are_counted_and_weighed() -> None:
