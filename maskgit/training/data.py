@@ -1,8 +1,8 @@
 """Labelled pictures in memory, and which of them a training step sees.
 
 Which pictures a step uses, how they are cropped and flipped and which tokens are masked are pure
-functions of (seed, step, process). A run that was killed therefore continues exactly, and nothing
-about the order of the data has to be stored.
+functions of (seed, step). A run that was killed therefore continues exactly, nothing about the
+order of the data has to be stored, and several processes agree on a step's batch without a word.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from maskgit.classes import NUM_IMAGENET_CLASSES, Classes, ImageClass, imagenet_class
 from maskgit.types import Pictures
@@ -129,9 +129,9 @@ def known_classes(images: ImageSet, null_label: int | None = None) -> Classes:
     return Classes([_image_class(entry) for entry in images.classes], null_label)
 
 
-def step_generator(seed: int, step: int, process: int = 0) -> np.random.Generator:
-    """The only source of randomness of a step's data."""
-    return np.random.default_rng([seed, step, process])
+def step_generator(seed: int, step: int, purpose: int = 0) -> np.random.Generator:
+    """The only source of randomness of a step's data; other purposes draw other numbers."""
+    return np.random.default_rng([seed, step, purpose])
 
 
 def balanced_indices(
@@ -154,13 +154,25 @@ def random_crops(
     pictures: Pictures, size: int, generator: np.random.Generator
 ) -> UInt8[np.ndarray, "B {size} {size} 3"]:
     """Cut a random square of `size` px out of each picture and mirror every second one."""
-    side = pictures.shape[1]
-    tops, lefts = generator.integers(0, side - size + 1, (2, len(pictures)))
-    flips = generator.random(len(pictures)) < 0.5
+    return cut(pictures, draw_crops(len(pictures), pictures.shape[1], size, generator), size)
+
+
+def draw_crops(
+    count: int, side: int, size: int, generator: np.random.Generator
+) -> Int[np.ndarray, "{count} 3"]:
+    """Draw where to cut squares of `size` px out of pictures: top, left, whether mirrored."""
+    tops, lefts = generator.integers(0, side - size + 1, (2, count))
+    return np.stack([tops, lefts, generator.random(count) < 0.5], axis=1)
+
+
+def cut(
+    pictures: Pictures, crops: Int[np.ndarray, "B 3"], size: int
+) -> UInt8[np.ndarray, "B {size} {size} 3"]:
+    """Cut out of each picture what was drawn for it."""
     out = np.empty((len(pictures), size, size, 3), np.uint8)
-    for i, picture in enumerate(pictures):
-        crop = picture[tops[i] : tops[i] + size, lefts[i] : lefts[i] + size]
-        out[i] = crop[:, ::-1] if flips[i] else crop
+    for i, (top, left, is_mirrored) in enumerate(crops):
+        crop = pictures[i, top : top + size, left : left + size]
+        out[i] = crop[:, ::-1] if is_mirrored else crop
     return out
 
 

@@ -8,6 +8,10 @@
 A checkpoint is written beside its final place and renamed, so that a run killed while writing
 continues from the one before. Randomness is a function of the step (see `data`), so a resumed run
 equals one that was never stopped.
+
+A step's batch is the same however many processes share it: each takes its slice, and gradients and
+figures are means over all of them. So a run in two processes equals one in a single process, but
+for dropout and the entropy loss, which looks at a process' own batch.
 """
 
 import importlib.util
@@ -15,13 +19,14 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import ProjectConfiguration
+from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration
 from torch import nn
 from tqdm import tqdm
 
@@ -62,6 +67,8 @@ class Run:
         save_every: Steps between checkpoints and sample sheets.
         compile: Whether networks are compiled (`torch.compile`; needs a C++ compiler on the CPU).
         mixed_precision: `bf16` or `no`.
+        accumulate: Parts that a process computes its slice of the batch in, one after another, to
+            save memory. `accelerate launch --gradient_accumulation_steps` says so too.
     """
 
     folder: Path
@@ -70,6 +77,7 @@ class Run:
     save_every: int = 500
     compile: bool = True
     mixed_precision: str = "bf16"
+    accumulate: int = 1
     step: int = 0
     _sums: dict[str, torch.Tensor | float] = field(default_factory=dict)
     _since: tuple[int, float] = (0, 0.0)
@@ -80,6 +88,7 @@ class Run:
         has_tensorboard = importlib.util.find_spec("tensorboard") is not None
         self.accelerator = Accelerator(
             mixed_precision=self.mixed_precision,
+            gradient_accumulation_steps=self.accumulate,
             dynamo_backend="inductor" if self.compile else "no",
             log_with="tensorboard" if has_tensorboard else None,
             project_config=ProjectConfiguration(
@@ -88,9 +97,44 @@ class Run:
         )
         self.accelerator.init_trackers("tensorboard")
 
-    def prepare(self, *parts: Any) -> Any:
-        """Hand networks and optimisers to accelerate."""
+    def prepare(self, *parts: Any, skips_weights: bool = False) -> Any:
+        """Hand networks and optimisers to accelerate.
+
+        Args:
+            parts: The networks and optimisers.
+            skips_weights: Whether some steps leave some weights out, which several processes have
+                to look for then before they take the mean of the others' gradients.
+        """
+        if skips_weights:
+            self.accelerator.ddp_handler = DistributedDataParallelKwargs(  # pyright: ignore
+                find_unused_parameters=True
+            )
         return self.accelerator.prepare(*parts)
+
+    def parts(self, batch_size: int) -> list[slice]:
+        """Give this process' slices of a step's batch, one for each part it is computed in.
+
+        Raises:
+            ValueError: If the batch cannot be shared evenly.
+        """
+        share, rest = divmod(batch_size, self.num_parts * self.accelerator.num_processes)
+        if rest or not share:
+            raise ValueError(
+                f"a batch of {batch_size} cannot be shared evenly by "
+                f"{self.accelerator.num_processes} processes in {self.num_parts} parts"
+            )
+        first = self.accelerator.process_index * self.num_parts
+        return [slice(i * share, (i + 1) * share) for i in range(first, first + self.num_parts)]
+
+    @property
+    def num_parts(self) -> int:
+        """How many parts a process computes its slice of a batch in."""
+        return self.accelerator.gradient_accumulation_steps
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes: one of several does."""
+        return self.accelerator.is_main_process
 
     def also_store(self, *parts: Any) -> None:
         """Store further parts (anything with a state dict) in the checkpoints."""
@@ -149,7 +193,13 @@ class Run:
     def record(
         self, bar: "tqdm[int]", pictures: int, **figures: torch.Tensor | float | int
     ) -> None:
-        """Count a finished step; write the mean of its figures when a line of the log is due."""
+        """Count a finished step; write the mean of its figures when a line of the log is due.
+
+        Args:
+            bar: Shows them.
+            pictures: How many a step looks at, in all processes together.
+            figures: What to write; the mean over processes is.
+        """
         self.step += 1
         for name, value in figures.items():
             detached = value.detach() if isinstance(value, torch.Tensor) else value
@@ -157,11 +207,17 @@ class Run:
         if not self.is_due(self.log_every):
             return
         steps, seconds = self.step - self._since[0], time.monotonic() - self._since[1]
-        line = {name: round(float(total) / steps, 5) for name, total in self._sums.items()}
+        line = self._means(steps)
         line["pictures_per_s"] = round(pictures * steps / max(seconds, 1e-9), 2)
         self._sums, self._since = {}, (self.step, time.monotonic())
         bar.set_postfix(line)
         self.write(**line)
+
+    def _means(self, steps: int) -> dict[str, float]:
+        """Divide the sums by the steps, and take the mean over processes."""
+        totals = torch.tensor([float(total) for total in self._sums.values()])
+        means: torch.Tensor = self.accelerator.reduce(totals.to(self.accelerator.device), "mean")  # pyright: ignore
+        return {n: round(m / steps, 5) for n, m in zip(self._sums, means.tolist(), strict=True)}
 
     def write(self, **figures: float | int) -> None:
         """Append a line to the log and tell the trackers."""
@@ -171,6 +227,18 @@ class Run:
                     json.dumps({"step": self.step, "time": round(time.time()), **figures}) + "\n"
                 )
         self.accelerator.log(figures, step=self.step)
+
+
+def mean_figures(parts: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Take the mean of the figures that the parts of a batch gave."""
+    return {name: torch.stack([part[name].detach() for part in parts]).mean() for name in parts[0]}
+
+
+def set_rate(rate: float, optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """Give every group of weights this learning rate."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -1,8 +1,10 @@
 """Stage 1: teach the VQGAN to describe pictures by a grid of codes, and to draw them again."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,9 +16,17 @@ from torch import Tensor, nn
 from maskgit.config import TokenizerConfig
 from maskgit.models import VQGAN
 from maskgit.training import losses
-from maskgit.training.data import ImageSet, balanced_indices, random_crops, step_generator
+from maskgit.training.codebook import Autoencoder, place_codes
+from maskgit.training.data import (
+    ImageSet,
+    balanced_indices,
+    cut,
+    draw_crops,
+    random_crops,
+    step_generator,
+)
 from maskgit.training.discriminator import PatchDiscriminator
-from maskgit.training.run import Ema, Run, Schedule
+from maskgit.training.run import Ema, Run, Schedule, mean_figures, set_rate
 from maskgit.types import Images, Pictures
 
 logger = logging.getLogger(__name__)
@@ -29,7 +39,7 @@ class TokenizerRecipe:
     Attributes:
         model: Sizes of the network.
         schedule: Steps and learning rate.
-        batch_size: Pictures per step and process.
+        batch_size: Pictures per step, in all processes together.
         crop_px: Side of the random crops; the network is fully convolutional.
         adversarial_start: Step at which the discriminator joins; negative means never.
         decoder_only_from: Step from which encoder and codes stay as they are (at their average) and
@@ -71,35 +81,121 @@ class TokenizerRecipe:
         return self.schedule.rate(step) * (min(1.0, settled) if has_begun else 1.0)
 
 
-class Autoencoder(nn.Module):
-    """The tokenizer as it is trained: straight-through gradients and use of the codes counted."""
+@dataclass(frozen=True, eq=False)
+class Stage1:
+    """What learns in stage 1, and how it takes a step."""
 
-    def __init__(self, tokenizer: VQGAN) -> None:
-        super().__init__()
-        self.tokenizer = tokenizer
-        self.register_buffer("usage", torch.ones(tokenizer.codebook_size))
-        self.usage: Tensor
+    recipe: TokenizerRecipe
+    run: Run
+    tokenizer: VQGAN
+    autoencoder: nn.Module  # around the tokenizer; both as accelerate gave them back
+    critic: nn.Module
+    optimizer: torch.optim.Optimizer
+    critic_optimizer: torch.optim.Optimizer
+    ema: Ema
 
-    def forward(self, images: Images, is_quantized: bool) -> tuple[Images, Tensor, Tensor, Tensor]:
-        """Reconstruct; also give features, their codes (both (B, D, h, w)) and distances (M, K)."""
-        tokenizer = self.tokenizer
-        features = tokenizer.encoder(images).float()
-        vectors = features.movedim(1, -1).flatten(0, 2)  # (M, D)
-        distances = squared_distances(vectors, tokenizer.codebook)
-        tokens = distances.argmin(-1).view(features.shape[0], *features.shape[2:])
-        quantized = tokenizer.lookup(tokens)
-        straight_through = features + (quantized - features).detach()
-        decoded = tokenizer.decoder(straight_through if is_quantized else features)
-        return decoded.float(), features, quantized, distances
+    def learn(self, images: Images, step: int) -> "Learned":
+        """Learn from a part of a step's batch; weights change with the last part."""
+        recipe, accelerator = self.recipe, self.run.accelerator
+        is_adversarial = 0 <= recipe.adversarial_start <= step
+        with accelerator.accumulate(self.autoencoder, self.critic):
+            output = self.autoencoder(images, step >= recipe.quantize_start)
+            reconstruction, features, _, distances = output
+            total, figures = self._reconstruction_loss(output, images, step)
+            if is_adversarial:
+                figures["fooled"] = self._fooling_loss(reconstruction)
+                total = total + recipe.adversarial_weight * figures["fooled"]
+            accelerator.backward(total)
+            if accelerator.sync_gradients:
+                accelerator.clip_grad_norm_(self.autoencoder.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            if is_adversarial:
+                figures["critic"] = self._train_critic(images, reconstruction.detach())
+        chosen = torch.bincount(distances.argmin(-1), minlength=distances.shape[1])
+        return Learned(figures, features.detach(), chosen.float())
+
+    def keep_codes_in_use(self, learned: Sequence["Learned"], step: int) -> int:
+        """Count the codes that a step chose; give how many it revived."""
+        accelerator, autoencoder = self.run.accelerator, self._unwrapped()
+        chosen = torch.stack([part.chosen for part in learned]).sum(0)
+        autoencoder.count(accelerator.reduce(chosen, "sum"))  # pyright: ignore
+        is_settling = self.recipe.quantize_start < step < 0.8 * self.recipe.schedule.steps
+        is_due = (step + 1) % self.recipe.revive_every == 0
+        if not (is_settling and is_due and self.tokenizer.codebook.requires_grad):
+            return 0
+        vectors = torch.cat([part.features for part in learned]).movedim(1, -1).flatten(0, 2)
+        everywhere: Tensor = accelerator.gather(vectors)  # pyright: ignore
+        return autoencoder.revive(everywhere, self.recipe.seed, step)
+
+    def begin(self, step: int, images: ImageSet) -> None:
+        """Do what a step begins: codes come into use, or encoder and codes stay as they are."""
+        is_final = 0 <= self.recipe.decoder_only_from <= step
+        if is_final and self.tokenizer.codebook.requires_grad:
+            if step == self.recipe.decoder_only_from:
+                self.ema.copy_to(self.tokenizer)
+            self.tokenizer.encoder.requires_grad_(False)
+            self.tokenizer.codebook.requires_grad_(False)
+        if step == self.recipe.quantize_start:
+            self._place_codes(images)
+
+    def _place_codes(self, images: ImageSet) -> None:
+        recipe = self.recipe
+        generator = step_generator(recipe.seed, recipe.schedule.steps)
+        chosen = generator.integers(0, len(images), 64)
+        crops = as_images(random_crops(images.pictures[chosen], recipe.crop_px, generator))
+        cells = len(crops) * (recipe.crop_px // recipe.model.stride) ** 2
+        picks = torch.from_numpy(generator.integers(0, cells, recipe.model.codebook_size))
+        place_codes(self.tokenizer, crops.to(self.run.accelerator.device), picks)
+
+    def _reconstruction_loss(
+        self, output: tuple[Images, Tensor, Tensor, Tensor], images: Images, step: int
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Sum what is asked for without a critic; also give the parts for the log."""
+        reconstruction, features, quantized, distances = output
+        pixel = F.l1_loss(reconstruction, images) + F.mse_loss(reconstruction, images)
+        total, figures = pixel, {"pixel": pixel}
+        if step < self.recipe.quantize_start:
+            return total, figures
+        figures["codebook"] = losses.codebook_loss(features, quantized, self.recipe.commitment)
+        total = total + figures["codebook"]
+        if self.recipe.entropy_weight:
+            figures["entropy"] = losses.entropy_loss(distances)
+            total = total + self.recipe.entropy_weight * figures["entropy"]
+        return total, figures
+
+    def _fooling_loss(self, reconstruction: Images) -> Float[Tensor, ""]:
+        """Ask the critic itself, not what shares its gradients: it learns nothing here."""
+        critic = self.run.accelerator.unwrap_model(self.critic)
+        critic.requires_grad_(False)
+        loss = losses.adversarial_loss(critic(reconstruction))
+        critic.requires_grad_(True)
+        return loss
+
+    def _train_critic(self, real: Images, generated: Images) -> Float[Tensor, ""]:
+        scores = self.critic(torch.cat([real, generated]))
+        loss = losses.discriminator_loss(*scores.chunk(2))
+        self.run.accelerator.backward(loss)
+        self.critic_optimizer.step()
+        self.critic_optimizer.zero_grad()
+        return loss
+
+    def _unwrapped(self) -> Autoencoder:
+        return self.run.accelerator.unwrap_model(self.autoencoder)
 
 
-def squared_distances(
-    vectors: Float[Tensor, "M D"], codebook: Float[Tensor, "K D"]
-) -> Float[Tensor, "M K"]:
-    """Squared Euclidean distance of each vector to each code, in float32."""
-    vectors, codebook = vectors.float(), codebook.float()
-    norms = vectors.square().sum(-1, keepdim=True) + codebook.square().sum(-1)
-    return norms - 2 * vectors @ codebook.T
+class Learned(NamedTuple):
+    """What a part of a step's batch gave.
+
+    Attributes:
+        figures: Its losses.
+        features: Of the encoder.
+        chosen: How many cells chose each code.
+    """
+
+    figures: dict[str, Tensor]
+    features: Float[Tensor, "B D h w"]
+    chosen: Float[Tensor, " K"]
 
 
 def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, run: Run) -> VQGAN:
@@ -108,69 +204,45 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
     Returns:
         The tokenizer with averaged weights, in float32 on the CPU.
     """
-    torch.manual_seed(recipe.seed)  # the weights; the data has its own generators
-    tokenizer = VQGAN(recipe.model)
-    tokenizer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    critic = PatchDiscriminator(recipe.discriminator_width)
-    critic.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    optimizers = [
-        torch.optim.AdamW(m.parameters(), lr=0.0, betas=betas, weight_decay=0.0)
-        for m, betas in ((tokenizer, (0.9, 0.99)), (critic, (0.5, 0.99)))
-    ]
-    model, critic, optimizer, critic_optimizer = run.prepare(
-        Autoencoder(tokenizer), critic, *optimizers
-    )
-    ema = Ema(tokenizer, recipe.ema_decay)  # on the device that the weights are on by now
-    run.also_store(ema)
+    stage = _prepared(recipe, run)
     start = run.resume()
     bar = run.progress()
     for step in bar:
-        for group in (*optimizer.param_groups, *critic_optimizer.param_groups):
-            group["lr"] = recipe.rate(step)
-        batch = _batch(images, recipe, step, run)
-        adversarial = 0 <= recipe.adversarial_start <= step
-
-        if 0 <= recipe.decoder_only_from <= step and tokenizer.codebook.requires_grad:
-            _freeze_tokens(tokenizer, ema if step == recipe.decoder_only_from else None)
-        is_quantized = step >= recipe.quantize_start
-        if step == recipe.quantize_start:
-            _place_codes_on_data(tokenizer, images, recipe)
-        output = model(batch, is_quantized)
-        reconstruction, features, _, distances = output
-        total, figures = _reconstruction_loss(output, batch, recipe, is_quantized)
-        if adversarial:
-            critic.requires_grad_(False)
-            fooled = losses.adversarial_loss(critic(reconstruction))
-            critic.requires_grad_(True)
-            total = total + recipe.adversarial_weight * fooled
-            figures["fooled"] = fooled
-        run.accelerator.backward(total)
-        run.accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if adversarial:
-            told_apart = losses.discriminator_loss(critic(batch), critic(reconstruction.detach()))
-            run.accelerator.backward(told_apart)
-            critic_optimizer.step()
-            critic_optimizer.zero_grad()
-            figures["critic"] = told_apart
-        ema.update(tokenizer)
-        trained = run.accelerator.unwrap_model(model)
-        _count_codes(trained.usage, distances)
-        is_settling = recipe.quantize_start < step < 0.8 * recipe.schedule.steps
-        if (
-            is_settling
-            and tokenizer.codebook.requires_grad
-            and (step + 1) % recipe.revive_every == 0
-        ):
-            figures["revived"] = recipe.revive_every * _revive(trained, features, recipe.seed, step)
-        run.record(bar, recipe.batch_size, **figures)
+        set_rate(recipe.rate(step), (stage.optimizer, stage.critic_optimizer))
+        stage.begin(step, images)
+        batch = _batch(images, recipe, step)
+        learned = [
+            stage.learn(batch.images(part).to(run.accelerator.device), step)
+            for part in run.parts(recipe.batch_size)
+        ]
+        stage.ema.update(stage.tokenizer)
+        revived = recipe.revive_every * stage.keep_codes_in_use(learned, step)
+        figures = mean_figures([part.figures for part in learned])
+        run.record(bar, recipe.batch_size, **figures, revived=revived)
         if run.is_due(run.save_every):
-            _evaluate(ema, recipe, val, run)
+            _evaluate(stage.ema, recipe, val, run)
             run.save()
     if start < run.steps:
         logger.info("tokenizer trained for %d steps", run.steps)
-    return _averaged(ema, recipe)
+    return _averaged(stage.ema, recipe)
+
+
+def _prepared(recipe: TokenizerRecipe, run: Run) -> Stage1:
+    """Build the networks and hand them to accelerate."""
+    torch.manual_seed(recipe.seed)  # the weights; the data has its own generators
+    tokenizer, critic = VQGAN(recipe.model), PatchDiscriminator(recipe.discriminator_width)
+    optimizers = []
+    for network, betas in ((tokenizer, (0.9, 0.99)), (critic, (0.5, 0.99))):
+        network.to(memory_format=torch.channels_last)  # pyright: ignore
+        optimizers.append(
+            torch.optim.AdamW(network.parameters(), lr=0.0, betas=betas, weight_decay=0.0)
+        )
+    autoencoder, critic, *optimizers = run.prepare(
+        Autoencoder(tokenizer), critic, *optimizers, skips_weights=True
+    )
+    ema = Ema(tokenizer, recipe.ema_decay)  # on the device that the weights are on by now
+    run.also_store(ema)
+    return Stage1(recipe, run, tokenizer, autoencoder, critic, *optimizers, ema=ema)
 
 
 def reconstruct_set(
@@ -200,67 +272,27 @@ def as_images(pictures: Pictures) -> Images:
     return tensor.float().div(255).contiguous(memory_format=torch.channels_last)
 
 
-def _batch(images: ImageSet, recipe: TokenizerRecipe, step: int, run: Run) -> Images:
-    generator = step_generator(recipe.seed, step, run.accelerator.process_index)
+class _Batch(NamedTuple):
+    """Which pictures a step sees, and where they are cut."""
+
+    pictures: Pictures
+    chosen: Int[np.ndarray, " B"]
+    crops: Int[np.ndarray, "B 3"]
+    crop_px: int
+
+    def images(self, part: slice) -> Images:
+        """Cut a part of them out."""
+        pictures = self.pictures[self.chosen[part]]
+        return as_images(cut(pictures, self.crops[part], self.crop_px))
+
+
+def _batch(images: ImageSet, recipe: TokenizerRecipe, step: int) -> _Batch:
+    """Draw a step's batch: a pure function of the step."""
+    generator = step_generator(recipe.seed, step)
     chosen = balanced_indices(images.labels, recipe.batch_size, 1.0, generator)
-    crops = random_crops(images.pictures[chosen], recipe.crop_px, generator)
-    return as_images(crops).to(run.accelerator.device)
-
-
-@torch.no_grad()
-def _place_codes_on_data(tokenizer: VQGAN, images: ImageSet, recipe: TokenizerRecipe) -> None:
-    """Put the codes on features of real pictures, so that most are in use from their first step."""
-    generator = step_generator(recipe.seed, recipe.schedule.steps)
-    chosen = generator.integers(0, len(images), 64)
-    crops = random_crops(images.pictures[chosen], recipe.crop_px, generator)
-    crops_there = as_images(crops).to(tokenizer.codebook.device)
-    vectors = tokenizer.encoder(crops_there).movedim(1, -1).flatten(0, 2)
-    picks = generator.integers(0, len(vectors), recipe.model.codebook_size)
-    tokenizer.codebook.copy_(vectors[torch.from_numpy(picks).to(vectors.device)])
-
-
-def _reconstruction_loss(
-    output: tuple[Images, Tensor, Tensor, Tensor],
-    images: Images,
-    recipe: TokenizerRecipe,
-    is_quantized: bool,
-) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
-    """Sum what the autoencoder is asked for without a critic; also give the parts for the log."""
-    reconstruction, features, quantized, distances = output
-    pixel = F.l1_loss(reconstruction, images) + F.mse_loss(reconstruction, images)
-    total, figures = pixel, {"pixel": pixel}
-    if is_quantized:
-        figures["codebook"] = losses.codebook_loss(features, quantized, recipe.commitment)
-        total = total + figures["codebook"]
-    if is_quantized and recipe.entropy_weight:
-        figures["entropy"] = losses.entropy_loss(distances)
-        total = total + recipe.entropy_weight * figures["entropy"]
-    return total, dict(figures)
-
-
-def _freeze_tokens(tokenizer: VQGAN, ema: Ema | None) -> None:
-    """Let encoder and codes be; when they are first left alone, all weights become the average."""
-    if ema is not None:
-        ema.copy_to(tokenizer)
-    tokenizer.encoder.requires_grad_(False)
-    tokenizer.codebook.requires_grad_(False)
-
-
-@torch.no_grad()
-def _count_codes(usage: Tensor, distances: Tensor, decay: float = 0.99) -> None:
-    counts = torch.bincount(distances.argmin(-1), minlength=len(usage))
-    usage.mul_(decay).add_(counts, alpha=1 - decay)
-
-
-@torch.no_grad()
-def _revive(model: Autoencoder, features: Tensor, seed: int, step: int) -> int:
-    """Move codes that hardly any cell chooses onto features of the current batch."""
-    vectors = features.movedim(1, -1).flatten(0, 2)
-    dead = (model.usage < 0.02 * model.usage.mean()).nonzero()[:, 0]
-    picks = step_generator(seed, step, 1 << 20).integers(0, len(vectors), len(dead))
-    model.tokenizer.codebook[dead] = vectors[torch.from_numpy(picks).to(vectors.device)]
-    model.usage[dead] = model.usage.mean()
-    return len(dead)
+    side = images.pictures.shape[1]
+    crops = draw_crops(recipe.batch_size, side, recipe.crop_px, generator)
+    return _Batch(images.pictures, chosen, crops, recipe.crop_px)
 
 
 def _averaged(ema: Ema, recipe: TokenizerRecipe) -> VQGAN:
@@ -272,7 +304,7 @@ def _averaged(ema: Ema, recipe: TokenizerRecipe) -> VQGAN:
 
 def _evaluate(ema: Ema, recipe: TokenizerRecipe, val: ImageSet, run: Run) -> None:
     """Log reconstruction quality on held-out pictures and write a sheet to look at."""
-    if not run.accelerator.is_main_process:
+    if not run.is_main:
         return
     spread = np.linspace(0, len(val) - 1, min(64, len(val))).astype(int)
     pictures = val.pictures[spread]

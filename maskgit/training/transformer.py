@@ -5,6 +5,7 @@ share of each grid's tokens and asks for them back. Source: MaskGIT section 3.1.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from maskgit.models import (
 )
 from maskgit.training import losses
 from maskgit.training.data import ImageSet, balanced_indices, step_generator
-from maskgit.training.run import Ema, Run, Schedule
+from maskgit.training.run import Ema, Run, Schedule, mean_figures, set_rate
 from maskgit.training.tokenizer import as_images
 from maskgit.types import Labels, TokenMask, Tokens
 
@@ -41,7 +42,7 @@ class TransformerRecipe:
     Attributes:
         model: Architecture and sizes of the network.
         schedule: Steps and learning rate.
-        batch_size: Pictures per step and process.
+        batch_size: Pictures per step, in all processes together.
         mask_schedule: Which share of the tokens is hidden, as a function of r ~ U[0, 1).
         label_smoothing: Probability spread over all codes (official: 0.1).
         class_dropout: Share of pictures shown without their class, which guidance needs; only
@@ -109,29 +110,28 @@ def train_transformer(
     torch.manual_seed(recipe.seed)
     network = build_transformer(recipe.model)
     start_informed(network, tokenizer.codebook.detach())
-    train_set = cached_tokens(run.folder / "tokens-train.npz", tokenizer, images, recipe)
+    with run.accelerator.main_process_first():  # the others read what it wrote
+        train_set = cached_tokens(run.folder / "tokens-train.npz", tokenizer, images, recipe)
     val_set = tokenize(tokenizer, val, recipe, views=1)
     objective = MaskedTokenObjective(network, recipe.label_smoothing)
     model, *optimizers = run.prepare(objective, *_optimizers(network, recipe))
     ema = Ema(network, recipe.ema_decay)  # on the device that the weights are on by now
     run.also_store(ema)
     run.resume()
+    _part_ways(run, recipe.seed)
     bar = run.progress()
     for step in bar:
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group["lr"] = recipe.schedule.rate(step)
-        batch = [t.to(run.accelerator.device) for t in _batch(train_set, recipe, step, run)]
-        loss, accuracy = model(*batch)
-        run.accelerator.backward(loss)
-        run.accelerator.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+        set_rate(recipe.schedule.rate(step), optimizers)
+        batch = _batch(train_set, recipe, step)
+        figures = [
+            _learn(model, optimizers, [t[part] for t in batch], run)
+            for part in run.parts(recipe.batch_size)
+        ]
         ema.update(network)
-        run.record(bar, recipe.batch_size, loss=loss, accuracy=accuracy)
+        run.record(bar, recipe.batch_size, **mean_figures(figures))
         if run.is_due(run.save_every):
-            figures = evaluate(_averaged(ema, recipe), val_set, recipe.seed)
-            run.write(**figures)
+            if run.is_main:
+                run.write(**evaluate(_averaged(ema, recipe), val_set, recipe.seed))
             run.save()
     return _averaged(ema, recipe)
 
@@ -225,9 +225,30 @@ def evaluate(
     return figures
 
 
-def _batch(data: TokenSet, recipe: TransformerRecipe, step: int, run: Run) -> list[Tensor]:
+def _learn(
+    model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], batch: list[Tensor], run: Run
+) -> dict[str, Tensor]:
+    """Learn from a part of a step's batch; weights change with the last part."""
+    with run.accelerator.accumulate(model):
+        loss, accuracy = model(*(t.to(run.accelerator.device) for t in batch))
+        run.accelerator.backward(loss)
+        if run.accelerator.sync_gradients:
+            run.accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+    return {"loss": loss, "accuracy": accuracy}
+
+
+def _part_ways(run: Run, seed: int) -> None:
+    """Let every process drop other units: their networks began alike, from one seed."""
+    if run.step == 0 and run.accelerator.process_index:
+        torch.manual_seed(seed + run.accelerator.process_index)
+
+
+def _batch(data: TokenSet, recipe: TransformerRecipe, step: int) -> list[Tensor]:
     """Tokens, what to hide, labels: a pure function of the step."""
-    generator = step_generator(recipe.seed, step, run.accelerator.process_index)
+    generator = step_generator(recipe.seed, step)
     rows = balanced_indices(data.labels, recipe.batch_size, recipe.class_balance, generator)
     tokens = data.tokens[rows].astype(np.int64)
     ratio = schedules.mask_ratio(recipe.mask_schedule, generator.random(len(rows)), tokens.shape[1])

@@ -123,7 +123,7 @@ def test_a_class_has_one_label_in_every_split_of_a_pack(tmp_path: Path) -> None:
     assert val.classes == load_packs(tmp_path, ("one",), "train", 32).classes
 
 
-def test_randomness_is_a_function_of_seed_step_and_process() -> None:
+def test_randomness_is_a_function_of_seed_step_and_purpose() -> None:
     keys = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0)]
     numbers = [step_generator(*key).random() for key in keys]
     assert numbers == [step_generator(*key).random() for key in keys]

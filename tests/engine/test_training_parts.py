@@ -12,10 +12,11 @@ from torch import nn
 from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.training import recipes, transformer
+from maskgit.training.codebook import squared_distances
 from maskgit.training.data import ImageSet
 from maskgit.training.discriminator import PatchDiscriminator
-from maskgit.training.run import Ema, Run, Schedule
-from maskgit.training.tokenizer import as_images, psnr, reconstruct_set, squared_distances
+from maskgit.training.run import Ema, Schedule
+from maskgit.training.tokenizer import as_images, psnr, reconstruct_set
 from maskgit.training.transformer import TokenSet, cached_tokens, evaluate, tokenize
 from tests.models import some_picture
 
@@ -121,11 +122,10 @@ def test_tokens_are_computed_once_per_run(tokenizer: VQGAN, tmp_path: Path) -> N
     assert [file.name for file in tmp_path.iterdir()] == ["tokens.npz"]
 
 
-def test_a_step_hides_as_many_tokens_as_the_schedule_says(tmp_path: Path) -> None:
+def test_a_step_hides_as_many_tokens_as_the_schedule_says() -> None:
     recipe = replace(RECIPE, batch_size=2000, class_dropout=0.25)
     data = TokenSet(np.arange(64, dtype=np.uint16).reshape(4, 16), np.array([0, 1, 2, 2]))
-    run = Run(tmp_path, 1, compile=False)
-    tokens, is_masked, labels = transformer._batch(data, recipe, 3, run)
+    tokens, is_masked, labels = transformer._batch(data, recipe, 3)
     assert tokens.shape == is_masked.shape == (2000, 16)
     share = is_masked.float().mean(1)
     assert float(share.min()) == 1 / 16
@@ -133,12 +133,12 @@ def test_a_step_hides_as_many_tokens_as_the_schedule_says(tmp_path: Path) -> Non
     assert float((labels == 3).float().mean()) == pytest.approx(0.25, abs=0.03)
     kept = labels != 3
     assert torch.equal(labels[kept], torch.tensor([0, 1, 2, 2])[tokens[kept, 0] // 16])
-    again = transformer._batch(data, recipe, 3, run)
+    again = transformer._batch(data, recipe, 3)
     assert all(
         torch.equal(ours, theirs)
         for ours, theirs in zip(again, (tokens, is_masked, labels), strict=True)
     )
-    assert not torch.equal(transformer._batch(data, recipe, 4, run)[0], tokens)
+    assert not torch.equal(transformer._batch(data, recipe, 4)[0], tokens)
 
 
 def test_a_network_that_knows_nothing_is_as_uncertain_as_there_are_codes() -> None:

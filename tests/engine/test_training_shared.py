@@ -1,0 +1,78 @@
+"""Training in several processes, or in parts, learns what one process learns at once."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+
+from maskgit.training.run import Run
+from tests.datasets import write_class_folders
+from tests.engine.shared_training import STEPS, train_both
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def another_precision() -> Iterator[None]:
+    """Accelerate has one precision per process; curves are compared in float32, on the CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCELERATE_USE_CPU", "true")
+        AcceleratorState._reset_state(reset_partial_state=True)
+        yield
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_class_folders(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("alone")
+    train_both(data, runs)
+    return runs
+
+
+def figures(runs: Path, stage: str) -> list[dict[str, float]]:
+    lines = map(json.loads, (runs / stage / "log.jsonl").read_text().splitlines())
+    unsteady = {"time", "pictures_per_s"}
+    return [{k: v for k, v in line.items() if k not in unsteady} for line in lines]
+
+
+def assert_same_curves(ours: Path, theirs: Path) -> None:
+    for stage in ("1", "2"):
+        found, expected = figures(ours, stage), figures(theirs, stage)
+        assert len(found) == STEPS + 2
+        for line, wanted in zip(found, expected, strict=True):
+            assert line == pytest.approx(wanted, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_like_one(data: Path, alone: Path, tmp_path: Path) -> None:
+    here = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "-m", "tests.engine.shared_training", str(data), str(tmp_path)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
+    assert_same_curves(tmp_path, alone)
+
+
+def test_parts_of_a_batch_together_teach_what_the_whole_does(
+    data: Path, alone: Path, tmp_path: Path
+) -> None:
+    train_both(data, tmp_path, accumulate=2)
+    assert_same_curves(tmp_path, alone)
+
+
+def test_parts_cover_the_batch_in_order(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1, compile=False, mixed_precision="no", accumulate=4)
+    rows = torch.arange(12)
+    assert torch.equal(torch.cat([rows[part] for part in run.parts(12)]), rows)
+    with pytest.raises(ValueError, match="a batch of 10 cannot be shared evenly by 1 processes"):
+        run.parts(10)
