@@ -75,6 +75,25 @@ class Lattice:
         packed = np.frombuffer(bytes.fromhex(text), np.uint8)
         return np.unpackbits(packed, count=rows * cols).astype(bool).reshape(rows, cols)
 
+    def carry(self, cells: Cells, to: Lattice) -> Cells:
+        """Carry cells to another lattice of the same picture: every cell they touch is painted."""
+        ratio = to.grid / self.grid  # cells of one lattice in a cell of the other
+        spans = []
+        for painted, limit in zip(np.nonzero(cells), to.shape, strict=True):
+            first = np.floor(painted * ratio + 1e-6).astype(np.int64)
+            end = np.ceil((painted + 1) * ratio - 1e-6).astype(np.int64)
+            spans.append((np.minimum(first, limit - 1), np.minimum(end, limit)))
+        (top, bottom), (left, right) = spans
+        corners = np.zeros((to.shape[0] + 1, to.shape[1] + 1), np.int64)
+        for sign, rows, cols in (
+            (1, top, left),
+            (-1, top, right),
+            (-1, bottom, left),
+            (1, bottom, right),
+        ):
+            np.add.at(corners, (rows, cols), sign)
+        return corners.cumsum(0).cumsum(1)[:-1, :-1] > 0
+
 
 def pack(cells: NDArray[np.bool_]) -> str:
     """Write cells as hexadecimal digits: bits row by row, the highest bit first."""
@@ -158,8 +177,16 @@ class Document:
 
     @classmethod
     def of(cls, drawing: Drawing, grid: int) -> Document | None:
-        """Take what the canvas sent; None where it shows nothing at all."""
+        """Take what the canvas sent; None where it shows nothing at all.
+
+        Args:
+            drawing: What was sent.
+            grid: Tokens along one side of the model that is to work on it. The canvas may still
+                have had the lattice of another one.
+        """
         if not drawing.width:
             return None
+        painted = Lattice(drawing.width, drawing.height, drawing.grid)
         lattice = Lattice(drawing.width, drawing.height, grid)
-        return cls(drawing.picture, lattice, lattice.unpack(drawing.cells))
+        cells = painted.unpack(drawing.cells)
+        return cls(drawing.picture, lattice, painted.carry(cells, lattice))

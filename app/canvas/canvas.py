@@ -44,7 +44,8 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     After "stopped" or "error", and when frames stop coming for three minutes, further frames of
     that run are ignored; the same holds after "done".
 
-    grid may be changed too, when another model is loaded: masks are carried to its lattice.
+    grid may be changed too, when another model is chosen: masks are carried to its lattice, after
+    the run if there is one.
 
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
@@ -151,7 +152,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             gr.Error: If it is not what this canvas sends.
         """
         try:
-            return read_drawing(payload, self.grid)
+            return read_drawing(payload)
         except ValueError as error:
             raise gr.Error(f"The canvas sent something unexpected: {error}.") from None
 
@@ -173,8 +174,8 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         """Describe the value for API clients."""
         return {
             "type": "string",
-            "description": 'JSON: {"picture": id or null, "width", "height", "cells": hex of the '
-            'painted cells, row by row, "count": painted cells}',
+            "description": 'JSON: {"picture": id or null, "width", "height", "grid": cells on the '
+            'short side, "cells": hex of the painted ones, row by row, "count": how many}',
         }
 
     def example_payload(self) -> str:
@@ -182,7 +183,14 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         cells = "8".ljust(2 * -(-(self.grid**2) // 8), "0")
         side = 16 * self.grid
         return json.dumps(
-            {"picture": None, "width": side, "height": side, "cells": cells, "count": 1}
+            {
+                "picture": None,
+                "width": side,
+                "height": side,
+                "grid": self.grid,
+                "cells": cells,
+                "count": 1,
+            }
         )
 
 

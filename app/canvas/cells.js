@@ -160,8 +160,22 @@ function areaCells(lattice, cells, start) {
   return found;
 }
 
-/** Carries a mask to another lattice of the same picture (another model, another grid). */
-function moveCells(cells, from, to) {
-  const valueOf = (_, index) => cells[cellAt(from, cellCentre(to, index))] ?? 0;
-  return Uint8Array.from({ length: to.size }, valueOf);
+/** Carries a mask to another lattice of the same picture: every cell it touches is painted. */
+function carryCells(cells, from, to) {
+  const ratio = to.grid / from.grid; // cells of one lattice in a cell of the other
+  const span = (index, count) => {
+    const first = Math.floor(index * ratio + 1e-6);
+    const end = Math.ceil((index + 1) * ratio - 1e-6);
+    return [Math.min(first, count - 1), Math.min(end, count)];
+  };
+  const carried = new Uint8Array(to.size);
+  cells.forEach((cell, index) => {
+    if (!cell) return;
+    const [top, bottom] = span(Math.floor(index / from.cols), to.rows);
+    const [left, right] = span(index % from.cols, to.cols);
+    for (let row = top; row < bottom; row++) {
+      carried.fill(1, row * to.cols + left, row * to.cols + right);
+    }
+  });
+  return carried;
 }

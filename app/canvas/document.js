@@ -2,14 +2,18 @@
 //
 // Every change goes through here: it lands in the history, is saved, and becomes one message to
 // Python. A picture is only replaced once its pixels are there, so a failure changes nothing.
+//
+// Another model has another lattice. A mask that was carried over remembers how it was painted,
+// `painted: {grid, cells}`, and is always carried from there: going from model to model and back
+// changes nothing.
 
 function createDocument(state, { paper, history, store, grid, tell, changed, fail }) {
   let showing = 0;
   let arriving = Promise.resolve(); // the last entry that was asked for, until it is shown
 
   function entryNow() {
-    const { picture, cells, shown } = state;
-    return { picture, cells: cells.slice(), shown };
+    const { picture, cells, shown, painted } = state;
+    return { picture, cells: cells.slice(), shown, painted };
   }
 
   function settle(entry) {
@@ -17,6 +21,7 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     state.lattice = makeLattice(entry.picture.width, entry.picture.height, grid());
     state.cells = entry.cells.slice();
     state.shown = entry.shown;
+    state.painted = entry.painted ?? null;
     state.keyCursor = -1;
   }
 
@@ -25,7 +30,7 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     if (!entry.picture) return null;
     const { id, width, height } = entry.picture;
     const [cells, count] = [packCells(entry.cells), countCells(entry.cells)];
-    return JSON.stringify({ picture: id, width, height, cells, count });
+    return JSON.stringify({ picture: id, width, height, grid: grid(), cells, count });
   }
 
   function publish(event) {
@@ -74,6 +79,7 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     /** A finished stroke, or any other change of the mask. */
     stroke() {
       showing++; // it was painted on what is seen, whatever undo was about to bring
+      state.painted = null;
       history.push(entryNow());
       publish("stroke");
     },
@@ -90,12 +96,13 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       if (history.current()) history.replace({ ...history.current(), shown });
       publish(null);
     },
-    /** A picture whose pixels are on the paper already; without cells, nothing is painted. */
-    add(picture, cells, shown, event = null, isResult = true) {
+    /** What is painted, to be given to `add` with a picture of the same size. */
+    mask: () => ({ cells: state.cells.slice(), painted: state.painted }),
+    /** A picture whose pixels are on the paper already; without a mask, nothing is painted. */
+    add(picture, mask, shown, event = null, isResult = true) {
       showing++;
       const size = makeLattice(picture.width, picture.height, grid()).size;
-      const entry = { picture, cells: cells ?? new Uint8Array(size), shown };
-      settle(entry);
+      settle({ picture, shown, cells: new Uint8Array(size), ...mask });
       history.push({ ...entryNow(), isResult });
       publish(event);
     },
@@ -107,7 +114,10 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       state.picture = picture;
       state.lattice = makeLattice(picture.width, picture.height, grid());
       const { size } = state.lattice;
-      if (state.cells.length !== size) state.cells = new Uint8Array(size);
+      if (state.cells.length !== size) {
+        state.cells = new Uint8Array(size);
+        state.painted = null;
+      }
       state.shown = false;
       const entry = { ...entryNow(), isResult: true };
       if (isFresh) history.replace(entry);
@@ -121,17 +131,22 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     /** The model changed: masks are carried over to its lattice. */
     regrid(from) {
       history.entries = history.entries.map((entry) => onGrid(entry, from));
-      if (state.picture) settle(history.current());
-      publish("stroke");
+      if (!state.picture) return;
+      settle(history.current());
+      publish(null);
     },
     publish,
   };
 
   function onGrid(entry, from) {
     const { width, height } = entry.picture;
-    const [old, now] = [makeLattice(width, height, from), makeLattice(width, height, grid())];
-    if (from === grid() && entry.cells.length === now.size) return entry;
-    const fits = entry.cells.length === old.size;
-    return { ...entry, cells: fits ? moveCells(entry.cells, old, now) : new Uint8Array(now.size) };
+    const painted = entry.painted ?? { grid: from, cells: entry.cells };
+    const old = makeLattice(width, height, painted.grid);
+    const now = makeLattice(width, height, grid());
+    if (painted.cells.length !== old.size) { // saved by another version
+      return { ...entry, cells: new Uint8Array(now.size), painted: null };
+    }
+    if (old.grid === now.grid) return { ...entry, cells: painted.cells.slice(), painted: null };
+    return { ...entry, cells: carryCells(painted.cells, old, now), painted };
   }
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_SIDE = 16384  # pixels; longer sides are refused here, the engine has its own, lower limits
+MAX_GRID = 256  # cells on the short side
 MAX_CELLS = 1 << 20  # a very long and thin picture would otherwise ask for gigabytes of cells
 ID_DIGITS = 32  # a picture's id: the first half of a SHA-256 in hex
 
@@ -26,6 +27,7 @@ class Drawing:
             a blank canvas that was never uploaded).
         width: Picture width in pixels; 0 where there is no picture.
         height: Picture height in pixels; 0 where there is no picture.
+        grid: Cells on the short side.
         rows: Lattice rows.
         cols: Lattice columns.
         cells: Painted cells as hex of bits, row by row, most significant bit first
@@ -36,6 +38,7 @@ class Drawing:
     picture: str | None = None
     width: int = 0
     height: int = 0
+    grid: int = 1
     rows: int = 0
     cols: int = 0
     cells: str = ""
@@ -61,16 +64,15 @@ def lattice_shape(width: int, height: int, grid: int) -> tuple[int, int]:
     return math.ceil(height / cell - 1e-6), math.ceil(width / cell - 1e-6)
 
 
-def read_drawing(message: str | None, grid: int) -> Drawing:
+def read_drawing(message: str | None) -> Drawing:
     """Check a message of the canvas.
 
     Args:
-        message: JSON with `picture`, `width`, `height`, `cells` and `count`; None or an empty
-            string before the first picture.
-        grid: Cells on the short side.
+        message: JSON with `picture`, `width`, `height`, `grid`, `cells` and `count`; None or an
+            empty string before the first picture.
 
     Raises:
-        ValueError: If the message is not what a canvas with this grid sends.
+        ValueError: If the message is not what a canvas sends.
     """
     if not message:
         return Drawing()
@@ -80,7 +82,8 @@ def read_drawing(message: str | None, grid: int) -> Drawing:
         raise ValueError("the drawing is not JSON") from None
     if not isinstance(fields, dict):
         raise ValueError("the drawing is not a JSON object")
-    width, height = _side(fields, "width"), _side(fields, "height")
+    width, height = (_whole(fields, name, MAX_SIDE) for name in ("width", "height"))
+    grid = _whole(fields, "grid", MAX_GRID)
     rows, cols = lattice_shape(width, height, grid)
     if rows * cols > MAX_CELLS:
         raise ValueError(f"a picture of {width}x{height} px is too long for its width")
@@ -88,13 +91,14 @@ def read_drawing(message: str | None, grid: int) -> Drawing:
     painted = int(cells or "0", 16).bit_count()
     if count != painted:
         raise ValueError(f"the drawing counts {count!r} cells and paints {painted}")
-    return Drawing(_picture_id(fields.get("picture")), width, height, rows, cols, cells, painted)
+    picture = _picture_id(fields.get("picture"))
+    return Drawing(picture, width, height, grid, rows, cols, cells, painted)
 
 
-def _side(fields: dict[str, Any], name: str) -> int:
+def _whole(fields: dict[str, Any], name: str, limit: int) -> int:
     value = fields.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SIDE:
-        raise ValueError(f"{name} must be an integer from 1 to {MAX_SIDE}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= limit:
+        raise ValueError(f"{name} must be an integer from 1 to {limit}")
     return value
 
 

@@ -36,10 +36,13 @@ const root = element.querySelector(".mgs");
 const find = (selector) => root.querySelector(selector);
 const stage = find(".mgs-stage");
 
+let grid = props.grid; // of the lattice that is shown; follows the model between runs
+
 const state = {
   picture: null, // what makePicture returns; its pixels are on the paper
   lattice: null,
   cells: new Uint8Array(0),
+  painted: null, // how the mask was painted, if that was on another model's lattice
   shown: true,
   tool: "brush",
   size: 2, // cells
@@ -54,7 +57,7 @@ const state = {
   step: null, // the step that is shown over the document, if any
   overlay: "mask",
   isReady: false,
-  grid: () => props.grid,
+  grid: () => grid,
   target: (point) => painter.target(point),
   isStroking: () => painter.isActive(),
 };
@@ -136,7 +139,7 @@ const compare = createCompare(root, view, history, { redraw });
 const toolbar = createToolbar(root, state, { history, view, player, compare, actions });
 const doc = createDocument(state, {
   paper, history, store, fail,
-  grid: () => props.grid,
+  grid: () => grid,
   tell(message, event) {
     if (message !== null && message !== props.value) props.value = message;
     if (event) trigger(event);
@@ -164,6 +167,7 @@ const runs = createRuns(state, {
   player, variations, paper, doc, painter, say, fail, refresh,
   upload: (picture) => opening.upload(picture),
   retry: () => trigger("retry"),
+  ended: () => followModel(),
 });
 const opening = createOpening(root, state, { server, paper, doc, say, fail });
 createPointer(stage, view, state, painter, {
@@ -203,7 +207,19 @@ async function begin() {
   if (store.isBroken() && state.picture) fail(NOT_KEPT); // opening has wiped the status line
 }
 
-let grid = props.grid;
+/** Takes over the lattice of another model, as soon as nothing is on its way. */
+function followModel() {
+  if (grid === props.grid) return;
+  doc.settled().then(() => {
+    if (state.running || grid === props.grid) return; // a run ends on the lattice it began with
+    painter.cancel();
+    const from = grid;
+    grid = props.grid;
+    doc.regrid(from);
+    redraw();
+  });
+}
+
 const ready = begin().finally(() => {
   state.isReady = true;
   refresh();
@@ -216,11 +232,7 @@ watch("command", () => {
   const command = read(props.command);
   ready.then(() => obey(command));
 });
-watch("grid", () => ready.then(() => {
-  const from = grid;
-  grid = props.grid;
-  if (from !== grid) doc.regrid(from);
-}));
+watch("grid", () => ready.then(followModel));
 
 // --- the probe -------------------------------------------------------------------------------
 

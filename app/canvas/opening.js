@@ -60,7 +60,7 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
     const picture = makePicture({ width, height, png: pngOfCanvas(sheet) });
     paper.replace(sheet);
     const { size } = makeLattice(width, height, state.grid());
-    doc.add(picture, new Uint8Array(size).fill(1), true, "open", false);
+    doc.add(picture, { cells: new Uint8Array(size).fill(1) }, true, "open", false);
     say("");
   }
 

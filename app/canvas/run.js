@@ -7,7 +7,7 @@
 const PATIENCE_MS = 180_000;
 
 function createRuns(state, parts) {
-  const { player, variations, paper, doc, say, fail, upload, retry } = parts;
+  const { player, variations, paper, doc, say, fail, upload, retry, ended } = parts;
   let queue = Promise.resolve();
   let finishedId = null; // frames of a run that has ended may still be on their way
   let kept = null; // the run before, shown again if the present one is stopped
@@ -85,7 +85,7 @@ function createRuns(state, parts) {
     hasRetried = false;
     // A mask over everything has done its work; kept, it would cover whatever is painted next.
     const again = !run.size && state.cells.includes(0);
-    doc.add(picture, again ? state.cells.slice() : null, !again);
+    doc.add(picture, again ? doc.mask() : null, !again);
     player.finish();
     await variations.show(run);
     say(frame.message ?? "");
@@ -163,7 +163,10 @@ function createRuns(state, parts) {
         if (state.running) leave();
         fail(`The result could not be shown: ${error.message}`);
       })
-      .finally(expectFrames);
+      .finally(() => {
+        expectFrames();
+        if (!state.running) ended();
+      });
   }
 
   const stop = () => state.running && receive({ run: state.run.id, kind: "stopped" });

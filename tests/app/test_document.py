@@ -91,3 +91,32 @@ def test_a_drawing_becomes_a_document_with_its_pixels() -> None:
 @pytest.mark.parametrize("empty", [Drawing()])
 def test_no_picture_is_no_document(empty: Drawing) -> None:
     assert Document.of(empty, grid=4) is None
+
+
+def overlap(first: int, grid: int, second: int, other: int) -> float:
+    """How much two cells of a line share, as a part of the whole line."""
+    start = max(first / grid, second / other)
+    return min((first + 1) / grid, (second + 1) / other) - start
+
+
+@given(painted_lattices(), st.integers(1, 24))
+def test_on_another_lattice_exactly_the_touched_cells_are_painted(
+    painted: tuple[Lattice, np.ndarray], grid: int
+) -> None:
+    lattice, cells = painted
+    other = Lattice(lattice.width, lattice.height, grid)
+    carried = lattice.carry(cells, other)
+    assert carried.shape == other.shape
+    expected = np.zeros(other.shape, bool)
+    for row, col in np.argwhere(cells):
+        rows = [overlap(row, lattice.grid, r, grid) > 1e-6 for r in range(other.shape[0])]
+        cols = [overlap(col, lattice.grid, c, grid) > 1e-6 for c in range(other.shape[1])]
+        expected |= np.outer(rows, cols)
+    np.testing.assert_array_equal(carried, expected)
+
+
+def test_a_drawing_made_for_another_model_is_carried_to_its_lattice() -> None:
+    document = Document.of(drawing(painted=(0, 7)), grid=8)
+    assert document is not None
+    assert document.lattice.grid == 8
+    assert document.region.sum() == 200  # twice as fine: the same pixels
