@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from app import texts
 from app.errors import UserError
-from app.runs import ModelInfo, Settings
+from app.models import ModelInfo, Settings
 
 COUNTS = (1, 4, 8)
 MAX_STEPS = 32
@@ -27,6 +27,7 @@ NO_CLASS_ID = -1  # Gradio keeps None for "nothing chosen"
 class Controls(NamedTuple):
     """The values of the controls; the names are those of the components in the layout."""
 
+    model: str = ""  # empty: the one a page begins with
     label: int | None = None
     variations: int = 1
     left: float | None = 0

@@ -16,7 +16,11 @@ import gradio as gr
 from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import Controls
+from app.errors import UserError
 from app.handlers import Action, Answer, Handlers, Shown
+from app.menu import ModelMenu
+from app.panels.advanced import advanced_updates
+from app.panels.make import class_choices
 from app.panels.outpaint import add_script
 
 if TYPE_CHECKING:
@@ -26,19 +30,20 @@ Answers: TypeAlias = Callable[[object], Answer]
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def bind(ui: Layout, handlers: Handlers) -> None:
+def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
     """Connect every event of the page to its handler."""
     _bind_runs(ui, handlers)
     _bind_outpainting(ui)
+    _bind_models(ui, menu)
 
-    def open_example(event: gr.EventData) -> tuple[Any, Any]:
+    def open_example(model: str, event: gr.EventData) -> tuple[Any, Any]:
         name = event._data["name"]
-        label = handlers.class_for(name)
+        label = handlers.class_for(name, model)
         return command("open_example", name=name), gr.skip() if label is None else label
 
     # A new stroke makes the last sentence old; the browser clears it without asking here.
     ui.canvas.stroke(None, None, ui.make.status, js="() => ''", queue=False, **QUIET)
-    ui.gallery.pick(open_example, None, [ui.canvas, ui.make.label], queue=False, **QUIET)
+    ui.gallery.pick(open_example, ui.models, [ui.canvas, ui.make.label], queue=False, **QUIET)
 
 
 def _bind_runs(ui: Layout, handlers: Handlers) -> None:
@@ -98,6 +103,28 @@ def _bind_outpainting(ui: Layout) -> None:
         )
 
     gr.on([side.change for side in sides], outline, sides, ui.canvas, queue=False, **QUIET)
+
+
+def _bind_models(ui: Layout, menu: ModelMenu) -> None:
+    """Let the page follow the model that was chosen: lattice, classes, settings."""
+    settings = ui.advanced._asdict()
+
+    def choose(label: Any, event: gr.EventData) -> dict[Any, Any]:
+        try:
+            chosen = menu.choose(event._data["id"], label)
+        except UserError as error:
+            return {ui.make.status: str(error)}
+        updates = advanced_updates(chosen.info).items()
+        return {
+            ui.models: chosen.model,
+            ui.canvas: gr.HTML(grid=chosen.info.grid),
+            ui.make.label: gr.Dropdown(choices=class_choices(chosen.info), value=chosen.label),
+            ui.make.status: chosen.status,
+            **{settings[name]: update for name, update in updates},
+        }
+
+    outputs = [ui.models, ui.canvas, ui.make.label, ui.make.status, *ui.advanced]
+    ui.models.choose(choose, ui.make.label, outputs, queue=False, **QUIET)
 
 
 def command(do: str, **details: Any) -> Any:

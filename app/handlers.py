@@ -26,8 +26,9 @@ from app.document import Document, Region, choose_window
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.examples import Examples
 from app.export import png_url
+from app.models import ModelInfo
 from app.overlays import Frame, done_frame, step_frame
-from app.runs import Fill, Generate, ModelInfo, Outpaint, Picture, Request, Step, Studio
+from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +62,14 @@ class Handlers:
 
     def __init__(self, studio: Studio, examples: Examples | None = None) -> None:
         self._studio = studio
+        self._library = studio.library
         self.examples = examples or Examples()
         self._uploads = threading.BoundedSemaphore(2)  # server functions have no queue of their own
 
     @property
     def info(self) -> ModelInfo:
-        """The loaded model."""
-        return self._studio.info
+        """The model a page begins with."""
+        return self._library.info(self._library.default)
 
     def run(
         self, action: Action, drawing: Drawing, controls: Controls, *, is_retry: bool = False
@@ -111,7 +113,7 @@ class Handlers:
         """Open an example: `{"name"}`; the empty name is the one to begin with."""
 
         def opened() -> Answer:
-            example = self.examples.find(_fields(request).get("name"))
+            example = self.examples.find(fields(request).get("name"))
             if example is None:
                 raise UserError(texts.NO_EXAMPLE)
             return self._opened(example.path.read_bytes())
@@ -120,13 +122,17 @@ class Handlers:
 
     def has_picture(self, request: object) -> Answer:
         """Say whether a picture is still known: `{"id"}`."""
-        known = self._studio.picture(str(_fields(request).get("id"))) is not None
+        known = self._studio.picture(str(fields(request).get("id"))) is not None
         return {"ok": True, "known": known}
 
-    def class_for(self, example_name: object) -> int | None:
+    def class_for(self, example_name: object, model: str = "") -> int | None:
         """Name the class that goes with an example, where the model knows it."""
         example = self.examples.find(example_name)
-        matches = (c.id for c in self.info.classes if example and c.name == example.class_name)
+        try:
+            info = self._library.info(model or self._library.default)
+        except UserError:
+            return None
+        matches = (c.id for c in info.classes if example and c.name == example.class_name)
         return next(matches, None)
 
     def _watch(self, run: str, seed: int, job: _Job) -> Iterator[Shown]:
@@ -153,18 +159,24 @@ class Handlers:
         return {"id": picture_id, "width": width, "height": height, "png": png_url(picture)}
 
     def _answer(self, action: Callable[[], Answer]) -> Answer:
-        """Run a server function: few at a time, and trouble as an answer, never a traceback."""
+        """Run a server function about pictures: few at a time."""
         if not self._uploads.acquire(timeout=PATIENCE_S):
             return {"ok": False, "error": UserError(texts.BUSY, "busy").as_message()}
         try:
-            return {"ok": True, **action()}
-        except UserError as error:
-            return {"ok": False, "error": error.as_message()}
-        except Exception:
-            log.exception("A server function failed")
-            return {"ok": False, "error": UserError(texts.FAULT, "fault").as_message()}
+            return answer(action)
         finally:
             self._uploads.release()
+
+
+def answer(action: Callable[[], Answer]) -> Answer:
+    """Run a server function: trouble is an answer, never a traceback."""
+    try:
+        return {"ok": True, **action()}
+    except UserError as error:
+        return {"ok": False, "error": error.as_message()}
+    except Exception:
+        log.exception("A server function failed")
+        return {"ok": False, "error": UserError(texts.FAULT, "fault").as_message()}
 
 
 class _Job(NamedTuple):
@@ -182,9 +194,11 @@ class _Desk:
         self._studio = studio
         self._drawing = drawing
         self._controls = controls
-        self._label = controls.label_for(studio.info)
+        self._model = controls.model or studio.library.default
+        self._info = studio.library.info(self._model)
+        self._label = controls.label_for(self._info)
         self._count = controls.num_pictures()
-        self._settings = controls.settings(studio.info, seed)
+        self._settings = controls.settings(self._info, seed)
 
     def job(self, action: Action) -> _Job:
         jobs = {"fill": self._fill, "generate": self._generate, "outpaint": self._outpaint}
@@ -200,12 +214,14 @@ class _Desk:
         picture = self._picture(document)
         window = choose_window(document.lattice, document.cells)
         cells = window and window.cells_of(document.cells, document.lattice.grid)
-        request = Fill(picture, region, window, cells, self._label, self._count, self._settings)
+        request = Fill(
+            self._model, picture, region, window, cells, self._label, self._count, self._settings
+        )
         return _Job(request, region, {})
 
     def _generate(self) -> _Job:
-        side = self._studio.info.image_size
-        request = Generate(self._label, self._count, self._settings)
+        side = self._info.image_size
+        request = Generate(self._model, self._label, self._count, self._settings)
         return _Job(request, None, {"size": [side, side]})
 
     def _outpaint(self) -> _Job:
@@ -218,12 +234,20 @@ class _Desk:
             limit = MAX_PIXELS / 1e6
             raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
         request = Outpaint(
-            picture, left, top, right, bottom, self._label, self._count, self._settings
+            self._model,
+            picture,
+            left,
+            top,
+            right,
+            bottom,
+            self._label,
+            self._count,
+            self._settings,
         )
         return _Job(request, None, {"size": [width, height], "origin": [left, top]})
 
     def _document(self) -> Document:
-        document = Document.of(self._drawing, self._studio.info.grid)
+        document = Document.of(self._drawing, self._info.grid)
         if document is None:
             raise UserError(texts.NO_PICTURE)
         return document
@@ -241,7 +265,7 @@ def _failed(run: str, seed: int, message: str, code: str) -> Shown:
     return Shown(frame, message, is_running=False, seed=seed)
 
 
-def _fields(request: object) -> dict[str, Any]:
+def fields(request: object) -> dict[str, Any]:
     """Take the one object a server function gets; Gradio may wrap it into a list."""
     if isinstance(request, list) and len(request) == 1:
         request = request[0]
@@ -249,7 +273,7 @@ def _fields(request: object) -> dict[str, Any]:
 
 
 def _uploaded(request: object) -> bytes:
-    data = _fields(request).get("data")
+    data = fields(request).get("data")
     if not isinstance(data, str):
         raise UserError(texts.BAD_UPLOAD)
     if len(data) > MAX_UPLOAD_BYTES:

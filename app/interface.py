@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import wraps
 
 import gradio as gr
 from gradio.components import Component
@@ -12,10 +13,12 @@ from app.canvas.canvas import Canvas
 from app.controls import Controls
 from app.events import Answers, bind
 from app.handlers import Answer, Handlers
+from app.menu import ModelMenu
 from app.panels.advanced import AdvancedPanel, advanced_panel
 from app.panels.gallery import gallery_panel
 from app.panels.header import header
 from app.panels.make import MakePanel, make_panel
+from app.panels.models import models_panel
 from app.panels.outpaint import OutpaintPanel, outpaint_panel
 
 
@@ -23,6 +26,7 @@ from app.panels.outpaint import OutpaintPanel, outpaint_panel
 class Layout:
     """Everything on the page that events concern."""
 
+    models: gr.HTML
     canvas: Canvas
     make: MakePanel
     outpaint: OutpaintPanel
@@ -34,19 +38,22 @@ class Layout:
         """List the components whose values are `Controls`, in its order."""
         panels = (self.make, self.outpaint, self.advanced)
         named = {name: part for panel in panels for name, part in panel._asdict().items()}
-        return [named[name] for name in Controls._fields]
+        return [{"model": self.models, **named}[name] for name in Controls._fields]
 
 
-def build_interface(handlers: Handlers) -> gr.Blocks:
+def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
     """Lay out the page and connect its events."""
     info = handlers.info
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, fill_width=True) as page:
-        header(info)
+        with gr.Row(elem_id="top"):
+            header()
+            models = models_panel(menu.default, _about_models(menu))
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=1, elem_id="stage"):
-                canvas = Canvas(info.grid, server_functions=_server_functions(handlers))
+                canvas = Canvas(info.grid, server_functions=_about_pictures(handlers))
             with gr.Column(scale=0, min_width=320, elem_id="side"):
                 layout = Layout(
+                    models=models,
                     canvas=canvas,
                     make=make_panel(info, handlers.class_for("")),
                     outpaint=outpaint_panel(),
@@ -54,20 +61,27 @@ def build_interface(handlers: Handlers) -> gr.Blocks:
                     gallery=gallery_panel(handlers.examples),
                     last_run=gr.State(None),
                 )
-        bind(layout, handlers)
+        bind(layout, handlers, menu)
     return page
 
 
-def _server_functions(handlers: Handlers) -> list[Answers]:
-    """Give the canvas its functions; Gradio marks them, which methods do not allow."""
+def _about_pictures(handlers: Handlers) -> list[Answers]:
+    return [
+        _function(ask)
+        for ask in (handlers.open_picture, handlers.open_example, handlers.has_picture)
+    ]
 
-    def open_picture(request: object) -> Answer:
-        return handlers.open_picture(request)
 
-    def open_example(request: object) -> Answer:
-        return handlers.open_example(request)
+def _about_models(menu: ModelMenu) -> list[Answers]:
+    asks = (menu.list_models, menu.download_model, menu.cancel_download, menu.load_model)
+    return [_function(ask) for ask in asks]
 
-    def has_picture(request: object) -> Answer:
-        return handlers.has_picture(request)
 
-    return [open_picture, open_example, has_picture]
+def _function(method: Answers) -> Answers:
+    """Make a server function of a method; Gradio marks it, which methods do not allow."""
+
+    @wraps(method)
+    def function(request: object) -> Answer:
+        return method(request)
+
+    return function

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from app import texts
 from app.errors import UserError
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
@@ -57,6 +58,19 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=environment.get(ENVIRONMENT + "PORT"),
         help="port to listen on (default: 7860, or the next that is free)",
     )
+    options.add_argument(
+        "--downloads",
+        choices=("auto", "allow", "forbid"),
+        default=default("downloads", "auto"),
+        help="whether published models may be downloaded from the page; auto: where only this "
+        "computer can open it (default: %(default)s)",
+    )
+    options.add_argument(
+        "--offline",
+        action="store_true",
+        default=is_set(environment, ENVIRONMENT + "OFFLINE"),
+        help="use only what is on this computer; HF_HUB_OFFLINE=1 asks for it, too",
+    )
     options.add_argument("--open", action="store_true", help="open the page in the default browser")
     return options
 
@@ -65,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Load the model and serve the page until interrupted; trouble ends it with a sentence."""
     chosen = parser(os.environ).parse_args(arguments)
     stay_private()
+    if chosen.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # for everything that would look at the hub
     if importlib.util.find_spec("spaces"):  # lends GPUs; must be there before CUDA is looked at
         importlib.import_module("spaces")
     try:
@@ -82,10 +98,13 @@ def serve(chosen: argparse.Namespace) -> None:
     say(f"Loading the model {chosen.model} ...")
     from app.handlers import Handlers
     from app.interface import build_interface
-    from app.studio import Studio
+    from app.menu import ModelMenu
+    from app.studio import Library, Studio
     from app.theme import CSS, theme
 
-    page = build_interface(Handlers(Studio.load(chosen.model, chosen.device, chosen.dtype)))
+    refusal = no_downloads(chosen, os.environ)
+    library = Library.load(chosen.model, chosen.device, chosen.dtype, refusal)
+    page = build_interface(Handlers(Studio(library)), ModelMenu(library))
     page.queue(max_size=MAX_WAITING)
     try:
         _, url, _ = page.launch(
@@ -109,6 +128,20 @@ def serve(chosen: argparse.Namespace) -> None:
         raise UserError(f"{where} is taken or not allowed; try another --port.") from error
     say(f"MaskGIT Studio is ready: {url}  (stop it with Ctrl+C)")
     page.block_thread()
+
+
+def no_downloads(chosen: argparse.Namespace, environment: Mapping[str, str]) -> str:
+    """Say why models may not be downloaded from the page; nothing where they may."""
+    if chosen.offline or is_set(environment, "HF_HUB_OFFLINE"):
+        return texts.OFFLINE
+    is_private = chosen.host in ("127.0.0.1", "localhost", "::1")
+    is_allowed = is_private if chosen.downloads == "auto" else chosen.downloads == "allow"
+    return "" if is_allowed else texts.NO_DOWNLOADS
+
+
+def is_set(environment: Mapping[str, str], name: str) -> bool:
+    """Whether a variable says yes, in the words the model hub's own client knows."""
+    return environment.get(name, "").lower() in {"1", "on", "true", "yes"}
 
 
 def stay_private() -> None:

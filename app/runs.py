@@ -1,11 +1,12 @@
 """What is asked of the studio and what comes back, as frozen values; the studio as handlers see it.
 
+A page chooses its model and every request names it; the studio keeps no choice of anybody.
+
 A run is one press of a button: the studio answers a request with a `Step` before the first pass
 of the model, one after every pass, and a `Result` at the end. Stopping is closing the iterator;
 since nothing was changed before the `Result`, nothing is lost.
 
 Read in this order:
-    Settings                  how the model decodes
     Fill, Generate, Outpaint  the three requests
     Step, Result              the answers
     Studio                    who answers
@@ -21,25 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.document import Cells, Region, Window
+from app.models import Library, Settings
 
 Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the model decodes; the meaning and ranges are those of `maskgit.DecodeOptions`."""
-
-    steps: int = 8
-    schedule: str = "cosine"
-    temperature: float = 1.0
-    choice_temperature: float = 4.5
-    top_k: int = 0
-    top_p: float = 1.0
-    guidance_scale: float = 1.0
-    guidance_schedule: str = "constant"
-    temperature_schedule: str = "constant"
-    reveal: str = "confidence"
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +32,7 @@ class Fill:
     """Imagine the painted part of a picture anew.
 
     Attributes:
+        model: Id of the model that is to do it.
         picture: The whole picture.
         region: The painted pixels.
         window: The square the model sees, or None to let the engine choose.
@@ -56,6 +42,7 @@ class Fill:
         settings: How to decode.
     """
 
+    model: str
     picture: Picture
     region: Region
     window: Window | None
@@ -69,6 +56,7 @@ class Fill:
 class Generate:
     """Make a whole picture of a class."""
 
+    model: str
     label: int | None
     count: int
     settings: Settings
@@ -78,6 +66,7 @@ class Generate:
 class Outpaint:
     """Make a picture larger; the new sides are given in pixels."""
 
+    model: str
     picture: Picture
     left: int
     top: int
@@ -132,48 +121,12 @@ class Result:
     seeds: Sequence[int]
 
 
-@dataclass(frozen=True)
-class ClassChoice:
-    """A class the model knows: its ImageNet index (or an id from 1000 up) and its names."""
-
-    id: int
-    name: str
-    synonyms: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What the page must know about the loaded model.
-
-    Attributes:
-        name: Of the model.
-        grid: Tokens along one side.
-        image_size: Side of the model's pictures in pixels.
-        codebook_size: Number of codes, the largest useful top-k.
-        classes: What it was trained on.
-        has_no_class: Whether it can work without a class, which guidance needs too.
-        schedules: Names of mask schedules.
-        reveal_rules: Names of the rules for which tokens stay.
-        defaults: What it decodes best with.
-    """
-
-    name: str
-    grid: int
-    image_size: int
-    codebook_size: int
-    classes: tuple[ClassChoice, ...]
-    has_no_class: bool
-    schedules: tuple[str, ...]
-    reveal_rules: tuple[str, ...]
-    defaults: Settings
-
-
 class Studio(Protocol):
-    """The model and the pictures it is asked about; safe to share between threads."""
+    """Answers requests, and keeps the pictures they are about; safe to share between threads."""
 
     @property
-    def info(self) -> ModelInfo:
-        """The loaded model."""
+    def library(self) -> Library:
+        """The models that requests may name."""
         ...
 
     def run(self, request: Request) -> Iterator[Step | Result]:

@@ -53,6 +53,41 @@ REVEAL_NAMES = {
     "raster": "row by row",
 }
 
+SCHEDULE_NAMES = {
+    "cosine": "cosine (paper)",
+    "arccos": "arccos (Halton)",
+}
+
+MODELS = "Models"
+MODEL_WORDS = {  # the menu's own script shows them
+    "heading": MODELS,
+    "close": "Close",
+    "use": "Use",
+    "used": "in use",
+    "loading": "Loading …",
+    "again": "Try again",
+    "download": "Download",
+    "anew": "Download again",
+    "cancel": "Cancel",
+    "waits": "Loading {title} …",
+    "lost": "The server did not answer. Please try again.",
+    "about": "Your picture and what you painted stay when you change the model.",
+}
+STAGES = {
+    "waiting": "Starting …",
+    "downloading": "{done} of {total}, {percent} %",
+    "converting": "Converting …",
+}
+LICENCE = "licence: {licence}"
+MODEL_CHOSEN = "Now with {title}, at {size} px."
+NO_MODEL = "There is no model of that name here."
+NOT_HERE = "{title} is not on this computer yet. Download it in the menu of models."
+MODEL_BROKEN = "{title} cannot be used. {reason}"
+DOWNLOADS_BUSY = "Two downloads are under way. Wait for one of them, or cancel it."
+DOWNLOAD_FAULT = "Something went wrong in the download. What came so far is kept; please try again."
+OFFLINE = "This editor was started offline, so models cannot be downloaded here."
+NO_DOWNLOADS = "Whoever runs this editor has not allowed downloads from the page."
+
 READY = "Paint on the picture, then press Fill."
 STOPPED = "Stopped. Your picture is as it was."
 WORKING = "Imagining …"
@@ -71,4 +106,3 @@ UPLOAD_TOO_LARGE = "That file is too large; at most {megabytes:.0f} MB can be op
 NO_EXAMPLE = "There is no example of that name."
 BAD_SETTING = "{name}: {value} is not allowed; it must be {allowed}."
 REFUSED = "The model cannot do that:"
-MODEL = "Model: {name}, {classes} classes"

@@ -59,11 +59,14 @@ CSS = """
 [data-testid="status-tracker"].hide { display: none !important; }
 
 #canvas .html-container, #header .html-container, #status .html-container,
-#examples .html-container { padding: 0; }
-#header header { display: flex; align-items: baseline; gap: 14px; padding: 10px 2px 2px; }
-#header h1 { font-size: 18px; font-weight: 700; letter-spacing: -0.01em; margin: 0; }
+#examples .html-container, #models .html-container { padding: 0; }
+#top { align-items: center; gap: 12px; padding: 8px 2px 0; flex-wrap: nowrap; }
+#header { flex: 1 1 auto; width: auto !important; }
+#models { flex: 0 1 auto; width: auto !important; }
+#header header { display: flex; align-items: baseline; gap: 14px; }
+#header h1 { font-size: 18px; font-weight: 700; letter-spacing: -0.01em; margin: 0;
+  white-space: nowrap; }
 #header p { margin: 0; color: var(--body-text-color-subdued); font-size: 13px; }
-#header .model { margin-left: auto; font-size: 12px; white-space: nowrap; }
 
 #studio { align-items: flex-start; gap: 12px; flex-wrap: nowrap; }
 #stage { min-width: 0 !important; }
@@ -126,7 +129,7 @@ CSS = """
   #header header { flex-wrap: wrap; gap: 2px 12px; }
 }
 @media (max-width: 480px) {
-  #header p:not(.model) { display: none; }
+  #header p { display: none; }
   #examples ul { grid-template-columns: repeat(9, 56px); overflow-x: auto; }
 }
 """

@@ -1,6 +1,7 @@
 """The parts of the page: layout only, one function per panel, no behaviour.
 
     header.py     what this is
+    models.py     which model does it, which others there are
     make.py       class, buttons, variations, status
     outpaint.py   pixels to add on each side
     advanced.py   how the model decodes

@@ -1,14 +1,14 @@
-"""How the model decodes; the values it starts with are the model's own."""
+"""How the model decodes; its values are the model's own, also when another is chosen."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from app import texts
 from app.controls import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
-from app.runs import ModelInfo
+from app.models import ModelInfo
 
 
 class AdvancedPanel(NamedTuple):
@@ -30,6 +30,7 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
     """Lay out the panel, folded."""
     start = info.defaults
     rules = [(texts.REVEAL_NAMES.get(name, name), name) for name in info.reveal_rules]
+    schedules = [(texts.SCHEDULE_NAMES.get(name, name), name) for name in info.schedules]
     with gr.Accordion(texts.ADVANCED, open=False, elem_id="advanced", elem_classes="card"):
         steps = gr.Slider(
             1, MAX_STEPS, start.steps, step=1, label=texts.STEPS, info=texts.STEPS_INFO,
@@ -54,7 +55,7 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
             info=texts.GUIDANCE_INFO, visible=info.has_no_class, elem_id="guidance",
         )  # fmt: skip
         schedule = gr.Dropdown(
-            list(info.schedules), value=start.schedule, label=texts.SCHEDULE,
+            schedules, value=start.schedule, label=texts.SCHEDULE,
             info=texts.SCHEDULE_INFO, elem_id="schedule",
         )  # fmt: skip
         reveal = gr.Dropdown(
@@ -73,3 +74,18 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
         steps, schedule, temperature, choice_temperature, top_k, top_p, guidance_scale, reveal,
         seed, randomise,
     )  # fmt: skip
+
+
+def advanced_updates(info: ModelInfo) -> dict[str, Any]:
+    """Say what changes in the panel when a model is chosen, by the names of its components."""
+    start = info.defaults
+    return {
+        "steps": start.steps,
+        "schedule": start.schedule,
+        "temperature": start.temperature,
+        "choice_temperature": start.choice_temperature,
+        "top_k": gr.Number(start.top_k, maximum=info.codebook_size),
+        "top_p": start.top_p,
+        "guidance_scale": gr.Slider(value=start.guidance_scale, visible=info.has_no_class),
+        "reveal": start.reveal,
+    }

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app import texts
 from app.controls import COUNTS, NO_CLASS_ID
-from app.runs import ClassChoice, ModelInfo
+from app.models import ClassChoice, ModelInfo
 
 MIN_SYNONYM_LETTERS = 2
 

@@ -1,26 +1,17 @@
-"""A studio without a model: it answers every request at once, and remembers what it was asked."""
+"""A studio without models: it answers every request at once, and remembers what it was asked."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from app.canvas.drawing import Drawing, lattice_shape, read_drawing
 from app.errors import UserError
-from app.runs import (
-    ClassChoice,
-    Fill,
-    Generate,
-    ModelInfo,
-    Outpaint,
-    Picture,
-    Request,
-    Result,
-    Settings,
-    Step,
-)
+from app.models import ClassChoice, ModelEntry, ModelInfo, Settings
+from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
 
 GRID = 4
 SIZE = 32
@@ -41,11 +32,58 @@ INFO = ModelInfo(
 )
 
 
+OTHER = replace(
+    INFO,
+    name="other",
+    grid=8,
+    image_size=64,
+    codebook_size=32,
+    classes=(ClassChoice(3, "shark"), ClassChoice(207, "golden retriever")),
+    has_no_class=False,
+    defaults=Settings(steps=12, schedule="linear", temperature=0.5, reveal="raster"),
+)
+
+
+class FakeLibrary:
+    """Two models that are here, one that can be downloaded, one that is broken."""
+
+    default = "fake"
+    no_downloads = ""
+
+    def __init__(self, info: ModelInfo = INFO) -> None:
+        self.infos = {"fake": info, "other": OTHER}
+        self.asked: list[tuple[str, str]] = []
+        self.entries = [
+            ModelEntry("fake", info.name, "Tests.", num_bytes=30_000_000),
+            ModelEntry(
+                "other", "Other", "Other tests.", "MIT", "FID 1", "2 classes", 64, 1_200_000_000
+            ),
+            ModelEntry("far", "Far", num_bytes=900_000_000, is_here=False, can_download=True),
+            ModelEntry("broken", "Broken", problem="Broken cannot be used."),
+        ]
+
+    def models(self) -> list[ModelEntry]:
+        return self.entries
+
+    def info(self, model: str) -> ModelInfo:
+        if model not in self.infos:
+            raise UserError(f"There is no model {model}.")
+        return self.infos[model]
+
+    def download(self, model: str) -> None:
+        if self.no_downloads:
+            raise UserError(self.no_downloads)
+        self.asked.append(("download", model))
+
+    def cancel(self, model: str) -> None:
+        self.asked.append(("cancel", model))
+
+
 class FakeStudio:
     """Paints what may change in one colour: red is the seed."""
 
     def __init__(self, info: ModelInfo = INFO) -> None:
-        self.info = info
+        self.library = FakeLibrary(info)
         self.requests: list[Request] = []
         self.closed = 0
         self.pictures: dict[str, Picture] = {}
@@ -119,7 +157,8 @@ def drawing(
         "picture": picture,
         "width": width,
         "height": height,
+        "grid": GRID,
         "cells": np.packbits(cells).tobytes().hex(),
         "count": len(painted),
     }
-    return read_drawing(json.dumps(message), GRID)
+    return read_drawing(json.dumps(message))

@@ -11,6 +11,7 @@ from app.controls import Controls
 from app.events import _updates
 from app.handlers import Action, Handlers
 from app.interface import build_interface
+from app.menu import ModelMenu
 from tests.app.fakes import FakeStudio, drawing
 
 CANVAS, STATUS, STOP, SEED, LAST_RUN, LEFT = range(6)
@@ -72,7 +73,9 @@ def test_other_runs_leave_the_sides_alone(action: Action) -> None:
 
 def test_two_pages_can_be_built_in_one_process() -> None:
     async def build() -> list[gr.Blocks]:
-        return [build_interface(Handlers(FakeStudio())) for _ in range(2)]
+        studio = FakeStudio()
+        menu = ModelMenu(studio.library)
+        return [build_interface(Handlers(studio), menu) for _ in range(2)]
 
     first, second = asyncio.run(build())
     assert len(first.fns) == len(second.fns)

@@ -11,7 +11,8 @@ from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import Controls
 from app.handlers import Action, Handlers, Shown
-from app.runs import Fill, Generate, Outpaint, Settings
+from app.models import Settings
+from app.runs import Fill, Generate, Outpaint
 from tests.app.fakes import SIZE, FakeStudio, drawing
 
 CHOSEN = Controls(label=970, randomise=False, seed=7)
@@ -94,7 +95,10 @@ def test_controls_reach_the_model(studio: FakeStudio, handlers: Handlers) -> Non
     frames(handlers, "generate", Drawing(), controls)
     assert studio.requests == [
         Generate(
-            None, 1, Settings(3, "linear", 0.5, 2, 5, 0.9, 3, "constant", "constant", "raster", 7)
+            "fake",
+            None,
+            1,
+            Settings(3, "linear", 0.5, 2, 5, 0.9, 3, "constant", "constant", "raster", 7),
         )
     ]
 

@@ -11,15 +11,17 @@ import pytest
 from app.controls import Controls
 from app.handlers import Handlers
 from app.interface import build_interface
+from app.menu import ModelMenu
+from app.models import ClassChoice, ModelInfo
 from app.panels.make import class_choices, class_text
-from app.runs import ClassChoice, ModelInfo
 from app.theme import CSS, theme
 from tests.app.fakes import INFO, FakeStudio
 
 
 def page(info: ModelInfo = INFO) -> gr.Blocks:
     async def build() -> gr.Blocks:  # in an event loop, for the reason in conftest.py
-        return build_interface(Handlers(FakeStudio(info)))
+        studio = FakeStudio(info)
+        return build_interface(Handlers(studio), ModelMenu(studio.library))
 
     return asyncio.run(build())
 
@@ -31,7 +33,7 @@ def component(blocks: gr.Blocks, elem_id: str) -> gr.blocks.Block:
 @pytest.mark.parametrize(
     "elem_id",
     ["canvas", "class", "fill", "generate", "stop", "variations", "status", "outpaint", "advanced",
-     "examples", "seed", "steps", "guidance"],
+     "examples", "models", "seed", "steps", "guidance"],
 )  # fmt: skip
 def test_the_page_has(elem_id: str) -> None:
     assert component(page(), elem_id) is not None
@@ -77,9 +79,9 @@ def test_the_class_to_begin_with_fits_the_picture_to_begin_with() -> None:
 
 
 def test_a_model_name_cannot_become_a_template() -> None:
-    blocks = page(replace(INFO, name="${alert(1)}{{x}}<b>"))
-    template = component(blocks, "header").html_template
-    assert not re.search(r"[${}`]|<b>", template)
+    menu = component(page(replace(INFO, name="${alert(1)}{{x}}<b>")), "models")
+    assert "alert" not in menu.html_template
+    assert not re.search(r"[${}`]", menu.html_template)
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.pictures import PictureStore
+from app.studio.pictures import PictureStore
 
 
 def photo(height: int = 40, width: int = 60) -> np.ndarray:

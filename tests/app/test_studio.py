@@ -10,8 +10,9 @@ import torch
 import maskgit
 from app.document import Lattice, choose_window
 from app.errors import UserError
-from app.runs import Fill, Generate, Outpaint, Request, Result, Settings, Step
-from app.studio import Studio
+from app.models import Settings
+from app.runs import Fill, Generate, Outpaint, Request, Result, Step
+from app.studio import Library, Studio
 from maskgit.checkpoints import Model
 from maskgit.config import ModelConfig, TokenizerConfig, TransformerConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
@@ -47,7 +48,7 @@ def engine() -> maskgit.MaskGIT:
 
 @pytest.fixture
 def studio(engine: maskgit.MaskGIT) -> Studio:
-    return Studio(engine)
+    return Studio(Library(engine))
 
 
 def photo(height: int = 40, width: int = 60) -> np.ndarray:
@@ -61,7 +62,7 @@ def fill(count: int = 1, settings: Settings = SETTINGS) -> Fill:
     window = choose_window(lattice, cells)
     assert window is not None
     region = lattice.region(cells)
-    return Fill(picture, region, window, window.cells_of(cells, GRID), 970, count, settings)
+    return Fill("tiny", picture, region, window, window.cells_of(cells, GRID), 970, count, settings)
 
 
 def answers(studio: Studio, request: Request) -> tuple[list[Step], Result]:
@@ -71,7 +72,7 @@ def answers(studio: Studio, request: Request) -> tuple[list[Step], Result]:
 
 
 def test_the_page_is_told_what_the_model_knows(studio: Studio) -> None:
-    info = studio.info
+    info = studio.library.info("tiny")
     assert (info.name, info.grid, info.image_size, info.has_no_class) == ("tiny", GRID, SIZE, True)
     assert [(c.id, c.name, c.synonyms) for c in info.classes] == [
         (970, "alp", ()),
@@ -116,7 +117,7 @@ def test_variations_are_what_their_seeds_give_alone(studio: Studio) -> None:
 
 
 def test_a_new_picture_has_the_size_of_the_model(studio: Studio) -> None:
-    steps, result = answers(studio, Generate(1000, 2, SETTINGS))
+    steps, result = answers(studio, Generate("tiny", 1000, 2, SETTINGS))
     assert steps[0].is_open.all()
     assert steps[0].window == (0, 0, SIZE)
     assert [p.shape for p in result.pictures] == [(SIZE, SIZE, 3)] * 2
@@ -125,7 +126,7 @@ def test_a_new_picture_has_the_size_of_the_model(studio: Studio) -> None:
 @pytest.mark.parametrize("reveal", ["confidence", "raster"])
 def test_a_larger_picture_keeps_the_old_one_in_its_place(studio: Studio, reveal: str) -> None:
     settings = replace(SETTINGS, reveal=reveal)
-    steps, result = answers(studio, Outpaint(photo(), 7, 0, 50, 3, None, 2, settings))
+    steps, result = answers(studio, Outpaint("tiny", photo(), 7, 0, 50, 3, None, 2, settings))
     assert [step.step for step in steps[1:]] == list(range(1, len(steps)))
     assert steps[-1].step == steps[-1].steps
     for picture in result.pictures:
@@ -134,7 +135,7 @@ def test_a_larger_picture_keeps_the_old_one_in_its_place(studio: Studio, reveal:
 
 
 def test_larger_pictures_are_what_their_seeds_give_alone(studio: Studio) -> None:
-    request = Outpaint(photo(), 0, 0, 20, 0, 970, 2, SETTINGS)
+    request = Outpaint("tiny", photo(), 0, 0, 20, 0, 970, 2, SETTINGS)
     _, several = answers(studio, request)
     alone = replace(request, count=1, settings=replace(SETTINGS, seed=6))
     np.testing.assert_array_equal(several.pictures[1], answers(studio, alone)[1].pictures[0])
@@ -143,14 +144,14 @@ def test_larger_pictures_are_what_their_seeds_give_alone(studio: Studio) -> None
 def test_a_larger_picture_is_the_one_the_engine_makes_at_once(
     studio: Studio, engine: maskgit.MaskGIT
 ) -> None:
-    _, result = answers(studio, Outpaint(photo(), 9, 0, 30, 0, 970, 1, SETTINGS))
+    _, result = answers(studio, Outpaint("tiny", photo(), 9, 0, 30, 0, 970, 1, SETTINGS))
     whole = engine.outpaint(photo(), 9, 0, 30, 0, 970, steps=STEPS, seed=5)
     np.testing.assert_array_equal(result.pictures[0], whole.pictures[0])
 
 
 def test_what_the_engine_refuses_is_a_sentence(studio: Studio) -> None:
     with pytest.raises(UserError, match="cannot do that"):
-        answers(studio, Generate(3, 1, SETTINGS))
+        answers(studio, Generate("tiny", 3, 1, SETTINGS))
 
 
 def test_a_closed_run_leaves_the_model_to_the_next_one(studio: Studio) -> None:

@@ -1,10 +1,9 @@
-"""The one door to the engine: a loaded model, the pictures it is asked about, one run at a time.
-
-Everything else in the app works with arrays and plain values; only this file imports `maskgit`.
+"""Requests answered pass by pass, one pass at a time whichever model it is of.
 
 What callers may rely on (tests/app/test_studio.py):
-    * A run holds the model only during a pass, so closing its iterator stops it at once.
-    * Nothing about a person is kept except pictures, found only by a hash of their pixels.
+    * A run holds the machine only during a pass, so closing its iterator stops it at once.
+    * Each request names its model; nothing about a person is kept except pictures, found only by a
+      hash of their pixels.
 """
 
 from __future__ import annotations
@@ -20,24 +19,13 @@ import numpy as np
 import maskgit
 from app import texts
 from app.errors import UserError
-from app.pictures import PictureStore
-from app.runs import (
-    ClassChoice,
-    Fill,
-    Generate,
-    ModelInfo,
-    Outpaint,
-    Picture,
-    Request,
-    Result,
-    Settings,
-    Step,
-)
-from maskgit import DecodeState, Window
+from app.models import Settings
+from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
+from app.studio.library import Library
+from app.studio.pictures import PictureStore
+from maskgit import DecodeState, MaskGIT, Window
 from maskgit.images import PictureError, open_picture
 from maskgit.outpainting import outpaint_windows
-from maskgit.reveal import REVEAL_RULES
-from maskgit.schedules import SCHEDULES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,26 +33,14 @@ GPU_SECONDS = 20  # asked for per run where GPUs are lent by the second
 
 
 class Studio:
-    """A loaded model and the pictures of the people who use it; safe to share between threads."""
+    """Answers requests with the models of a library; safe to share between threads."""
 
-    def __init__(self, engine: maskgit.MaskGIT, store: PictureStore | None = None) -> None:
-        self._engine = engine
+    def __init__(self, library: Library, store: PictureStore | None = None) -> None:
+        """Begin without pictures."""
+        self.library = library
         self._store = store or PictureStore()
-        self._model = threading.Lock()
+        self._pass = threading.Lock()
         self._passes = on_gpu(self._passes)  # where GPUs are lent, only this part runs on one
-        self.info = describe(engine)
-
-    @classmethod
-    def load(cls, model: str, device: str = "auto", dtype: str = "auto") -> Studio:
-        """Load a model by its id or the path of its folder.
-
-        Raises:
-            UserError: If there is no such model, device or precision, with what there is.
-        """
-        try:
-            return cls(maskgit.load(model, device=device, dtype=dtype))
-        except ValueError as error:  # a CheckpointError is one, too
-            raise UserError(str(error), "no-model") from error
 
     def open(self, data: bytes) -> tuple[str, Picture]:
         """Read an uploaded file and keep its picture; return its id and the picture.
@@ -98,25 +74,25 @@ class Studio:
             raise UserError(f"{texts.REFUSED} {error}") from error
 
     def _passes(self, request: Request) -> Iterator[Step | Result]:
+        engine = self.library.engine(request.model)
         match request:
             case Fill():
-                yield from self._fill(request)
+                yield from self._fill(engine, request)
             case Generate():
-                job = self._engine.prepare_generate(
+                job = engine.prepare_generate(
                     count=request.count, **_choices(request.settings, request.label)
                 )
-                side = self._engine.image_size
-                state = yield from self._decode(job.state, (0, 0, side))
-                yield _result(self._engine.finish(job, state))
+                state = yield from self._decode(engine, job.state, (0, 0, engine.image_size))
+                yield _result(engine.finish(job, state))
             case Outpaint():
-                yield from self._outpaint(request)
+                yield from self._outpaint(engine, request)
 
-    def _fill(self, request: Fill) -> Iterator[Step | Result]:
+    def _fill(self, engine: MaskGIT, request: Fill) -> Iterator[Step | Result]:
         window = request.window and Window(
             request.window.left, request.window.top, request.window.side
         )
-        with self._model:
-            job = self._engine.prepare_edit(
+        with self._pass:
+            job = engine.prepare_edit(
                 request.picture,
                 request.region,
                 window=window,
@@ -124,39 +100,45 @@ class Studio:
                 count=request.count,
                 **_choices(request.settings, request.label),
             )
-        state = yield from self._decode(job.state, _square(job))
-        yield _result(self._engine.finish(job, state))
+        state = yield from self._decode(engine, job.state, _square(job))
+        yield _result(engine.finish(job, state))
 
-    def _outpaint(self, request: Outpaint) -> Iterator[Step | Result]:
+    def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Step | Result]:
         """Imagine window after window, all variations side by side."""
         height, width = request.picture.shape[:2]
         sides = request.left, request.top, request.right, request.bottom
-        plan = outpaint_windows(height, width, *sides, grid_size=self._engine.grid_size)
+        plan = outpaint_windows(height, width, *sides, grid_size=engine.grid_size)
         seeds = [request.settings.seed + row for row in range(request.count)]
         canvases = [plan.lay_out(request.picture) for _ in seeds]  # picture, what is unknown of it
         done = 0
         for number, window in enumerate(plan.windows):
-            with self._model:
+            with self._pass:
                 jobs = [
-                    self._engine.prepare_extend(
+                    engine.prepare_extend(
                         picture, unknown, window, **_choices(request.settings, request.label, seed)
                     )
                     for (picture, unknown), seed in zip(canvases, seeds, strict=True)
                 ]
             state = DecodeState.stack([job.state for job in jobs])
             to_come = len(plan.windows) - number
-            state = yield from self._decode(state, _square(jobs[0]), done, to_come)
+            state = yield from self._decode(engine, state, _square(jobs[0]), done, to_come)
             done += state.steps[0]
             for (picture, unknown), job, row in zip(canvases, jobs, state.rows, strict=True):
-                self._engine.extend(picture, unknown, job, row)
+                engine.extend(picture, unknown, job, row)
         yield Result([picture for picture, _ in canvases], seeds)
 
     def _decode(
-        self, state: DecodeState, square: tuple[int, int, int], done: int = 0, windows: int = 1
+        self,
+        engine: MaskGIT,
+        state: DecodeState,
+        square: tuple[int, int, int],
+        done: int = 0,
+        windows: int = 1,
     ) -> Generator[Step, None, DecodeState]:
         """Run the passes of a window, showing the first variation.
 
         Args:
+            engine: The model.
             state: All variations, before the first pass.
             square: Left, top and side of the window.
             done: Passes that were run in other windows before.
@@ -166,30 +148,11 @@ class Studio:
         if not done:
             yield _shown(state, None, 0, steps, square)
         while not state.finished:
-            with self._model:
-                state = self._engine.step(state)
-                image = self._engine.preview(state.row(0))[0]
+            with self._pass:
+                state = engine.step(state)
+                image = engine.preview(state.row(0))[0]
             yield _shown(state, image, done + state.step[0], steps, square)
         return state
-
-
-def describe(engine: maskgit.MaskGIT) -> ModelInfo:
-    """Collect what the page must know about a model."""
-    config = engine.config
-    defaults = Settings(**asdict(config.decode))
-    return ModelInfo(
-        name=config.name,
-        grid=config.grid_size,
-        image_size=config.image_size,
-        codebook_size=config.tokenizer.codebook_size,
-        classes=tuple(
-            ClassChoice(entry.id, entry.name, tuple(entry.synonyms)) for entry in engine.classes
-        ),
-        has_no_class=config.transformer.has_null_label,
-        schedules=tuple(SCHEDULES),
-        reveal_rules=tuple(REVEAL_RULES),
-        defaults=defaults,
-    )
 
 
 def on_gpu(passes: F) -> F:
