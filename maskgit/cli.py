@@ -17,6 +17,7 @@ from maskgit import commands_models, pipeline
 from maskgit.commands_models import convert, models
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
+from maskgit.evaluation import commands as evaluation
 from maskgit.hub import HubError
 from maskgit.images import open_picture, to_png
 from maskgit.pipeline import Choices, MaskGIT, OnStep
@@ -108,6 +109,11 @@ def train(options: argparse.Namespace) -> None:
     commands.run(options)
 
 
+def evaluate(options: argparse.Namespace) -> None:
+    """Measure how good a model is: its table, its figures as JSON, its section of a page."""
+    evaluation.run(options)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="maskgit", description="Generate and edit pictures.")
     parser.add_argument("--verbose", action="store_true", help="say more on standard error")
@@ -147,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=_png, default=Path("reconstruction.png"), help="PNG to write")
     _add_model(add(classes))
     _add_train(add(train))
+    evaluation.add_arguments(add(evaluate))
     commands_models.add_convert(add(convert))
     commands_models.add_models(add(models))
     return parser

@@ -15,7 +15,6 @@ Read in this order:
     PackClassifier      the network: stages, features, logits
     train_classifier    the loop
     load_classifier     a finished run, with the classes it knows
-    perceptual_distance how different pictures look to its stages
 """
 
 import json
@@ -204,19 +203,6 @@ def train_classifier(
     if run.accelerator.is_main_process:
         _write(run.folder, trained)
     return trained
-
-
-def perceptual_distance(network: PackClassifier, a: Images, b: Images) -> Float[Tensor, " B"]:
-    """Compare pictures by what every stage sees, cell by cell; 0 where all see the same.
-
-    Differentiable; takes pictures and crops of any size as they are. Source: LPIPS (Zhang et al.
-    2018, arXiv:1801.03924), equation 1, with equal weights instead of learnt ones.
-    """
-    total = torch.zeros(len(a), device=a.device)
-    for ours, theirs in zip(network.stages(a), network.stages(b), strict=True):
-        apart = F.normalize(ours.float(), dim=1) - F.normalize(theirs.float(), dim=1)
-        total = total + apart.square().sum(1).mean((1, 2))
-    return total
 
 
 def load_classifier(folder: Path) -> Trained:

@@ -18,8 +18,9 @@ from typing import TypeAlias
 import torch
 
 import maskgit
+from maskgit.sampling import Number
 
-Row: TypeAlias = dict[str, str | int | float]
+Row: TypeAlias = dict[str, str | Number]
 
 HEADINGS = {
     "fid": "FID",
@@ -162,7 +163,7 @@ def command(arguments: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "maskgit", *arguments])
 
 
-def _cell(name: str, value: str | float | None) -> str:
+def _cell(name: str, value: str | Number | None) -> str:
     if value is None:
         return ""
     if isinstance(value, str | int):

@@ -13,7 +13,6 @@ from maskgit.evaluation.classifier import (
     ClassifierRecipe,
     Trained,
     load_classifier,
-    perceptual_distance,
     scaled,
     train_classifier,
 )
@@ -67,26 +66,6 @@ def test_features_are_what_the_last_layer_decides_by(trained: Trained) -> None:
     features = network.features(images)
     torch.testing.assert_close(features, network.stages(images)[-1].mean((2, 3)))
     torch.testing.assert_close(network(images), network.head(features))
-
-
-def test_pictures_are_as_far_apart_as_its_stages_find_them(trained: Trained) -> None:
-    a, b = torch.rand(2, 3, 3, 24, 24, generator=torch.Generator().manual_seed(0)).unbind()
-    expected = np.zeros(3)
-    for ours, theirs in zip(trained.network.stages(a), trained.network.stages(b), strict=True):
-        one, other = (
-            x.numpy() / np.linalg.norm(x.numpy(), axis=1)[:, None] for x in (ours, theirs)
-        )
-        expected += np.square(one - other).sum(1).mean((1, 2))
-    found = perceptual_distance(trained.network, a, b)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4)
-    assert perceptual_distance(trained.network, a, a).tolist() == [0, 0, 0]
-
-
-def test_what_is_perceived_can_be_learnt_from(trained: Trained) -> None:
-    picture = torch.rand(1, 3, 16, 16, requires_grad=True)
-    perceptual_distance(trained.network, picture, torch.zeros(1, 3, 16, 16)).sum().backward()
-    assert picture.grad is not None
-    assert float(picture.grad.abs().sum()) > 0
 
 
 def test_scaling_keeps_a_plain_picture_plain() -> None:

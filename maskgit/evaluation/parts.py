@@ -1,0 +1,199 @@
+"""The four measurements of `python -m maskgit evaluate`, each from a bench to a report."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import groupby
+
+import numpy as np
+import torch
+
+from maskgit.evaluation import ablation, editing, generation, metrics, reconstruction, sheets
+from maskgit.evaluation.bench import Bench
+from maskgit.evaluation.editing import TASKS
+from maskgit.evaluation.pictures import load_each
+from maskgit.evaluation.plot import line_chart
+from maskgit.evaluation.report import Report, Row
+from maskgit.evaluation.sampling import Samples, sample
+
+SHEET, COLUMNS = 100, 10  # pictures in the sheet of samples; columns of every sheet
+NEIGHBOURS = 3
+SCHEDULE_PLOTS = {"fid": "FID", "class_top1": "share that shows its class"}
+
+
+def measure_reconstruction(bench: Bench) -> Report:
+    """Measure what the tokenizer loses, pack by pack."""
+    engine, request = bench.engine, bench.request
+    sets = load_each(request.data, "val", engine.image_size, request.packs)
+    columns = min([COLUMNS, *(len(bench.limited(images)) for _, images in sets)])
+    rows, shown = [], []
+    for name, whole in sets:
+        images = bench.limited(whole)
+        again = reconstruction.reconstruct(engine, images.pictures)
+        codes = engine.config.tokenizer.codebook_size
+        extractor = bench.judge.extractor
+        rows.append(reconstruction.measure(name, images.pictures, again, codes, extractor))
+        places = sheets.evenly(len(images), columns)
+        shown += [images.pictures[places], again.pictures[places]]
+    sheet = bench.keep(".webp", sheets.columns_of(shown))
+    return _report(
+        bench,
+        "reconstruction",
+        "Reconstruction",
+        "Held-out pictures, encoded and decoded. rFID is the Frechet distance between the two; "
+        "sharpness is the mean step between neighbouring pixels, relative to the real pictures. "
+        "A code counts as used where it appears in these pictures at all; the perplexity counts "
+        "evenly used codes fully.",
+        {"What the tokenizer loses": rows},
+        {"Held-out pictures, and below each what the tokenizer makes of it": sheet},
+    )
+
+
+def measure_generation(bench: Bench) -> Report:
+    """Measure generated pictures against held-out ones, and look for copies of training ones."""
+    engine, judge, val = bench.engine, bench.judge, bench.val
+    samples = sample(engine, bench.counts, bench.request.seed, **bench.choices)
+    remembered = judge.classifier.describe(bench.train.pictures).features
+    chosen = bench.trained_on()
+    again = reconstruction.reconstruct(engine, val.pictures)
+    made = judge.describe(samples.pictures, samples.labels)
+    rows = [
+        generation.row("real, held out", bench.real, bench.real, remembered),
+        generation.row(
+            "real, trained on", judge.describe(chosen.pictures, chosen.labels), bench.real
+        ),
+        generation.row("reconstructed", judge.describe(again.pictures, val.labels), bench.real),
+        generation.row("generated", made, bench.real, remembered) | {"seconds": samples.seconds},
+    ]
+    tokens = generation.token_rows(engine, val, again.tokens)
+    tables = {
+        "Generated pictures beside real ones": rows,
+        "Held-out tokens, by the share that is masked": tokens,
+    }
+    if bench.request.cas:
+        score = generation.accuracy_score(samples, val, bench.request.cas)
+        tables["A classifier's accuracy on held-out pictures, by what it was trained on"] = [
+            {"trained on": "real pictures", "accuracy": judge.classifier.accuracy},
+            {"trained on": f"{len(samples.pictures)} generated pictures", "accuracy": score},
+        ]
+    return _report(
+        bench,
+        "generation",
+        "Generation",
+        f"{_decoding(bench)} Distances are to the {len(val)} held-out pictures and depend on the "
+        "number of pictures: compare rows of one count. The classifier has seen what the model "
+        "was trained on, so that row flatters. Sharpness is the mean step between neighbouring "
+        "pixels, relative to the held-out pictures. Likeness is the mean cosine of the "
+        "classifier's features to the nearest training picture: higher for generated than for "
+        "held-out ones would mean that pictures are remembered.",
+        tables,
+        _generation_sheets(bench, samples, made.features.numpy(), remembered.numpy()),
+    )
+
+
+def measure_editing(bench: Bench) -> Report:
+    """Measure how well holes in held-out pictures are filled."""
+    engine, val = bench.engine, bench.val
+    places = sheets.evenly(len(val), COLUMNS)
+    rows, shown = [], [val.pictures[places]]
+    for task, region_of in TASKS.items():
+        filled = editing.fill(engine, val, task, bench.request.seed, **bench.choices)
+        rows.append(editing.measure(task, val, filled, bench.real, bench.judge))
+        region = region_of(*val.pictures.shape[1:3])
+        shown += [sheets.with_hole(val.pictures[places], region), filled[places]]
+    sheet = bench.keep(".webp", sheets.columns_of(shown))
+    return _report(
+        bench,
+        "editing",
+        "Editing",
+        f"{_decoding(bench)} Every held-out picture is filled once, knowing its class. `Class "
+        "right` is of the whole picture, and of the hole's pixels alone. The step at the seam is "
+        "the mean difference of neighbours on either side of the border, in levels of 255; a ratio "
+        "of 1 is a seam like any other place.",
+        {"Holes in held-out pictures": rows},
+        {"Real, then each hole and what was put there": sheet},
+    )
+
+
+def measure_ablation(bench: Bench) -> Report:
+    """Compare mask schedules by steps, and reveal rules."""
+    engine, judge, request = bench.engine, bench.judge, bench.request
+    by_schedule = ablation.schedules_by_steps(
+        engine, judge, bench.real, bench.counts, request.schedules, request.steps
+    )
+    by_rule = ablation.rules_compared(engine, judge, bench.real, bench.counts, request.rules)
+    plots = {}
+    for figure, name in SCHEDULE_PLOTS.items():
+        chart = line_chart(f"{name} by schedule", "steps", name, _lines(by_schedule, figure))
+        caption = f"{name}, by schedule and number of steps"
+        plots[caption] = bench.keep(f"-{figure.replace('_', '-')}.svg", chart)
+    return _report(
+        bench,
+        "ablation",
+        "Schedules, steps and reveal rules",
+        f"{sum(bench.counts)} pictures for each row, everything that a row does not name as the "
+        "model's defaults say. `raster` is the autoregressive baseline on the same network: one "
+        "token in each pass, row by row. Speed is relative to the slowest rule.",
+        {"Mask schedules and steps": by_schedule, "Reveal rules": by_rule},
+        plots,
+    )
+
+
+PART_OF: dict[str, Callable[[Bench], Report]] = {
+    "reconstruction": measure_reconstruction,
+    "generation": measure_generation,
+    "editing": measure_editing,
+    "ablation": measure_ablation,
+}
+
+
+def _report(
+    bench: Bench,
+    part: str,
+    title: str,
+    method: str,
+    tables: dict[str, list[Row]],
+    pictures: dict[str, str],
+) -> Report:
+    return Report(
+        part=part,
+        title=title,
+        method=method,
+        model=bench.request.model,
+        extractor=bench.judge.extractor.name,
+        classifier=bench.judge.classifier.name,
+        tables=tables,
+        pictures=pictures,
+    )
+
+
+def _decoding(bench: Bench) -> str:
+    """Say how pictures were decoded."""
+    values = {**asdict(bench.engine.config.decode), **bench.choices}
+    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+    return f"Decoded with {words}; seeds from {bench.request.seed} on."
+
+
+def _generation_sheets(
+    bench: Bench, samples: Samples, features: np.ndarray, remembered: np.ndarray
+) -> dict[str, str]:
+    """Draw samples as they came, and some of them above their nearest training pictures."""
+    places = sheets.evenly(len(samples.pictures), SHEET)
+    plain = sheets.grid(samples.pictures[places], min(COLUMNS, len(places)))
+    few = sheets.evenly(len(samples.pictures), COLUMNS)
+    found = metrics.nearest(
+        torch.from_numpy(features[few]), torch.from_numpy(remembered), NEIGHBOURS
+    )
+    neighbours = [bench.train.pictures[column] for column in found.T.numpy()]
+    beside = sheets.columns_of([samples.pictures[few], *neighbours])
+    return {
+        "Samples, class after class, none chosen": bench.keep(".webp", plain),
+        "Samples (above) and the training pictures that are nearest by the classifier's "
+        "features": bench.keep("-nearest.webp", beside),
+    }
+
+
+def _lines(rows: list[Row], figure: str) -> dict[str, list[tuple[float, float]]]:
+    return {
+        str(name): [(float(row["steps"]), float(row[figure])) for row in line]
+        for name, line in groupby(rows, key=lambda row: row["schedule"])
+    }
