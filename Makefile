@@ -1,7 +1,7 @@
 # Everything a person does with this project; `make` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check setup gpu lint fast browser gallery screenshots bench format train-embedded
+.PHONY: help run test check setup gpu lint fast browser gallery screenshots bench format train-embedded results
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +57,12 @@ train-embedded: $(VENV)/.run-time  ## Train the embedded model (DATA=folder of p
 	$(BIN)/python -m maskgit train tokenizer --recipe embedded --data $(DATA) --run runs/tokenizer
 	$(BIN)/python -m maskgit train transformer --recipe embedded --data $(DATA) --run runs/transformer \
 	  --tokenizer-run runs/tokenizer --out checkpoints/embedded
+
+results: $(VENV)/.run-time  ## Measure the embedded model anew into docs/results.md (DATA=folder of pictures)
+	$(BIN)/python -m maskgit train classifier --recipe embedded --data $(DATA) --run runs/classifier
+	set -e; for part in reconstruction generation editing ablation; do \
+	  $(BIN)/python -m maskgit evaluate $$part --data $(DATA) --classifier runs/classifier \
+	    --out docs/results/$$part.json --page docs/results.md $(ARGS); done
 
 browser: $(VENV)/.development
 	@$(BIN)/python -m tests.browser.chromium
