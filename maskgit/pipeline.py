@@ -65,15 +65,19 @@ def load(
     """
     if not isinstance(model, str | Path):
         raise TypeError(f"a model is an id or the path of a folder, got {checks.describe(model)}")
-    folder = _find(model)
+    folder = find_folder(model)
     place = runtime.choose_device(device)
     loaded = load_model(folder, place, runtime.choose_dtype(dtype, place, folder))
     pack(loaded.transformer, rows=loaded.config.transformer.num_tokens + 1)
     return MaskGIT(loaded, place)
 
 
-def _find(model: str | Path) -> Path:
-    """Give the folder of a model: one that comes along, a published one, or any other."""
+def find_folder(model: str | Path) -> Path:
+    """Give the folder of a model: one that comes along, a published one, or any other.
+
+    Raises:
+        CheckpointError: If there is no such model.
+    """
     if (MODELS / model / "config.json").is_file():
         return MODELS / model
     if isinstance(model, str) and hub.is_here(model):

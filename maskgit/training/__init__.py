@@ -2,9 +2,17 @@
 
 Read in this order:
     recipes         what is trained, with which numbers
-    data            pictures and labels in memory; which ones a step sees
+    data            pictures and labels of any layout; which ones a step sees
+    pictures        how they are kept in memory
+    sources         tar shards, Hugging Face datasets
     losses          the objectives
+    perceptual      how different two pictures look
     run             one resumable run: devices, checkpoints, log, samples
+    codebook        what keeps the codes in use
+    tokenizer_step  one step of stage 1
     tokenizer       stage 1
+    tokens          pictures as tokens, computed once
     transformer     stage 2
+    fine_tuning     beginning at a model that is there
+    commands        the command line
 """

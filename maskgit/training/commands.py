@@ -7,13 +7,15 @@ from pathlib import Path
 
 import torch
 
-from maskgit.checkpoints import save_model
+from maskgit.checkpoints import Model, load_model, save_model
 from maskgit.classes import Classes
-from maskgit.config import AnyTransformerConfig, ModelConfig
+from maskgit.config import AnyTokenizerConfig, AnyTransformerConfig, ModelConfig
 from maskgit.evaluation.classifier import ClassifierRecipe, train_classifier
-from maskgit.models import VQGAN, AnyTransformer
-from maskgit.training import recipes
+from maskgit.models import AnyTokenizer, AnyTransformer
+from maskgit.pipeline import find_folder
+from maskgit.training import fine_tuning, recipes
 from maskgit.training.data import ImageSet, known_classes, load_images
+from maskgit.training.perceptual import find_perceptual
 from maskgit.training.recipes import Recipe
 from maskgit.training.run import Run, checkpoints
 from maskgit.training.tokenizer import train_tokenizer
@@ -31,71 +33,114 @@ def run(options: argparse.Namespace) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     recipe = recipes.find(options.recipe)
+    start = load_model(find_folder(options.start)) if options.start else None
+    if start is not None:
+        recipe = replace(recipe, image_size=start.config.image_size)
     if options.stage == "classifier":
         _classifier(options.data, recipe, options.steps, options.run)
-        return
-    if options.stage == "tokenizer":
-        _tokenizer(options.data, recipe, options.steps, options.run)
-        return
-    if options.tokenizer_run is None:
+    elif options.stage == "tokenizer":
+        _train_tokenizer(options, recipe, start)
+    else:
+        _train_transformer(options, recipe, start)
+
+
+def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model | None) -> None:
+    """Train stage 1.
+
+    Never compiled: torch 2.13 compiles the VQGAN for the CPU with wrong gradients (their norm was
+    1.2 instead of 8.9 on the same weights and pictures), and the codes collapse.
+    """
+    stage = recipe.tokenizer
+    if start is not None:
+        stage = fine_tuning.tokenizer_recipe(stage, start)
+    steps = options.steps or stage.schedule.steps
+    stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
+    images, val = _data(options.data, recipe, recipe.tokenizer_packs)
+    run = Run(options.run, steps, compile=False, accumulate=options.accumulate)
+    perceptual = None
+    if stage.perceptual_weight:
+        perceptual = find_perceptual(options.classifier, run.accelerator.device)
+    network = start.tokenizer if start else None
+    train_tokenizer(stage, images, val, run, perceptual, network)  # pyright: ignore[reportArgumentType]
+
+
+def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model | None) -> None:
+    """Train stage 2 on the tokens of stage 1, or of the model that it begins at."""
+    if options.tokenizer_run is None and start is None:
         raise ValueError("stage 2 needs stage 1: say --tokenizer-run FOLDER")
-    if not checkpoints(options.tokenizer_run):
+    if options.tokenizer_run and not checkpoints(options.tokenizer_run):
         raise ValueError(f"{options.tokenizer_run} holds no checkpoint of stage 1; train it first")
     images, val = _data(options.data, recipe, recipe.transformer_packs)
     stage = recipe.transformer(len(images.classes))
-    _description("any", images, recipe, stage.model)  # whatever is wrong shows before hours pass
-    tokenizer = _tokenizer(options.data, recipe, 0, options.tokenizer_run)
+    if start is not None:
+        stage = fine_tuning.transformer_recipe(stage, start, len(images.classes))
+        recipe = replace(recipe, decode=start.config.decode)
+    sizes = start.config.tokenizer if start else recipe.tokenizer.model
+    _description(
+        "any", images, recipe, sizes, stage.model
+    )  # whatever is wrong shows before hours pass
+    tokenizer = _finished_tokenizer(options, recipe, start)
+    network = None
+    if start is not None:
+        known = known_classes(images, stage.model.null_label)
+        network = fine_tuning.with_classes(start.transformer, start.classes, known)
     steps = options.steps or stage.schedule.steps
     stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
-    transformer = train_transformer(
-        stage, tokenizer, images, val, Run(options.run, steps, compile=not options.no_compile)
-    )
-    if options.out:
+    is_compiled = not options.no_compile
+    run = Run(options.run, steps, compile=is_compiled, accumulate=options.accumulate)
+    transformer = train_transformer(stage, tokenizer, images, val, run, network)
+    if options.out and run.is_main:
         write_model(options.out, tokenizer, transformer, images, recipe)
 
 
 def write_model(
     folder: Path,
-    tokenizer: VQGAN,
+    tokenizer: AnyTokenizer,
     transformer: AnyTransformer,
     images: ImageSet,
     recipe: Recipe,
 ) -> None:
     """Write a model folder in half precision; a card that is there already is kept."""
-    config, classes = _description(folder.name, images, recipe, transformer.config)
+    config, classes = _description(
+        folder.name, images, recipe, tokenizer.config, transformer.config
+    )
     card = folder / "CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else f"# {folder.name}\n"
     save_model(folder, tokenizer, transformer, config, classes, text, dtype=torch.float16)
 
 
 def _description(
-    name: str, images: ImageSet, recipe: Recipe, transformer: AnyTransformerConfig
+    name: str,
+    images: ImageSet,
+    recipe: Recipe,
+    tokenizer: AnyTokenizerConfig,
+    transformer: AnyTransformerConfig,
 ) -> tuple[ModelConfig, Classes]:
     config = ModelConfig(
         name=name,
         image_size=recipe.image_size,
-        tokenizer=recipe.tokenizer.model,
+        tokenizer=tokenizer,
         transformer=transformer,
         decode=recipe.decode,
     )
     return config, known_classes(images, transformer.null_label)
 
 
-def _tokenizer(data: Path, recipe: Recipe, steps: int | None, folder: Path) -> VQGAN:
-    """Train stage 1; with 0 steps only load what was trained.
+def _finished_tokenizer(
+    options: argparse.Namespace, recipe: Recipe, start: Model | None
+) -> AnyTokenizer:
+    """Give the tokenizer of stage 1: that of its run, otherwise the model's."""
+    stage, folder = recipe.tokenizer, options.tokenizer_run
+    if start is not None:
+        if folder is None:
+            return start.tokenizer
+        stage = fine_tuning.tokenizer_recipe(stage, start)
+    images, val = _data(options.data, recipe, recipe.tokenizer_packs)
+    run = Run(folder, 0, compile=False, accumulate=options.accumulate)
+    return train_tokenizer(stage, images, val, run)  # no step: only what was trained
 
-    Never compiled: torch 2.13 compiles the VQGAN for the CPU with wrong gradients (their norm was
-    1.2 instead of 8.9 on the same weights and pictures), and the codes collapse.
-    """
-    images, val = _data(data, recipe, recipe.tokenizer_packs)
-    steps = recipe.tokenizer.schedule.steps if steps is None else steps
-    stage = recipe.tokenizer
-    if steps:
-        stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
-    return train_tokenizer(stage, images, val, Run(folder, steps, compile=False))
 
-
-def _classifier(data: Path, recipe: Recipe, steps: int | None, folder: Path) -> None:
+def _classifier(data: str, recipe: Recipe, steps: int | None, folder: Path) -> None:
     """Train what judges the model: it learns the classes of stage 2, from the same pictures."""
     images, val = _data(data, recipe, recipe.transformer_packs)
     stage = ClassifierRecipe()
@@ -105,6 +150,6 @@ def _classifier(data: Path, recipe: Recipe, steps: int | None, folder: Path) -> 
     logger.info("%.1f %% of the held-out pictures got their class", 100 * trained.accuracy)
 
 
-def _data(path: Path, recipe: Recipe, packs: tuple[str, ...]) -> tuple[ImageSet, ImageSet]:
+def _data(path: str, recipe: Recipe, packs: tuple[str, ...]) -> tuple[ImageSet, ImageSet]:
     train, val = (load_images(path, s, packs, recipe.image_size) for s in ("train", "val"))
     return train, val

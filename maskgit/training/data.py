@@ -1,4 +1,4 @@
-"""Labelled pictures in memory, and which of them a training step sees.
+"""Labelled pictures of any layout, and which of them a training step sees.
 
 Which pictures a step uses, how they are cropped and flipped and which tokens are masked are pure
 functions of (seed, step). A run that was killed therefore continues exactly, nothing about the
@@ -6,40 +6,26 @@ order of the data has to be stored, and several processes agree on a step's batc
 """
 
 import json
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
+import torch
 from jaxtyping import Int, UInt8
 
 from maskgit.classes import NUM_IMAGENET_CLASSES, Classes, ImageClass, imagenet_class
-from maskgit.types import Pictures
-
-logger = logging.getLogger(__name__)
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
-
-
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    """Square pictures of one size with their classes.
-
-    Attributes:
-        pictures: RGB.
-        labels: Index into `classes` per picture, -1 where a picture has no class.
-        classes: Entries of `classes.json` in the order of the labels.
-    """
-
-    pictures: Pictures
-    labels: np.ndarray
-    classes: tuple[dict, ...]
-
-    def __len__(self) -> int:
-        return len(self.pictures)
+from maskgit.training import sources
+from maskgit.training.pictures import (
+    SUFFIXES,
+    Gathering,
+    ImageSet,
+    class_entry,
+    named_classes,
+    split_off,
+)
+from maskgit.types import Images, Pictures
 
 
 def load_packs(folder: Path, names: Sequence[str], split: str, size: int) -> ImageSet:
@@ -51,19 +37,16 @@ def load_packs(folder: Path, names: Sequence[str], split: str, size: int) -> Ima
     whichever packs are used.
     """
     entries = {c["label"]: c for c in json.loads((folder / "classes.json").read_text())["classes"]}
-    pictures, labels = [], []
-    for name in names:
-        with np.load(folder / f"{name}-{split}.npz") as pack:
-            blob, offsets = pack["blob"], pack["offsets"]
-            labels.append(pack["label"].astype(np.int64))
-            encoded = (blob[start:end] for start, end in pairwise(offsets))
-            pictures.extend(_square(_decode(image), size) for image in encoded)
-    original = np.concatenate(labels)
     present = sorted(_trained_labels(folder, names))
     number = {label: i for i, label in enumerate(present)}
-    classes = tuple(_class_entry(i, entries[label]) for label, i in number.items())
-    renumbered = np.array([number.get(int(label), -1) for label in original])
-    return ImageSet(np.stack(pictures), renumbered, classes)
+    gathering = Gathering(str(folder), size)
+    for name in names:
+        with np.load(folder / f"{name}-{split}.npz") as pack:
+            blob, offsets, labels = pack["blob"], pack["offsets"], pack["label"]
+        for (start, end), label in zip(pairwise(offsets), labels, strict=True):
+            gathering.add(blob[start:end], number.get(int(label), -1))
+    classes = tuple(class_entry(i, entries[label]) for label, i in number.items())
+    return gathering.finish(classes, "image packs with pictures")
 
 
 def load_folder(folder: Path, size: int, names: Sequence[str] | None = None) -> ImageSet:
@@ -82,46 +65,41 @@ def load_folder(folder: Path, size: int, names: Sequence[str] | None = None) -> 
     found = _class_names(folder)
     if names is not None and (unknown := sorted(set(found) - set(names))):
         raise ValueError(f"{folder} has classes that the training pictures lack: {unknown}")
-    names = found if names is None else names
-    pictures, labels, broken = [], [], 0
+    names = found if names is None else list(names)
+    gathering = Gathering(str(folder), size)
     for label, name in enumerate(names):
         for path in sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                broken += 1
-                continue
-            pictures.append(_square(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size))
-            labels.append(label)
-    if broken:
-        logger.warning("%d files in %s could not be read and were left out", broken, folder)
-    if not pictures:
-        raise ValueError(f"{folder} holds no pictures; expected one sub-folder per class")
-    classes = tuple(_class_entry(i, {"name": name, "label": i}) for i, name in enumerate(names))
-    return ImageSet(np.stack(pictures), np.array(labels), classes)
+            gathering.add(path.read_bytes(), label)
+    return gathering.finish(named_classes(names), "one sub-folder per class")
 
 
-def load_images(path: Path, split: str, packs: Sequence[str], size: int) -> ImageSet:
-    """Read image packs where `path` holds them, otherwise a folder of class folders.
+def load_images(path: str | Path, split: str, packs: Sequence[str], size: int) -> ImageSet:
+    """Read pictures, whatever holds them.
 
-    A folder of class folders may hold `train` and `val` sub-folders; without `val` every 20th
-    picture is kept for validation, and at least one.
+    Args:
+        path: Image packs, tar shards, a Hugging Face dataset (`sources`), or a folder of class
+            folders. The last may hold `train` and `val` sub-folders; without `val` every 20th
+            picture is kept for validation, and at least one.
+        split: `train` or `val`.
+        packs: Which image packs.
+        size: Side of the pictures in pixels.
 
     Raises:
         ValueError: If there are no pictures, or classes to validate that were not trained.
     """
+    if sources.is_dataset(path):
+        return sources.load_dataset(path, split, size)
+    path = Path(path)
     if any(path.glob("*.npz")):
         return load_packs(path, packs, split, size)
+    if sources.has_shards(path):
+        return sources.load_shards(path, split, size)
     root = path / "train" if (path / "train").is_dir() else path
     if root != path and (path / "val").is_dir():
         if split == "train":
             return load_folder(root, size)
         return load_folder(path / "val", size, _class_names(root))
-    everything = load_folder(root, size)
-    if len(everything) < 2:
-        raise ValueError(f"{root} holds one picture; at least one more is needed for validation")
-    is_val = np.arange(len(everything)) % 20 == min(19, len(everything) - 1)
-    keep = is_val if split == "val" else ~is_val
-    return ImageSet(everything.pictures[keep], everything.labels[keep], everything.classes)
+    return split_off(load_folder(root, size), split, str(root))
 
 
 def known_classes(images: ImageSet, null_label: int | None = None) -> Classes:
@@ -176,6 +154,12 @@ def cut(
     return out
 
 
+def as_images(pictures: Pictures) -> Images:
+    """uint8 pictures to float images in the networks' memory layout."""
+    tensor = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    return tensor.float().div(255).contiguous(memory_format=torch.channels_last)
+
+
 def _class_names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
@@ -192,33 +176,3 @@ def _image_class(entry: dict) -> ImageClass:
     if entry["id"] < NUM_IMAGENET_CLASSES:
         return replace(imagenet_class(entry["id"], entry["label"]), name=entry["name"])
     return ImageClass(entry["label"], entry["id"], entry["name"], (), entry["wnid"])
-
-
-def _decode(encoded: np.ndarray) -> np.ndarray:
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError("the pack holds an image that cannot be read")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _square(image: np.ndarray, size: int) -> np.ndarray:
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    crop = image[top : top + side, left : left + side]
-    if side == size:
-        return crop
-    return cv2.resize(
-        crop, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    )
-
-
-def _class_entry(number: int, entry: dict) -> dict:
-    index = entry.get("imagenet_index", -1)
-    return {
-        "label": number,
-        "id": index if index is not None and index >= 0 else 1000 + entry["label"],
-        "name": entry["name"],
-        "synonyms": [],
-        "wnid": entry.get("wnid") or None,
-    }

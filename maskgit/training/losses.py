@@ -4,12 +4,16 @@ Source: VQGAN (Esser et al. 2021, arXiv:2012.09841) section 3.1; MaskGIT section
 weights as in the official configuration (`official_maskgit` config, section 6 of its code).
 """
 
+from typing import Literal, TypeAlias
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from maskgit.types import TokenMask, Tokens
+from maskgit.types import Images, TokenMask, Tokens
+
+Adversarial: TypeAlias = Literal["hinge", "non-saturating"]
 
 
 def codebook_loss(
@@ -37,16 +41,47 @@ def entropy_loss(distances: Float[Tensor, "M K"], temperature: float = 0.01) -> 
     return each - together
 
 
-def adversarial_loss(scores_of_generated: Tensor) -> Float[Tensor, ""]:
-    """Make generated pictures look real to the discriminator (hinge GAN, generator side)."""
-    return -scores_of_generated.float().mean()
+def adversarial_loss(scores_of_generated: Tensor, kind: Adversarial = "hinge") -> Float[Tensor, ""]:
+    """Make generated pictures look real to the discriminator (generator side)."""
+    scores = scores_of_generated.float()
+    return F.softplus(-scores).mean() if kind == "non-saturating" else -scores.mean()
 
 
-def discriminator_loss(scores_of_real: Tensor, scores_of_generated: Tensor) -> Float[Tensor, ""]:
-    """Tell real from generated (hinge GAN, discriminator side; Lim and Ye 2017)."""
-    real = F.relu(1 - scores_of_real.float()).mean()
-    generated = F.relu(1 + scores_of_generated.float()).mean()
-    return (real + generated) / 2
+def discriminator_loss(
+    scores_of_real: Tensor, scores_of_generated: Tensor, kind: Adversarial = "hinge"
+) -> Float[Tensor, ""]:
+    """Tell real from generated (discriminator side).
+
+    Source: hinge as in VQGAN (Lim and Ye 2017), non-saturating as in the official code (Goodfellow
+    et al. 2014).
+    """
+    real, generated = scores_of_real.float(), scores_of_generated.float()
+    if kind == "non-saturating":
+        return F.softplus(-real).mean() + F.softplus(generated).mean()
+    return (F.relu(1 - real).mean() + F.relu(1 + generated).mean()) / 2
+
+
+def gradient_penalty(scores_of_real: Tensor, real: Images) -> Float[Tensor, ""]:
+    """Keep the discriminator flat around real pictures: E |grad D|^2, without its weight.
+
+    Args:
+        scores_of_real: (B, 1, h, w); a picture's score is the mean of its patches.
+        real: What they are of; needs gradients.
+
+    Source: R1, Mescheder et al. 2018 (arXiv:1801.04406), equation 9.
+    """
+    total = scores_of_real.float().mean((1, 2, 3)).sum()
+    (gradient,) = torch.autograd.grad(total, real, create_graph=True)
+    return gradient.float().square().sum((1, 2, 3)).mean()
+
+
+def adaptive_weight(gradient_of_rest: Tensor, gradient_of_adversarial: Tensor) -> Float[Tensor, ""]:
+    """Weigh the adversarial term so that it moves the last layer as far as all else does.
+
+    Source: VQGAN equation 7, with delta = 1e-4 and the upper limit 1e4 of its code.
+    """
+    ratio = gradient_of_rest.norm() / (gradient_of_adversarial.norm() + 1e-4)
+    return ratio.clamp(0, 1e4).detach()
 
 
 def masked_token_loss(

@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, ProjectConfiguration
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration
 from torch import nn
 from tqdm import tqdm
 
@@ -83,7 +83,11 @@ class Run:
     _since: tuple[int, float] = (0, 0.0)
 
     def __post_init__(self) -> None:
-        """Make the folder and choose devices."""
+        """Make the folder and choose devices.
+
+        Raises:
+            ValueError: If accelerate was launched to shard the weights: averages need whole ones.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         has_tensorboard = importlib.util.find_spec("tensorboard") is not None
         self.accelerator = Accelerator(
@@ -95,6 +99,8 @@ class Run:
                 project_dir=str(self.folder), logging_dir=str(self.folder)
             ),
         )
+        if self.accelerator.distributed_type == DistributedType.FSDP:
+            raise ValueError("weights cannot be sharded (FSDP) here; launch with --multi_gpu (DDP)")
         self.accelerator.init_trackers("tensorboard")
 
     def prepare(self, *parts: Any, skips_weights: bool = False) -> Any:
@@ -221,12 +227,18 @@ class Run:
 
     def write(self, **figures: float | int) -> None:
         """Append a line to the log and tell the trackers."""
-        if self.accelerator.is_main_process:
-            with (self.folder / "log.jsonl").open("a") as log:
-                log.write(
-                    json.dumps({"step": self.step, "time": round(time.time()), **figures}) + "\n"
-                )
+        self._append(figures)
         self.accelerator.log(figures, step=self.step)
+
+    def note(self, **texts: str) -> None:
+        """Append words to the log: what the figures after them were made with."""
+        self._append(texts)
+
+    def _append(self, entries: Mapping[str, float | int | str]) -> None:
+        if self.is_main:
+            line = {"step": self.step, "time": round(time.time()), **entries}
+            with (self.folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps(line) + "\n")
 
 
 def mean_figures(parts: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -1,211 +1,65 @@
-"""Stage 1: teach the VQGAN to describe pictures by a grid of codes, and to draw them again."""
+"""Stage 1: teach the VQGAN to describe pictures by a grid of codes, and to draw them again.
+
+Read in this order:
+    tokenizer_step      the recipe, and what one step does
+    train_tokenizer     the loop
+"""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Int
+from torch import Tensor
 
-from maskgit.config import TokenizerConfig
 from maskgit.models import VQGAN
 from maskgit.training import losses
-from maskgit.training.codebook import Autoencoder, place_codes
+from maskgit.training.codebook import Autoencoder
 from maskgit.training.data import (
     ImageSet,
+    as_images,
     balanced_indices,
     cut,
     draw_crops,
-    random_crops,
     step_generator,
 )
 from maskgit.training.discriminator import PatchDiscriminator
-from maskgit.training.run import Ema, Run, Schedule, mean_figures, set_rate
+from maskgit.training.perceptual import Perceptual
+from maskgit.training.run import Ema, Run, mean_figures, set_rate
+from maskgit.training.tokenizer_step import Stage1, TokenizerRecipe
 from maskgit.types import Images, Pictures
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class TokenizerRecipe:
-    """Everything that decides what stage 1 learns.
-
-    Attributes:
-        model: Sizes of the network.
-        schedule: Steps and learning rate.
-        batch_size: Pictures per step, in all processes together.
-        crop_px: Side of the random crops; the network is fully convolutional.
-        adversarial_start: Step at which the discriminator joins; negative means never.
-        decoder_only_from: Step from which encoder and codes stay as they are (at their average) and
-            only the decoder learns; negative means never. Tokens are final then, so stage 2 may
-            begin while the decoder still learns to draw.
-        adversarial_weight: Weight of the adversarial term (official: 0.1).
-        discriminator_width: Channels of the discriminator's first layer.
-        quantize_start: Step at which codes take the place of features. A decoder that gets nothing
-            but arbitrary codes from the first step on learns to ignore them for a long time.
-        settle_steps: Steps over which the learning rate rises anew from `quantize_start` on. At
-            full speed the encoder runs away from the codes at once, and they fall out of use.
-        commitment: Weight of the commitment term (official: 0.25).
-        entropy_weight: Weight of the entropy term (official: 0.1).
-        revive_every: Steps between looking for dead codes and giving them new places.
-        ema_decay: Decay of the averaged weights.
-        seed: Seed of the weights and of the data order.
-    """
-
-    schedule: Schedule
-    model: TokenizerConfig = field(default_factory=TokenizerConfig)
-    batch_size: int = 32
-    crop_px: int = 64
-    adversarial_start: int = -1
-    decoder_only_from: int = -1
-    adversarial_weight: float = 0.1
-    discriminator_width: int = 32
-    quantize_start: int = 400
-    settle_steps: int = 200
-    commitment: float = 0.25
-    entropy_weight: float = 0.1
-    revive_every: int = 100
-    ema_decay: float = 0.999
-    seed: int = 0
-
-    def rate(self, step: int) -> float:
-        """Learning rate of step number `step`."""
-        settled = (step - self.quantize_start + 1) / max(1, self.settle_steps)
-        has_begun = step >= self.quantize_start
-        return self.schedule.rate(step) * (min(1.0, settled) if has_begun else 1.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Stage1:
-    """What learns in stage 1, and how it takes a step."""
-
-    recipe: TokenizerRecipe
-    run: Run
-    tokenizer: VQGAN
-    autoencoder: nn.Module  # around the tokenizer; both as accelerate gave them back
-    critic: nn.Module
-    optimizer: torch.optim.Optimizer
-    critic_optimizer: torch.optim.Optimizer
-    ema: Ema
-
-    def learn(self, images: Images, step: int) -> "Learned":
-        """Learn from a part of a step's batch; weights change with the last part."""
-        recipe, accelerator = self.recipe, self.run.accelerator
-        is_adversarial = 0 <= recipe.adversarial_start <= step
-        with accelerator.accumulate(self.autoencoder, self.critic):
-            output = self.autoencoder(images, step >= recipe.quantize_start)
-            reconstruction, features, _, distances = output
-            total, figures = self._reconstruction_loss(output, images, step)
-            if is_adversarial:
-                figures["fooled"] = self._fooling_loss(reconstruction)
-                total = total + recipe.adversarial_weight * figures["fooled"]
-            accelerator.backward(total)
-            if accelerator.sync_gradients:
-                accelerator.clip_grad_norm_(self.autoencoder.parameters(), 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            if is_adversarial:
-                figures["critic"] = self._train_critic(images, reconstruction.detach())
-        chosen = torch.bincount(distances.argmin(-1), minlength=distances.shape[1])
-        return Learned(figures, features.detach(), chosen.float())
-
-    def keep_codes_in_use(self, learned: Sequence["Learned"], step: int) -> int:
-        """Count the codes that a step chose; give how many it revived."""
-        accelerator, autoencoder = self.run.accelerator, self._unwrapped()
-        chosen = torch.stack([part.chosen for part in learned]).sum(0)
-        autoencoder.count(accelerator.reduce(chosen, "sum"))  # pyright: ignore
-        is_settling = self.recipe.quantize_start < step < 0.8 * self.recipe.schedule.steps
-        is_due = (step + 1) % self.recipe.revive_every == 0
-        if not (is_settling and is_due and self.tokenizer.codebook.requires_grad):
-            return 0
-        vectors = torch.cat([part.features for part in learned]).movedim(1, -1).flatten(0, 2)
-        everywhere: Tensor = accelerator.gather(vectors)  # pyright: ignore
-        return autoencoder.revive(everywhere, self.recipe.seed, step)
-
-    def begin(self, step: int, images: ImageSet) -> None:
-        """Do what a step begins: codes come into use, or encoder and codes stay as they are."""
-        is_final = 0 <= self.recipe.decoder_only_from <= step
-        if is_final and self.tokenizer.codebook.requires_grad:
-            if step == self.recipe.decoder_only_from:
-                self.ema.copy_to(self.tokenizer)
-            self.tokenizer.encoder.requires_grad_(False)
-            self.tokenizer.codebook.requires_grad_(False)
-        if step == self.recipe.quantize_start:
-            self._place_codes(images)
-
-    def _place_codes(self, images: ImageSet) -> None:
-        recipe = self.recipe
-        generator = step_generator(recipe.seed, recipe.schedule.steps)
-        chosen = generator.integers(0, len(images), 64)
-        crops = as_images(random_crops(images.pictures[chosen], recipe.crop_px, generator))
-        cells = len(crops) * (recipe.crop_px // recipe.model.stride) ** 2
-        picks = torch.from_numpy(generator.integers(0, cells, recipe.model.codebook_size))
-        place_codes(self.tokenizer, crops.to(self.run.accelerator.device), picks)
-
-    def _reconstruction_loss(
-        self, output: tuple[Images, Tensor, Tensor, Tensor], images: Images, step: int
-    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Sum what is asked for without a critic; also give the parts for the log."""
-        reconstruction, features, quantized, distances = output
-        pixel = F.l1_loss(reconstruction, images) + F.mse_loss(reconstruction, images)
-        total, figures = pixel, {"pixel": pixel}
-        if step < self.recipe.quantize_start:
-            return total, figures
-        figures["codebook"] = losses.codebook_loss(features, quantized, self.recipe.commitment)
-        total = total + figures["codebook"]
-        if self.recipe.entropy_weight:
-            figures["entropy"] = losses.entropy_loss(distances)
-            total = total + self.recipe.entropy_weight * figures["entropy"]
-        return total, figures
-
-    def _fooling_loss(self, reconstruction: Images) -> Float[Tensor, ""]:
-        """Ask the critic itself, not what shares its gradients: it learns nothing here."""
-        critic = self.run.accelerator.unwrap_model(self.critic)
-        critic.requires_grad_(False)
-        loss = losses.adversarial_loss(critic(reconstruction))
-        critic.requires_grad_(True)
-        return loss
-
-    def _train_critic(self, real: Images, generated: Images) -> Float[Tensor, ""]:
-        scores = self.critic(torch.cat([real, generated]))
-        loss = losses.discriminator_loss(*scores.chunk(2))
-        self.run.accelerator.backward(loss)
-        self.critic_optimizer.step()
-        self.critic_optimizer.zero_grad()
-        return loss
-
-    def _unwrapped(self) -> Autoencoder:
-        return self.run.accelerator.unwrap_model(self.autoencoder)
-
-
-class Learned(NamedTuple):
-    """What a part of a step's batch gave.
-
-    Attributes:
-        figures: Its losses.
-        features: Of the encoder.
-        chosen: How many cells chose each code.
-    """
-
-    figures: dict[str, Tensor]
-    features: Float[Tensor, "B D h w"]
-    chosen: Float[Tensor, " K"]
-
-
-def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, run: Run) -> VQGAN:
+def train_tokenizer(
+    recipe: TokenizerRecipe,
+    images: ImageSet,
+    val: ImageSet,
+    run: Run,
+    perceptual: Perceptual | None = None,
+    start: VQGAN | None = None,
+) -> VQGAN:
     """Train stage 1, continuing where the run's folder stopped.
+
+    Args:
+        recipe: What is trained, with which numbers.
+        images: To learn from.
+        val: To judge by.
+        run: Where everything is written.
+        perceptual: Compares pictures, where the recipe asks for a perceptual loss.
+        start: Of the recipe's sizes: what a new run begins at.
 
     Returns:
         The tokenizer with averaged weights, in float32 on the CPU.
     """
-    stage = _prepared(recipe, run)
-    start = run.resume()
+    stage = _prepared(recipe, run, perceptual, start)
+    first = run.resume()
+    if perceptual and first < run.steps:
+        run.note(perceptual=perceptual.name)
     bar = run.progress()
     for step in bar:
         set_rate(recipe.rate(step), (stage.optimizer, stage.critic_optimizer))
@@ -222,17 +76,27 @@ def train_tokenizer(recipe: TokenizerRecipe, images: ImageSet, val: ImageSet, ru
         if run.is_due(run.save_every):
             _evaluate(stage.ema, recipe, val, run)
             run.save()
-    if start < run.steps:
+    if first < run.steps:
         logger.info("tokenizer trained for %d steps", run.steps)
     return _averaged(stage.ema, recipe)
 
 
-def _prepared(recipe: TokenizerRecipe, run: Run) -> Stage1:
-    """Build the networks and hand them to accelerate."""
+def _prepared(
+    recipe: TokenizerRecipe, run: Run, perceptual: Perceptual | None, start: VQGAN | None
+) -> Stage1:
+    """Build the networks and hand them to accelerate.
+
+    Raises:
+        ValueError: If the recipe asks for a perceptual loss, and there is nothing to compare by.
+    """
+    if run.steps and recipe.perceptual_weight and perceptual is None:
+        raise ValueError("the recipe has a perceptual loss: a network to compare by is needed")
     torch.manual_seed(recipe.seed)  # the weights; the data has its own generators
     tokenizer, critic = VQGAN(recipe.model), PatchDiscriminator(recipe.discriminator_width)
+    if start is not None:
+        tokenizer.load_state_dict(start.state_dict())
     optimizers = []
-    for network, betas in ((tokenizer, (0.9, 0.99)), (critic, (0.5, 0.99))):
+    for network, betas in ((tokenizer, recipe.betas), (critic, recipe.critic_betas)):
         network.to(memory_format=torch.channels_last)  # pyright: ignore
         optimizers.append(
             torch.optim.AdamW(network.parameters(), lr=0.0, betas=betas, weight_decay=0.0)
@@ -242,7 +106,9 @@ def _prepared(recipe: TokenizerRecipe, run: Run) -> Stage1:
     )
     ema = Ema(tokenizer, recipe.ema_decay)  # on the device that the weights are on by now
     run.also_store(ema)
-    return Stage1(recipe, run, tokenizer, autoencoder, critic, *optimizers, ema=ema)
+    return Stage1(
+        recipe, run, tokenizer, autoencoder, critic, *optimizers, ema=ema, perceptual=perceptual
+    )
 
 
 def reconstruct_set(
@@ -264,12 +130,6 @@ def psnr(original: Pictures, reconstruction: Pictures) -> float:
     error = (original.astype(np.float32) - reconstruction).reshape(len(original), -1)
     mse = np.square(error).mean(1)
     return float(np.mean(10 * np.log10(255**2 / np.maximum(mse, 1e-10))))
-
-
-def as_images(pictures: Pictures) -> Images:
-    """uint8 pictures to float images in the networks' memory layout."""
-    tensor = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
-    return tensor.float().div(255).contiguous(memory_format=torch.channels_last)
 
 
 class _Batch(NamedTuple):

@@ -6,10 +6,9 @@ share of each grid's tokens and asks for them back. Source: MaskGIT section 3.1.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from math import isqrt
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -17,22 +16,26 @@ from torch import Tensor, nn
 
 from maskgit import schedules
 from maskgit.config import AnyTransformerConfig, TransformerConfig
+from maskgit.constraints import Constraints
+from maskgit.decoding import decode
+from maskgit.images import to_pictures
 from maskgit.models import (
-    VQGAN,
+    AnyTokenizer,
     AnyTransformer,
     BidirectionalTransformer,
     TokenPredictor,
     build_transformer,
 )
+from maskgit.state import DecodeOptions
+from maskgit.state import start as begin
 from maskgit.training import losses
 from maskgit.training.data import ImageSet, balanced_indices, step_generator
 from maskgit.training.run import Ema, Run, Schedule, mean_figures, set_rate
-from maskgit.training.tokenizer import as_images
-from maskgit.types import Labels, TokenMask, Tokens
+from maskgit.training.tokenizer import write_sheet
+from maskgit.training.tokens import TokenSet, Views, cached_tokens, tokenize
+from maskgit.types import Labels, Pictures, TokenMask, Tokens
 
 logger = logging.getLogger(__name__)
-
-ENCODE_BATCH = 8  # intermediate pictures of larger ones outgrow a CPU's caches: half as fast
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,6 @@ class TransformerRecipe:
     seed: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class TokenSet:
-    """Token grids with their labels; `views` consecutive rows belong to one picture."""
-
-    tokens: np.ndarray  # uint16 (n, N)
-    labels: np.ndarray  # int64 (n,)
-
-
 class MaskedTokenObjective(nn.Module):
     """The network together with its loss, so that both compile as one graph."""
 
@@ -100,19 +95,37 @@ class MaskedTokenObjective(nn.Module):
 
 
 def train_transformer(
-    recipe: TransformerRecipe, tokenizer: VQGAN, images: ImageSet, val: ImageSet, run: Run
+    recipe: TransformerRecipe,
+    tokenizer: AnyTokenizer,
+    images: ImageSet,
+    val: ImageSet,
+    run: Run,
+    start: AnyTransformer | None = None,
 ) -> AnyTransformer:
     """Train stage 2, continuing where the run's folder stopped.
+
+    Args:
+        recipe: What is trained, with which numbers.
+        tokenizer: Of stage 1; goes to the run's device.
+        images: To learn from.
+        val: To judge by.
+        run: Where everything is written.
+        start: Of the recipe's sizes: what a new run begins at.
 
     Returns:
         The transformer with averaged weights, in float32 on the CPU.
     """
     torch.manual_seed(recipe.seed)
     network = build_transformer(recipe.model)
-    start_informed(network, tokenizer.codebook.detach())
+    if start is None:
+        start_informed(network, tokenizer.codebook.detach())
+    else:
+        network.load_state_dict(start.state_dict())
+    views = Views(recipe.views, recipe.smallest_crop, recipe.seed)
+    there = tokenizer.to(run.accelerator.device)
     with run.accelerator.main_process_first():  # the others read what it wrote
-        train_set = cached_tokens(run.folder / "tokens-train.npz", tokenizer, images, recipe)
-    val_set = tokenize(tokenizer, val, recipe, views=1)
+        train_set = cached_tokens(run.folder / "tokens-train.npz", there, images, views)
+    val_set = tokenize(there, val, replace(views, count=1))
     objective = MaskedTokenObjective(network, recipe.label_smoothing)
     model, *optimizers = run.prepare(objective, *_optimizers(network, recipe))
     ema = Ema(network, recipe.ema_decay)  # on the device that the weights are on by now
@@ -131,7 +144,7 @@ def train_transformer(
         run.record(bar, recipe.batch_size, **mean_figures(figures))
         if run.is_due(run.save_every):
             if run.is_main:
-                run.write(**evaluate(_averaged(ema, recipe), val_set, recipe.seed))
+                _report(_averaged(ema, recipe).to(run.accelerator.device), there, val_set, run)
             run.save()
     return _averaged(ema, recipe)
 
@@ -171,35 +184,6 @@ def _waves(side: int, count: int) -> Float[Tensor, "N D"]:
     return torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], dim=1)
 
 
-def tokenize(tokenizer: VQGAN, images: ImageSet, recipe: TransformerRecipe, views: int) -> TokenSet:
-    """Turn every view of every labelled picture into tokens."""
-    labelled = np.flatnonzero(images.labels >= 0)
-    grids = np.empty((len(labelled), views, recipe.model.num_tokens), np.uint16)
-    with torch.inference_mode():
-        for start in range(0, len(labelled), ENCODE_BATCH):
-            rows = labelled[start : start + ENCODE_BATCH]
-            for view in range(views):
-                generator = step_generator(recipe.seed, start, view)
-                pictures = _view(images.pictures[rows], view, recipe.smallest_crop, generator)
-                tokens = tokenizer.encode(as_images(pictures))
-                grids[start : start + len(rows), view] = tokens.flatten(1).cpu().numpy()
-    labels = np.repeat(images.labels[labelled], views)
-    return TokenSet(grids.reshape(len(labels), -1), labels)
-
-
-def cached_tokens(
-    path: Path, tokenizer: VQGAN, images: ImageSet, recipe: TransformerRecipe
-) -> TokenSet:
-    """Read the token file of a run, writing it first where there is none."""
-    if not path.exists():
-        made = tokenize(tokenizer, images, recipe, recipe.views)
-        unfinished = path.with_suffix(".unfinished.npz")
-        np.savez(unfinished, tokens=made.tokens, labels=made.labels)
-        unfinished.rename(path)
-    with np.load(path) as stored:
-        return TokenSet(stored["tokens"], stored["labels"])
-
-
 @torch.inference_mode()
 def evaluate(
     network: TokenPredictor, val: TokenSet, seed: int, device: torch.device | str = "cpu"
@@ -223,6 +207,26 @@ def evaluate(
         figures[f"val_nll_{percent}"] = round(nll / int(is_masked.sum()), 4)
         figures[f"val_accuracy_{percent}"] = round(hits / int(is_masked.sum()), 4)
     return figures
+
+
+def _report(network: AnyTransformer, tokenizer: AnyTokenizer, val: TokenSet, run: Run) -> None:
+    """Log how likely held-out tokens are, and draw a sheet to look at."""
+    run.write(**evaluate(network, val, 0, run.accelerator.device))
+    path = run.folder / "samples" / f"{run.step:08d}.png"
+    write_sheet(path, [draw(network, tokenizer, 8, seed) for seed in range(2)])
+
+
+@torch.inference_mode()
+def draw(network: AnyTransformer, tokenizer: AnyTokenizer, count: int, seed: int) -> Pictures:
+    """Generate pictures of evenly spread classes in eight passes, without guidance."""
+    device, cells = tokenizer.codebook.device, network.config.num_tokens
+    labels = torch.linspace(0, network.num_classes - 1, count, device=device).long()
+    nothing = torch.zeros(count, cells, dtype=torch.long, device=device)
+    side = isqrt(cells)
+    constraints = Constraints(nothing, torch.ones_like(nothing).bool(), labels, (side, side))
+    options = [DecodeOptions(seed=seed * count + row) for row in range(count)]
+    tokens = decode(network, begin(constraints, options, network.mask_id)).tokens
+    return to_pictures(tokenizer.decode(tokens.view(count, side, side)))
 
 
 def _learn(
@@ -258,22 +262,6 @@ def _batch(data: TokenSet, recipe: TransformerRecipe, step: int) -> list[Tensor]
     if recipe.model.null_label is not None:
         labels[generator.random(len(rows)) < recipe.class_dropout] = recipe.model.null_label
     return [torch.from_numpy(a) for a in (tokens, rank < count[:, None], labels)]
-
-
-def _view(
-    pictures: np.ndarray, view: int, smallest: float, generator: np.random.Generator
-) -> np.ndarray:
-    """View 0 is the picture, view 1 its mirror image, the others random crops, half mirrored."""
-    if view < 2:
-        return pictures[:, :, :: 1 - 2 * view]
-    size = pictures.shape[1]
-    out = np.empty_like(pictures)
-    for i, picture in enumerate(pictures):
-        side = round(size * generator.uniform(smallest, 1))
-        top, left = generator.integers(0, size - side + 1, 2)
-        crop = cv2.resize(picture[top : top + side, left : left + side], (size, size))
-        out[i] = crop[:, ::-1] if generator.random() < 0.5 else crop
-    return out
 
 
 def _optimizers(network: nn.Module, recipe: TransformerRecipe) -> list[torch.optim.Optimizer]:

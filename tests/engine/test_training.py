@@ -143,6 +143,12 @@ def test_samples_are_written_at_every_checkpoint(trained: Trained, data: Data) -
     np.testing.assert_array_equal(sheet[:32, :32], data.val.pictures[0])
 
 
+def test_stage_2_draws_what_it_can_generate_at_every_checkpoint(trained: Trained) -> None:
+    sheets = sorted((trained.runs / "2" / "samples").iterdir())
+    assert [sheet.name for sheet in sheets] == ["00000020.png", "00000040.png"]
+    assert open_picture(sheets[-1].read_bytes()).shape == (64, 32 * 8, 3)
+
+
 def test_the_model_folder_loads_and_generates(trained: Trained, data: Data, tmp_path: Path) -> None:
     folder = tmp_path / "colours"
     write_model(folder, *trained[:2], data.train, recipes.tiny())
@@ -219,7 +225,7 @@ def test_both_stages_run_from_the_shell(
         (["--data", "nowhere"], "nowhere"),
         (["--data", "twins"], "two classes have the name 'red fox'"),
         (["--tokenizer-run", "empty"], "empty holds no checkpoint of stage 1"),
-        (["--recipe", "huge"], "no recipe 'huge'; choose one of embedded, tiny"),
+        (["--recipe", "huge"], "no recipe 'huge'; choose one of embedded, imagenet256"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(

@@ -126,6 +126,27 @@ def test_the_generator_wants_high_scores() -> None:
     assert losses.adversarial_loss(scores) == -1.5
 
 
+def test_the_non_saturating_losses_are_those_of_a_classifier() -> None:
+    real, generated = torch.tensor([0.5, -1.0]), torch.tensor([2.0])
+    log_loss = [math.log(1 + math.exp(x)) for x in (-0.5, 1.0, 2.0, -2.0)]
+    found = losses.discriminator_loss(real, generated, "non-saturating")
+    assert float(found) == pytest.approx((log_loss[0] + log_loss[1]) / 2 + log_loss[2])
+    assert float(losses.adversarial_loss(generated, "non-saturating")) == pytest.approx(log_loss[3])
+
+
+def test_the_gradient_penalty_is_the_squared_slope_at_real_pictures() -> None:
+    slope, real = torch.randn(3, 4, 4), torch.rand(2, 3, 4, 4, requires_grad=True)
+    scores = (real * slope).sum((1, 2, 3))[:, None, None, None].expand(-1, 1, 2, 2)
+    penalty = losses.gradient_penalty(scores, real)
+    assert float(penalty) == pytest.approx(float(slope.square().sum()), rel=1e-5)
+
+
+def test_the_adaptive_weight_makes_both_gradients_equally_long_up_to_a_limit() -> None:
+    rest, adversarial = torch.tensor([3.0, 4.0]), torch.tensor([0.0, 2.0])
+    assert float(losses.adaptive_weight(rest, adversarial)) == pytest.approx(2.5, rel=1e-3)
+    assert float(losses.adaptive_weight(rest, torch.zeros(2))) == pytest.approx(1e4)
+
+
 def test_perplexity_counts_evenly_used_codes() -> None:
     assert losses.perplexity(torch.tensor([3, 3, 3, 3])) == pytest.approx(4)
     assert losses.perplexity(torch.tensor([7, 0, 0])) == pytest.approx(1)

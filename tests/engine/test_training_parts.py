@@ -17,7 +17,8 @@ from maskgit.training.data import ImageSet
 from maskgit.training.discriminator import PatchDiscriminator
 from maskgit.training.run import Ema, Schedule
 from maskgit.training.tokenizer import as_images, psnr, reconstruct_set
-from maskgit.training.transformer import TokenSet, cached_tokens, evaluate, tokenize
+from maskgit.training.tokens import TokenSet, Views, cached_tokens, tokenize
+from maskgit.training.transformer import evaluate
 from tests.models import some_picture
 
 RECIPE = recipes.tiny().transformer(3)
@@ -102,21 +103,21 @@ def test_pictures_are_reconstructed_in_batches_as_alone(tokenizer: VQGAN) -> Non
 
 
 def test_every_view_of_a_labelled_picture_becomes_tokens(tokenizer: VQGAN) -> None:
-    data = tokenize(tokenizer, IMAGES, RECIPE, views=3)
+    data = tokenize(tokenizer, IMAGES, Views(3, 0.8, 0))
     assert data.tokens.shape == (12, 16)
     assert data.labels.tolist() == [0, 0, 0, 2, 2, 2, 1, 1, 1, 0, 0, 0]
     labelled = PICTURES[[0, 1, 3, 4]]
     for view, pictures in enumerate((labelled, labelled[:, :, ::-1])):
         expected = tokenizer.encode(as_images(pictures)).flatten(1).numpy()
         np.testing.assert_array_equal(data.tokens[view::3], expected)
-    again = tokenize(tokenizer, IMAGES, RECIPE, views=3)
+    again = tokenize(tokenizer, IMAGES, Views(3, 0.8, 0))
     np.testing.assert_array_equal(again.tokens, data.tokens)
 
 
 def test_tokens_are_computed_once_per_run(tokenizer: VQGAN, tmp_path: Path) -> None:
-    first = cached_tokens(tmp_path / "tokens.npz", tokenizer, IMAGES, RECIPE)
+    first = cached_tokens(tmp_path / "tokens.npz", tokenizer, IMAGES, Views(2, 0.8, 0))
     nobody = VQGAN.__new__(VQGAN)  # would fail if it were asked
-    again = cached_tokens(tmp_path / "tokens.npz", nobody, IMAGES, RECIPE)
+    again = cached_tokens(tmp_path / "tokens.npz", nobody, IMAGES, Views(2, 0.8, 0))
     np.testing.assert_array_equal(again.tokens, first.tokens)
     np.testing.assert_array_equal(again.labels, first.labels)
     assert [file.name for file in tmp_path.iterdir()] == ["tokens.npz"]
@@ -165,5 +166,5 @@ def test_the_parts_of_every_recipe_fit_each_other(name: str) -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ValueError, match="no recipe 'huge'; choose one of embedded, tiny"):
+    with pytest.raises(ValueError, match="no recipe 'huge'; choose one of embedded, imagenet256"):
         recipes.find("huge")

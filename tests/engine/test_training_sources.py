@@ -1,0 +1,147 @@
+"""Tar shards and Hugging Face datasets hold the same pictures as a folder of class folders."""
+
+import io
+import json
+import logging
+import sys
+import tarfile
+import types
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from maskgit.training.data import load_images
+from maskgit.training.pictures import named_classes
+from tests.datasets import COLOURS, coloured, encoded
+
+
+def write_shard(path: Path, files: dict[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+
+def samples(first: int, count: int) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for number in range(first, first + count):
+        label = number % 3
+        files[f"{number:04d}.png"] = encoded(coloured(COLOURS[label], number))
+        files[f"{number:04d}.cls"] = f"{label}\n".encode()
+    return files
+
+
+def test_shards_are_read_in_order_with_their_labels_and_names(tmp_path: Path) -> None:
+    write_shard(tmp_path / "train-000.tar", samples(0, 4))
+    write_shard(tmp_path / "train-001.tar", samples(4, 2))
+    write_shard(tmp_path / "val-000.tar", samples(9, 1))
+    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n")
+    train, val = (load_images(tmp_path, split, (), 32) for split in ("train", "val"))
+    assert train.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert val.labels.tolist() == [0]
+    assert [entry["name"] for entry in train.classes] == list(COLOURS)
+    assert train.classes == val.classes
+    assert train.pictures[1].reshape(-1, 3).mean(0).argmax() == 1
+
+
+def test_shards_without_validation_or_names_are_split_and_numbered(tmp_path: Path) -> None:
+    write_shard(tmp_path / "part.tar", samples(0, 21))
+    train, val = (load_images(tmp_path, split, (), 32) for split in ("train", "val"))
+    assert (len(train), len(val)) == (20, 1)
+    assert [entry["name"] for entry in val.classes] == ["0", "1", "2"]
+
+
+def test_labels_may_be_json_or_absent_and_keys_may_hold_folders(tmp_path: Path) -> None:
+    picture = encoded(coloured("red", 0))
+    label = json.dumps({"label": 1}).encode()
+    files = {"a/0.jpg": picture, "a/0.json": label, "b/0.jpg": picture}
+    write_shard(tmp_path / "train" / "0.tar", files)
+    write_shard(tmp_path / "val" / "0.tar", files)
+    assert load_images(tmp_path, "val", (), 32).labels.tolist() == [1, -1]
+
+
+def test_broken_pictures_in_shards_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_shard(tmp_path / "a.tar", {**samples(0, 3), "9.jpg": b"", "9.cls": b"1"})
+    with caplog.at_level(logging.WARNING):
+        assert len(load_images(tmp_path, "train", (), 32)) == 2
+    assert f"1 files in {tmp_path} could not be read" in caplog.text
+
+
+def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
+    write_shard(tmp_path / "a.tar", samples(0, 3))
+    (tmp_path / "classes.txt").write_text("red\ngreen\n")
+    with pytest.raises(ValueError, match="a picture of label 2, but 2 classes"):
+        load_images(tmp_path, "train", (), 32)
+
+
+def test_folders_named_by_wordnet_ids_are_the_classes_of_imagenet() -> None:
+    tench, other = named_classes(["n01440764", "garden"])
+    assert (tench["id"], tench["name"], tench["wnid"]) == (0, "tench", "n01440764")
+    assert (other["id"], other["name"], other["wnid"]) == (1001, "garden", None)
+
+
+class Column:
+    """Stands in for a column's type in `datasets`, and for a table of rows."""
+
+    def __init__(self, names: list[str] | None = None, decode: bool = True) -> None:
+        self.names, self.decode = names, decode
+
+
+class Label(Column):
+    """Stands in for `datasets.ClassLabel`."""
+
+
+class Rows(list):
+    """Stands in for `datasets.Dataset`."""
+
+    features: ClassVar = {"id": object(), "picture": Column(), "class": Label(["red", "blue"])}
+
+    def cast_column(self, name: str, kind: Column) -> "Rows":
+        assert name == "picture"
+        assert not kind.decode
+        return self
+
+
+@pytest.mark.parametrize("path", ["hf://someone/something", "saved"])
+def test_hugging_face_rows_become_labelled_pictures(
+    path: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    picture = {"bytes": encoded(coloured("red", 0)), "path": None}
+    (tmp_path / "0.png").write_bytes(picture["bytes"])
+    on_disk = {"bytes": None, "path": str(tmp_path / "0.png")}
+    broken, lost = {"bytes": b"x", "path": None}, {"bytes": None, "path": "nowhere.png"}
+    images = [picture, on_disk, broken, lost]
+    train = Rows({"picture": image, "class": i % 2} for i, image in enumerate(images))
+    stored = {"train": train, "validation": Rows([{"picture": picture, "class": None}])}
+    library = types.SimpleNamespace(
+        Image=Column,
+        ClassLabel=Label,
+        load_dataset={"someone/something": stored}.get,
+        load_from_disk={"saved": stored}.get,
+    )
+    monkeypatch.setitem(sys.modules, "datasets", library)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "dataset_dict.json").write_text("{}")
+    with caplog.at_level(logging.WARNING):
+        found = load_images(path, "train", (), 32)
+    assert found.labels.tolist() == [0, 1]
+    assert [entry["name"] for entry in found.classes] == ["red", "blue"]
+    assert f"2 files in {path} could not be read" in caplog.text
+    assert load_images(path, "val", (), 32).labels.tolist() == [-1]
+
+
+def test_hugging_face_data_without_its_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ValueError, match="pip install datasets"):
+        load_images("hf://someone/something", "train", (), 32)
