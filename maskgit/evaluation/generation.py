@@ -25,7 +25,7 @@ from maskgit.evaluation.report import Row
 from maskgit.evaluation.sampling import Samples
 from maskgit.pipeline import MaskGIT
 from maskgit.training.data import ImageSet
-from maskgit.training.run import Run
+from maskgit.training.run import Run, checkpoints
 from maskgit.training.transformer import TokenSet
 from maskgit.training.transformer import evaluate as evaluate_tokens
 from maskgit.types import Pictures
@@ -134,11 +134,16 @@ def accuracy_score(
     Args:
         samples: The generated pictures.
         real: Held-out pictures with the model's labels.
-        folder: Where the classifier is trained; must not hold that of other pictures.
+        folder: Where the classifier is trained.
         recipe: Of the classifier; the same as for the one to compare with.
+
+    Raises:
+        ValueError: If the folder holds a run already, which may be of other pictures.
 
     Source: Ravuri and Vinyals 2019 (arXiv:1905.10887), the classification accuracy score.
     """
+    if checkpoints(folder):
+        raise ValueError(f"{folder} holds a classifier already; name a new folder for this score")
     recipe = recipe or ClassifierRecipe()
     entries = tuple(
         {"label": label, "id": 1000 + label, "name": f"class {label}", "wnid": None}

@@ -129,6 +129,8 @@ def test_a_classifier_trained_on_good_samples_knows_the_real_thing(tmp_path: Pat
     )
     samples = Samples(made.pictures, made.labels, 1.0)
     assert generation.accuracy_score(samples, real, tmp_path, recipe) == 1
+    with pytest.raises(ValueError, match="holds a classifier already"):
+        generation.accuracy_score(samples, real, tmp_path, recipe)
 
 
 def test_the_ablation_has_a_row_for_every_schedule_number_of_steps_and_rule(
