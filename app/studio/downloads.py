@@ -78,7 +78,9 @@ class Downloads:
             if len(self._stops) >= MAX_RUNNING:
                 raise UserError(texts.DOWNLOADS_BUSY, "busy")
             self._stops[name], self._known[name] = stop, Download()
-        threading.Thread(target=self._run, args=(name, stop), daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(name, stop), name=f"download {name}")
+        thread.daemon = True  # a server that is stopped does not wait for it
+        thread.start()
 
     def cancel(self, name: str) -> None:
         """Call a download off. It counts as ended at once; what it brought is kept."""

@@ -12,7 +12,7 @@ from app.events import _updates
 from app.handlers import Action, Handlers
 from app.interface import build_interface
 from app.menu import ModelMenu
-from tests.app.fakes import FakeStudio, drawing
+from tests.app.fakes import OTHER, FakeStudio, drawing
 
 CANVAS, STATUS, STOP, SEED, LAST_RUN, LEFT = range(6)
 SKIP = gr.skip()
@@ -79,3 +79,27 @@ def test_two_pages_can_be_built_in_one_process() -> None:
 
     first, second = asyncio.run(build())
     assert len(first.fns) == len(second.fns)
+
+
+def test_a_chosen_model_is_followed_by_everything_that_depends_on_it() -> None:
+    async def build() -> gr.Blocks:
+        studio = FakeStudio()
+        return build_interface(Handlers(studio), ModelMenu(studio.library))
+
+    blocks = asyncio.run(build())
+    ids = {block._id: block.elem_id for block in blocks.blocks.values()}
+    choose = next(
+        f for f in blocks.fns.values() if any(event == "choose" for _, event in f.targets)
+    )
+    changed = choose.fn(970, gr.EventData(None, {"id": "other"}))
+    found = {ids[part._id]: update for part, update in changed.items()}
+    assert found["models"] == "other"
+    assert found["canvas"].props["grid"] == OTHER.grid
+    assert (found["class"].value, len(found["class"].choices)) == (3, 2)
+    assert (found["steps"], found["schedule"], found["reveal"]) == (12, "linear", "raster")
+    assert not found["guidance"].visible
+    assert found["top-k"].maximum == OTHER.codebook_size
+    assert "Other" in found["status"]
+
+    (only,) = choose.fn(970, gr.EventData(None, {"id": "broken"})).items()
+    assert (ids[only[0]._id], only[1]) == ("status", "There is no model broken.")

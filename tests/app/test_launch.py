@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.launch import parser, stay_private
+from app import texts
+from app.launch import no_downloads, parser, stay_private
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +27,28 @@ def test_the_environment_gives_defaults_and_the_command_line_wins() -> None:
 
 def test_a_space_is_reachable_from_outside() -> None:
     assert parser({"SPACE_ID": "someone/studio"}).parse_args([]).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "refusal"),
+    [
+        ([], {}, ""),
+        (["--host", "0.0.0.0"], {}, texts.NO_DOWNLOADS),
+        ([], {"SPACE_ID": "someone/studio"}, texts.NO_DOWNLOADS),
+        (["--host", "0.0.0.0", "--downloads", "allow"], {}, ""),
+        (["--downloads", "forbid"], {}, texts.NO_DOWNLOADS),
+        ([], {"MASKGIT_STUDIO_DOWNLOADS": "forbid"}, texts.NO_DOWNLOADS),
+        (["--offline"], {}, texts.OFFLINE),
+        (["--downloads", "allow"], {"HF_HUB_OFFLINE": "1"}, texts.OFFLINE),
+        ([], {"MASKGIT_STUDIO_OFFLINE": "yes"}, texts.OFFLINE),
+        ([], {"HF_HUB_OFFLINE": "0"}, ""),
+    ],
+)
+def test_downloads_are_for_the_machine_that_runs_it_unless_said_otherwise(
+    options: list[str], environment: dict[str, str], refusal: str
+) -> None:
+    chosen = parser(environment).parse_args(options)
+    assert no_downloads(chosen, environment) == refusal
 
 
 @pytest.mark.parametrize("wrong", [["--port", "x"], ["--no-such-option"]])
@@ -60,5 +83,6 @@ def test_a_model_that_is_not_there_is_a_sentence() -> None:
 def test_app_py_is_a_launcher_that_explains_itself() -> None:
     done = start("--help")
     assert done.returncode == 0
-    assert "--model" in done.stdout
-    assert "default: embedded" in done.stdout
+    words = " ".join(done.stdout.split())  # however wide the terminal is
+    assert "--model" in words
+    assert "default: embedded" in words
