@@ -43,7 +43,7 @@ class Recipe:
 
 
 def embedded() -> Recipe:
-    """The embedded model: 128 px, 16x16 tokens of 1024 codes, 0.4 M + 6.7 M weights.
+    """The embedded model: 128 px, 16x16 tokens of 1024 codes, 0.4 M + 5.8 M weights.
 
     Its card, `checkpoints/embedded/CARD.md`, has the command, the hardware, hours and figures.
     """
@@ -69,7 +69,9 @@ def embedded() -> Recipe:
         transformer=_embedded_transformer,
         tokenizer_packs=("scenes", "photos", "sample"),
         transformer_packs=("scenes",),
-        decode=DecodeDefaults(temperature=0.9, choice_temperature=6.0, guidance_scale=2.0),
+        decode=DecodeDefaults(
+            steps=12, temperature=0.9, choice_temperature=12.0, top_p=0.95, guidance_scale=3.0
+        ),
     )
 
 
@@ -154,7 +156,7 @@ def find(name: str) -> Recipe:
 def _embedded_transformer(num_classes: int) -> TransformerRecipe:
     return TransformerRecipe(
         # The highest rate of 1e-3, 2e-3, 4e-3 and 1e-2 learned fastest, by far.
-        schedule=Schedule(steps=12_000, learning_rate=1e-2, warmup_steps=50),
+        schedule=Schedule(steps=8500, learning_rate=1e-2, warmup_steps=50),
         model=HourglassConfig(num_classes=num_classes),
         batch_size=32,
         use_muon=True,
