@@ -26,7 +26,7 @@ class Request:
 
     Attributes:
         model: A model's id or folder.
-        data: Image packs, or a folder of class folders.
+        data: What `maskgit train` takes.
         classifier: Run of `maskgit train classifier`.
         out: JSON file to write; pictures go beside it.
         packs: Only these packs; none means all.
@@ -44,7 +44,7 @@ class Request:
     """
 
     model: str
-    data: Path
+    data: str | Path
     classifier: Path
     out: Path
     packs: Sequence[str] = ()

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("part", choices=PARTS, help="what to measure")
     add("--model", default="embedded", help="a model's id or folder")
-    add("--data", type=Path, required=True, help="image packs, or a folder of class folders")
+    add("--data", required=True, help="folder of class folders, tar shards or packs; hf://name")
     add("--classifier", type=Path, required=True, help="run of `maskgit train classifier`")
     add("--out", type=Path, required=True, help="JSON file to write; pictures go beside it")
     add("--page", type=Path, help="Markdown page whose section is written anew")

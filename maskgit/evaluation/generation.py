@@ -26,7 +26,7 @@ from maskgit.evaluation.sampling import Samples
 from maskgit.pipeline import MaskGIT
 from maskgit.training.data import ImageSet
 from maskgit.training.run import Run, checkpoints
-from maskgit.training.transformer import TokenSet
+from maskgit.training.tokens import TokenSet
 from maskgit.training.transformer import evaluate as evaluate_tokens
 from maskgit.types import Pictures
 

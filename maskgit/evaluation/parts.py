@@ -14,6 +14,7 @@ from maskgit.evaluation.pictures import load_each
 from maskgit.evaluation.plot import line_chart
 from maskgit.evaluation.report import Report, Row
 from maskgit.evaluation.sampling import Samples, sample
+from maskgit.training.perceptual import find_perceptual
 
 SHEET, COLUMNS = 100, 10  # pictures in the sheet of samples; columns of every sheet
 NEIGHBOURS = 3
@@ -25,13 +26,16 @@ def measure_reconstruction(bench: Bench) -> Report:
     engine, request = bench.engine, bench.request
     sets = load_each(request.data, "val", engine.image_size, request.packs)
     columns = min([COLUMNS, *(len(bench.limited(images)) for _, images in sets)])
+    perceptual = find_perceptual(request.classifier, torch.device("cpu"))
     rows, shown = [], []
     for name, whole in sets:
         images = bench.limited(whole)
         again = reconstruction.reconstruct(engine, images.pictures)
         codes = engine.config.tokenizer.codebook_size
         extractor = bench.judge.extractor
-        rows.append(reconstruction.measure(name, images.pictures, again, codes, extractor))
+        rows.append(
+            reconstruction.measure(name, images.pictures, again, codes, extractor, perceptual)
+        )
         places = sheets.evenly(len(images), columns)
         shown += [images.pictures[places], again.pictures[places]]
     sheet = bench.keep(".webp", sheets.columns_of(shown))
@@ -39,10 +43,10 @@ def measure_reconstruction(bench: Bench) -> Report:
         bench,
         "reconstruction",
         "Reconstruction",
-        "Held-out pictures, encoded and decoded. rFID is the Frechet distance between the two; "
-        "sharpness is the mean step between neighbouring pixels, relative to the real pictures. "
-        "A code counts as used where it appears in these pictures at all; the perplexity counts "
-        "evenly used codes fully.",
+        f"Held-out pictures, encoded and decoded. Perceptual difference: {perceptual.name}. "
+        "rFID is the Frechet distance between the two; sharpness is the mean step between "
+        "neighbouring pixels, relative to the real pictures. A code counts as used where it "
+        "appears in these pictures at all; the perplexity counts evenly used codes fully.",
         {"What the tokenizer loses": rows},
         {"Held-out pictures, and below each what the tokenizer makes of it": sheet},
     )

@@ -12,15 +12,15 @@ from maskgit.training.data import ImageSet, load_images
 logger = logging.getLogger(__name__)
 
 
-def pack_names(data: Path) -> list[str]:
-    """List the image packs of a folder; none where it holds class folders instead."""
-    return sorted(file.name.removesuffix("-val.npz") for file in data.glob("*-val.npz"))
+def pack_names(data: str | Path) -> list[str]:
+    """List the image packs of a folder; none where it holds something else."""
+    return sorted(file.name.removesuffix("-val.npz") for file in Path(data).glob("*-val.npz"))
 
 
 def load_each(
-    data: Path, split: str, size: int, packs: Sequence[str] = ()
+    data: str | Path, split: str, size: int, packs: Sequence[str] = ()
 ) -> list[tuple[str, ImageSet]]:
-    """Read every pack of a folder on its own, or the one set that a folder of classes is.
+    """Read every pack of a folder on its own, or the one set that other data is.
 
     Args:
         data: As for `maskgit train`.
@@ -35,12 +35,12 @@ def load_each(
     if unknown := sorted(set(packs) - set(known)):
         raise ValueError(f"{data} has no pack {', '.join(unknown)}; it has {', '.join(known)}")
     if not known:
-        return [(data.name, load_images(data, split, (), size))]
+        return [(Path(data).name, load_images(data, split, (), size))]
     return [(name, load_images(data, split, (name,), size)) for name in packs or known]
 
 
 def load_known(
-    data: Path, split: str, size: int, classes: Classes, packs: Sequence[str] = ()
+    data: str | Path, split: str, size: int, classes: Classes, packs: Sequence[str] = ()
 ) -> ImageSet:
     """Read the pictures of a model's classes, with its labels.
 

@@ -9,7 +9,9 @@ from maskgit.evaluation.extractors import Extractor
 from maskgit.evaluation.metrics import code_usage, frechet_distance, sharpness, ssim
 from maskgit.evaluation.report import Row
 from maskgit.evaluation.sampling import BATCH, share_out
+from maskgit.images import to_images
 from maskgit.pipeline import MaskGIT
+from maskgit.training.perceptual import Perceptual
 from maskgit.training.tokenizer import psnr
 from maskgit.types import Pictures
 
@@ -42,9 +44,23 @@ def reconstruct(engine: MaskGIT, pictures: Pictures) -> Reconstruction:
 
 
 def measure(
-    name: str, pictures: Pictures, again: Reconstruction, num_codes: int, extractor: Extractor
+    name: str,
+    pictures: Pictures,
+    again: Reconstruction,
+    num_codes: int,
+    extractor: Extractor,
+    perceptual: Perceptual,
 ) -> Row:
-    """Compare pictures with their reconstructions."""
+    """Compare pictures with their reconstructions.
+
+    Args:
+        name: What the pictures are.
+        pictures: As they were.
+        again: As they came back.
+        num_codes: Size of the codebook.
+        extractor: What the distance is taken with.
+        perceptual: What tells how different two pictures look; on the CPU.
+    """
     usage = code_usage(torch.from_numpy(again.tokens), num_codes)
     distance = frechet_distance(
         extractor.describe(pictures).features, extractor.describe(again.pictures).features
@@ -54,8 +70,16 @@ def measure(
         "count": len(pictures),
         "psnr_db": psnr(pictures, again.pictures),
         "ssim": ssim(pictures, again.pictures),
+        "perceptual": _unlike(pictures, again.pictures, perceptual),
         "rfid": distance,
         "sharpness": sharpness(again.pictures) / sharpness(pictures),
         "codes_used": usage.used,
         "perplexity": usage.perplexity,
     }
+
+
+@torch.inference_mode()
+def _unlike(a: Pictures, b: Pictures, perceptual: Perceptual) -> float:
+    """Mean perceptual difference, picture by picture."""
+    pairs = zip(to_images(a).split(1), to_images(b).split(1), strict=True)
+    return float(np.mean([float(perceptual(*pair)) for pair in pairs]))

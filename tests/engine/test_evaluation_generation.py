@@ -15,6 +15,7 @@ from maskgit.evaluation.pictures import counts_of, load_each, load_known, spread
 from maskgit.evaluation.sampling import Samples
 from maskgit.pipeline import MaskGIT
 from maskgit.training.data import ImageSet
+from maskgit.training.perceptual import ClassifierPerceptual
 from maskgit.training.run import Schedule
 from tests.datasets import coloured, write_class_folders, write_pack, write_pack_classes
 from tests.judges import write_judge
@@ -22,8 +23,13 @@ from tests.models import some_picture
 
 
 @pytest.fixture(scope="module")
-def judge(engine: MaskGIT, tmp_path_factory: pytest.TempPathFactory) -> Judge:
-    classifier = PackExtractor(write_judge(tmp_path_factory.mktemp("judge")))
+def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_judge(tmp_path_factory.mktemp("judge"))
+
+
+@pytest.fixture(scope="module")
+def judge(engine: MaskGIT, judge_folder: Path) -> Judge:
+    classifier = PackExtractor(judge_folder)
     return Judge(classifier, classifier, classifier.labels(engine.classes))
 
 
@@ -72,14 +78,16 @@ def test_classes_are_taken_as_often_as_asked_evenly_and_no_more_than_there_are()
 
 
 def test_reconstructions_are_the_pipelines_and_real_pictures_lose_nothing(
-    engine: MaskGIT, judge: Judge
+    engine: MaskGIT, judge: Judge, judge_folder: Path
 ) -> None:
     images = some_set(20)
     again = reconstruction.reconstruct(engine, images.pictures)
     assert np.array_equal(again.pictures, engine.reconstruct(images.pictures))
     assert np.array_equal(again.tokens, engine.encode(images.pictures).numpy())
     same = again._replace(pictures=images.pictures)
-    row = reconstruction.measure("real", images.pictures, same, 32, judge.extractor)
+    perceptual = ClassifierPerceptual(judge_folder, torch.device("cpu"))
+    row = reconstruction.measure("real", images.pictures, same, 32, judge.extractor, perceptual)
+    assert row["perceptual"] == 0
     assert row["rfid"] == pytest.approx(0, abs=1e-4)
     assert (row["ssim"], row["sharpness"]) == (pytest.approx(1), 1)
 
