@@ -1,11 +1,17 @@
 """The model works in sight of the person, and nothing that was not painted changes."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.browser.editor import Editor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+MODEL = Path(__file__).resolve().parents[2] / "checkpoints" / "embedded" / "config.json"
+STEPS = json.loads(MODEL.read_text())["decode"]["steps"]
 
 
 def slow_down(editor: Editor) -> None:
@@ -43,7 +49,7 @@ def test_every_step_is_seen_and_only_painted_pixels_change(either: Editor) -> No
     seen = either.seen_steps()
     assert seen == sorted(seen)
     assert len(set(seen)) >= 4  # a slow screen may leave out some, and shows them afterwards
-    assert either.see("[studio.step, studio.steps]") == [8, 8]
+    assert either.see("[studio.step, studio.steps]") == [STEPS, STEPS]
     after = either.pixels()
     assert np.array_equal(after[~region], before[~region])
     assert np.mean(after[region] != before[region]) > 0.5
@@ -57,14 +63,15 @@ def test_the_timeline_goes_back_and_forth(either: Editor) -> None:
     drag_timeline(either, 1, 0)
     either.wait("studio.step === 0")
     drag_timeline(either, 0, 0.5)
-    either.wait("studio.step === 4")
-    assert either.page.locator(".mgs-step-label").inner_text() == "Step 4 of 8"
+    either.wait(f"studio.step === {STEPS // 2}")
+    label = either.page.locator(".mgs-step-label").inner_text()
+    assert label == f"Step {STEPS // 2} of {STEPS}"
     drag_timeline(either, 0.5, 1)
-    either.wait("studio.step === 8")
+    either.wait(f"studio.step === {STEPS}")
     either.tap("[data-do=back]")
-    either.wait("studio.step === 7")
+    either.wait(f"studio.step === {STEPS - 1}")
     either.tap("[data-do=forward]")
-    either.wait("studio.step === 8")
+    either.wait(f"studio.step === {STEPS}")
     assert either.see("studio.pixel(1, 1)") == result
     assert either.see("studio.historyLength") == 3  # looking changes nothing
 
@@ -74,8 +81,8 @@ def test_playing_the_steps_ends_at_the_result(desktop: Editor) -> None:
     desktop.fill()
     desktop.watch_steps()
     desktop.tap("[data-do=play]")
-    desktop.wait("studio.step > 0 && studio.step < 8")
-    desktop.wait("studio.step === 8")
+    desktop.wait(f"studio.step > 0 && studio.step < {STEPS}")
+    desktop.wait(f"studio.step === {STEPS}")
 
 
 @pytest.mark.parametrize("overlay", ["none", "mask", "confidence", "order"])
