@@ -90,7 +90,7 @@ def test_overlays_show_what_the_model_thought(desktop: Editor, overlay: str) -> 
     desktop.paint_box(2, 2, 10, 10)
     desktop.fill()
     drag_timeline(desktop, 1, 0.5)
-    desktop.wait("studio.step === 4")
+    desktop.wait(f"studio.step === {STEPS // 2}")
     stage = desktop.page.locator(".mgs-stage")
     other = "mask" if overlay == "none" else "none"
     pictures = []
