@@ -9,6 +9,7 @@
 // server still begins with the model that it began with then.
 
 const ASK_AGAIN_MS = 500;
+const PATIENCE_MS = 15_000; // for the page to follow a model that is ready
 const KEPT = "maskgit-studio-model";
 
 const find = (selector) => element.querySelector(selector);
@@ -61,12 +62,20 @@ async function use(id) {
   try {
     await ask("load_model", { id });
     trigger("choose", { id });
+    setTimeout(giveUp, PATIENCE_MS, id);
   } catch (error) {
     loading = null;
     keep(props.value);
     say(error.message);
     await update();
   }
+}
+
+/** The page did not follow; the line below Fill says why. */
+function giveUp(id) {
+  if (loading !== id) return;
+  loading = null;
+  show();
 }
 
 function followed() {

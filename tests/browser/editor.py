@@ -11,11 +11,12 @@ read-only probe that `app/canvas/main.js` puts on the page.
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,11 +61,24 @@ Point = tuple[float, float]  # x, y in cells of the picture's lattice
 
 
 @contextmanager
-def serve(port: int = 0) -> Iterator[str]:
-    """Run the editor as its users do and give its address; port 0 takes a free one."""
-    command = [sys.executable, "app.py", "--port", str(port or free_port())]
+def serve(
+    port: int = 0, start: Sequence[str] = ("app.py",), environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Run the editor as its users do and give its address.
+
+    Args:
+        port: Where it listens; 0 takes a free one.
+        start: What starts it, and options.
+        environment: More variables for it.
+    """
+    command = [sys.executable, *start, "--port", str(port or free_port())]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as server:
         assert server.stdout is not None
         # What it says later is read, too: a full pipe would stop it.
