@@ -62,14 +62,14 @@ class Handlers:
 
     def __init__(self, studio: Studio, examples: Examples | None = None) -> None:
         self._studio = studio
-        self._library = studio.library
+        self._models = studio.models
         self.examples = examples or Examples()
         self._uploads = threading.BoundedSemaphore(2)  # server functions have no queue of their own
 
     @property
     def info(self) -> ModelInfo:
         """The model a page begins with."""
-        return self._library.info(self._library.default)
+        return self._models.info(self._models.default)
 
     def run(
         self, action: Action, drawing: Drawing, controls: Controls, *, is_retry: bool = False
@@ -129,7 +129,7 @@ class Handlers:
         """Name the class that goes with an example, where the model knows it."""
         example = self.examples.find(example_name)
         try:
-            info = self._library.info(model or self._library.default)
+            info = self._models.info(model or self._models.default)
         except UserError:
             return None
         matches = (c.id for c in info.classes if example and c.name == example.class_name)
@@ -194,8 +194,8 @@ class _Desk:
         self._studio = studio
         self._drawing = drawing
         self._controls = controls
-        self._model = controls.model or studio.library.default
-        self._info = studio.library.info(self._model)
+        self._model = controls.model or studio.models.default
+        self._info = studio.models.info(self._model)
         self._label = controls.label_for(self._info)
         self._count = controls.num_pictures()
         self._settings = controls.settings(self._info, seed)

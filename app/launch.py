@@ -99,12 +99,12 @@ def serve(chosen: argparse.Namespace) -> None:
     from app.handlers import Handlers
     from app.interface import build_interface
     from app.menu import ModelMenu
-    from app.studio import Library, Studio
+    from app.studio import ModelStore, Studio
     from app.theme import CSS, theme
 
     refusal = no_downloads(chosen, os.environ)
-    library = Library.load(chosen.model, chosen.device, chosen.dtype, refusal)
-    page = build_interface(Handlers(Studio(library)), ModelMenu(library))
+    models = ModelStore.load(chosen.model, chosen.device, chosen.dtype, refusal)
+    page = build_interface(Handlers(Studio(models)), ModelMenu(models))
     page.queue(max_size=MAX_WAITING)
     try:
         _, url, _ = page.launch(

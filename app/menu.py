@@ -12,7 +12,7 @@ from app import texts
 from app.controls import NO_CLASS_ID
 from app.errors import UserError
 from app.handlers import Answer, answer, fields
-from app.models import Library, ModelEntry, ModelInfo
+from app.models import ModelEntry, ModelInfo, ModelStore
 
 
 class Chosen(NamedTuple):
@@ -34,36 +34,36 @@ class Chosen(NamedTuple):
 class ModelMenu:
     """One method per action."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, models: ModelStore) -> None:
+        self._models = models
 
     @property
     def default(self) -> ModelEntry:
         """The model that a page begins with."""
-        return self._entry(self._library.default)
+        return self._entry(self._models.default)
 
     def list_models(self, _: object = None) -> Answer:
         """List the models, as the menu shows them, and say whether more may be downloaded."""
 
         def listed() -> Answer:
-            models = [_shown(entry) for entry in self._library.models()]
-            return {"models": models, "refusal": self._library.no_downloads}
+            models = [_shown(entry) for entry in self._models.entries()]
+            return {"models": models, "refusal": self._models.no_downloads}
 
         return answer(listed)
 
     def download_model(self, request: object) -> Answer:
         """Begin to download a model: `{"id"}`. Answers with the list."""
-        return self._listed_after(self._library.download, request)
+        return self._listed_after(self._models.download, request)
 
     def cancel_download(self, request: object) -> Answer:
         """Call a download off: `{"id"}`. Answers with the list."""
-        return self._listed_after(self._library.cancel, request)
+        return self._listed_after(self._models.cancel, request)
 
     def load_model(self, request: object) -> Answer:
         """Make sure that a model can be used, which may take a while: `{"id"}`."""
 
         def loaded() -> Answer:
-            self._library.info(_id(request))
+            self._models.info(_id(request))
             return {}
 
         return answer(loaded)
@@ -79,7 +79,7 @@ class ModelMenu:
             UserError: If it cannot be used.
         """
         model = _id({"id": model})
-        info = self._library.info(model)
+        info = self._models.info(model)
         known = [NO_CLASS_ID] if info.has_no_class else []
         known += [choice.id for choice in info.classes]
         status = texts.MODEL_CHOSEN.format(title=self._entry(model).title, size=info.image_size)
@@ -87,7 +87,7 @@ class ModelMenu:
         return Chosen(model, info, next(same, known[0]), status)
 
     def _entry(self, model: str) -> ModelEntry:
-        found = (entry for entry in self._library.models() if entry.id == model)
+        found = (entry for entry in self._models.entries() if entry.id == model)
         return next(found, ModelEntry(model, model))  # one whose folder is gone by now
 
     def _listed_after(self, action: Any, request: object) -> Answer:

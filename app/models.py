@@ -1,10 +1,10 @@
-"""Models as the page knows them, as frozen values; the library as handlers see it.
+"""Models as the page knows them, as frozen values; their store as handlers see it.
 
 Read in this order:
     Settings      how a model decodes
     ModelInfo     a model that is used
     ModelEntry    one to choose, whether it is here or not
-    Library       who knows them
+    ModelStore    who knows them
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ModelEntry:
     problem: str = ""
 
 
-class Library(Protocol):
+class ModelStore(Protocol):
     """The models there are; safe to share between threads."""
 
     @property
@@ -116,7 +116,7 @@ class Library(Protocol):
         """Why nothing may be downloaded; empty where it may."""
         ...
 
-    def models(self) -> list[ModelEntry]:
+    def entries(self) -> list[ModelEntry]:
         """List the models there are to choose from, in the order to show them."""
         ...
 
@@ -129,7 +129,7 @@ class Library(Protocol):
         ...
 
     def download(self, model: str) -> None:
-        """Begin to download a model; `models` says how it goes.
+        """Begin to download a model; `entries` says how it goes.
 
         Raises:
             UserError: If that cannot be.

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.document import Cells, Region, Window
-from app.models import Library, Settings
+from app.models import ModelStore, Settings
 
 Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -125,7 +125,7 @@ class Studio(Protocol):
     """Answers requests, and keeps the pictures they are about; safe to share between threads."""
 
     @property
-    def library(self) -> Library:
+    def models(self) -> ModelStore:
         """The models that requests may name."""
         ...
 

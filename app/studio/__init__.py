@@ -3,13 +3,13 @@
 Everything else in the app works with arrays and plain values; only here `maskgit` is imported.
 
     studio.py       requests answered pass by pass
-    library.py      models: which there are, which are loaded, which are on their way
+    models.py       which models there are, which are loaded, which are on their way
     shelf.py        what stays loaded
     downloads.py    what goes on in the background
     pictures.py     what is remembered of people's pictures
 """
 
-from app.studio.library import Library
+from app.studio.models import ModelStore
 from app.studio.studio import Studio
 
-__all__ = ["Library", "Studio"]
+__all__ = ["ModelStore", "Studio"]

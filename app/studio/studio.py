@@ -21,7 +21,7 @@ from app import texts
 from app.errors import UserError
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
-from app.studio.library import Library
+from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
 from maskgit import DecodeState, MaskGIT, Window
 from maskgit.images import PictureError, open_picture
@@ -33,11 +33,11 @@ GPU_SECONDS = 20  # asked for per run where GPUs are lent by the second
 
 
 class Studio:
-    """Answers requests with the models of a library; safe to share between threads."""
+    """Answers requests with the models of a store; safe to share between threads."""
 
-    def __init__(self, library: Library, store: PictureStore | None = None) -> None:
+    def __init__(self, models: ModelStore, store: PictureStore | None = None) -> None:
         """Begin without pictures."""
-        self.library = library
+        self.models = models
         self._store = store or PictureStore()
         self._pass = threading.Lock()
         self._passes = on_gpu(self._passes)  # where GPUs are lent, only this part runs on one
@@ -74,7 +74,7 @@ class Studio:
             raise UserError(f"{texts.REFUSED} {error}") from error
 
     def _passes(self, request: Request) -> Iterator[Step | Result]:
-        engine = self.library.engine(request.model)
+        engine = self.models.engine(request.model)
         match request:
             case Fill():
                 yield from self._fill(engine, request)

@@ -44,7 +44,7 @@ OTHER = replace(
 )
 
 
-class FakeLibrary:
+class FakeModelStore:
     """Two models that are here, one that can be downloaded, one that is broken."""
 
     default = "fake"
@@ -53,7 +53,7 @@ class FakeLibrary:
     def __init__(self, info: ModelInfo = INFO) -> None:
         self.infos = {"fake": info, "other": OTHER}
         self.asked: list[tuple[str, str]] = []
-        self.entries = [
+        self.listed = [
             ModelEntry("fake", info.name, "Tests.", num_bytes=30_000_000),
             ModelEntry(
                 "other", "Other", "Other tests.", "MIT", "FID 1", "2 classes", 64, 1_200_000_000
@@ -62,8 +62,8 @@ class FakeLibrary:
             ModelEntry("broken", "Broken", problem="Broken cannot be used."),
         ]
 
-    def models(self) -> list[ModelEntry]:
-        return self.entries
+    def entries(self) -> list[ModelEntry]:
+        return self.listed
 
     def info(self, model: str) -> ModelInfo:
         if model not in self.infos:
@@ -83,7 +83,7 @@ class FakeStudio:
     """Paints what may change in one colour: red is the seed."""
 
     def __init__(self, info: ModelInfo = INFO) -> None:
-        self.library = FakeLibrary(info)
+        self.models = FakeModelStore(info)
         self.requests: list[Request] = []
         self.closed = 0
         self.pictures: dict[str, Picture] = {}

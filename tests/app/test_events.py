@@ -74,7 +74,7 @@ def test_other_runs_leave_the_sides_alone(action: Action) -> None:
 def test_two_pages_can_be_built_in_one_process() -> None:
     async def build() -> list[gr.Blocks]:
         studio = FakeStudio()
-        menu = ModelMenu(studio.library)
+        menu = ModelMenu(studio.models)
         return [build_interface(Handlers(studio), menu) for _ in range(2)]
 
     first, second = asyncio.run(build())
@@ -84,7 +84,7 @@ def test_two_pages_can_be_built_in_one_process() -> None:
 def test_a_chosen_model_is_followed_by_everything_that_depends_on_it() -> None:
     async def build() -> gr.Blocks:
         studio = FakeStudio()
-        return build_interface(Handlers(studio), ModelMenu(studio.library))
+        return build_interface(Handlers(studio), ModelMenu(studio.models))
 
     blocks = asyncio.run(build())
     ids = {block._id: block.elem_id for block in blocks.blocks.values()}

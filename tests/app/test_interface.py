@@ -21,7 +21,7 @@ from tests.app.fakes import INFO, FakeStudio
 def page(info: ModelInfo = INFO) -> gr.Blocks:
     async def build() -> gr.Blocks:  # in an event loop, for the reason in conftest.py
         studio = FakeStudio(info)
-        return build_interface(Handlers(studio), ModelMenu(studio.library))
+        return build_interface(Handlers(studio), ModelMenu(studio.models))
 
     return asyncio.run(build())
 

@@ -6,17 +6,17 @@ from app.controls import NO_CLASS_ID
 from app.errors import UserError
 from app.menu import ModelMenu, size
 from app.models import ModelEntry
-from tests.app.fakes import OTHER, FakeLibrary
+from tests.app.fakes import OTHER, FakeModelStore
 
 
 @pytest.fixture
-def library() -> FakeLibrary:
-    return FakeLibrary()
+def models() -> FakeModelStore:
+    return FakeModelStore()
 
 
 @pytest.fixture
-def menu(library: FakeLibrary) -> ModelMenu:
-    return ModelMenu(library)
+def menu(models: FakeModelStore) -> ModelMenu:
+    return ModelMenu(models)
 
 
 def test_every_model_is_described_in_words(menu: ModelMenu) -> None:
@@ -39,23 +39,23 @@ def test_every_model_is_described_in_words(menu: ModelMenu) -> None:
     ],
 )
 def test_a_download_is_told_in_words(
-    library: FakeLibrary, stage: str, done: int, total: int, words: str, share: float
+    models: FakeModelStore, stage: str, done: int, total: int, words: str, share: float
 ) -> None:
-    library.entries = [ModelEntry("far", "Far", stage=stage, done=done, total=total)]
-    (model,) = ModelMenu(library).list_models()["models"]
+    models.listed = [ModelEntry("far", "Far", stage=stage, done=done, total=total)]
+    (model,) = ModelMenu(models).list_models()["models"]
     assert (model["progress"], model["share"]) == (words, share)
 
 
-def test_downloads_are_asked_of_the_library_and_the_list_comes_back(
-    library: FakeLibrary, menu: ModelMenu
+def test_downloads_are_asked_of_the_store_and_the_list_comes_back(
+    models: FakeModelStore, menu: ModelMenu
 ) -> None:
     assert menu.download_model({"id": "far"})["models"]
     assert menu.cancel_download([{"id": "far"}])["models"]  # Gradio may wrap it into a list
-    assert library.asked == [("download", "far"), ("cancel", "far")]
+    assert models.asked == [("download", "far"), ("cancel", "far")]
 
 
-def test_a_refusal_is_a_sentence(library: FakeLibrary, menu: ModelMenu) -> None:
-    library.no_downloads = "Not here."
+def test_a_refusal_is_a_sentence(models: FakeModelStore, menu: ModelMenu) -> None:
+    models.no_downloads = "Not here."
     assert menu.list_models()["refusal"] == "Not here."
     answer = menu.download_model({"id": "far"})
     assert not answer["ok"]
@@ -98,9 +98,9 @@ def test_a_model_that_cannot_be_used_is_not_followed(menu: ModelMenu, model: obj
         menu.choose(model, 970)
 
 
-def test_a_model_whose_folder_went_away_is_still_named(library: FakeLibrary) -> None:
-    library.entries = []
-    assert ModelMenu(library).default.title == "fake"
+def test_a_model_whose_folder_went_away_is_still_named(models: FakeModelStore) -> None:
+    models.listed = []
+    assert ModelMenu(models).default.title == "fake"
 
 
 @pytest.mark.parametrize(

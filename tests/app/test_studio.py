@@ -12,7 +12,7 @@ from app.document import Lattice, choose_window
 from app.errors import UserError
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Request, Result, Step
-from app.studio import Library, Studio
+from app.studio import ModelStore, Studio
 from maskgit.checkpoints import Model
 from maskgit.config import ModelConfig, TokenizerConfig, TransformerConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
@@ -48,7 +48,7 @@ def engine() -> maskgit.MaskGIT:
 
 @pytest.fixture
 def studio(engine: maskgit.MaskGIT) -> Studio:
-    return Studio(Library(engine))
+    return Studio(ModelStore(engine))
 
 
 def photo(height: int = 40, width: int = 60) -> np.ndarray:
@@ -72,7 +72,7 @@ def answers(studio: Studio, request: Request) -> tuple[list[Step], Result]:
 
 
 def test_the_page_is_told_what_the_model_knows(studio: Studio) -> None:
-    info = studio.library.info("tiny")
+    info = studio.models.info("tiny")
     assert (info.name, info.grid, info.image_size, info.has_no_class) == ("tiny", GRID, SIZE, True)
     assert [(c.id, c.name, c.synonyms) for c in info.classes] == [
         (970, "alp", ()),

@@ -1,6 +1,6 @@
-"""Models: which there are, which are loaded, which are on their way.
+"""The store of models: which there are, which are loaded, which are on their way.
 
-What callers may rely on (tests/app/test_library.py):
+What callers may rely on (tests/app/test_studio_models.py):
     * A model is loaded beside the runs of others. The one used last stays loaded, and so do others
       up to `shelf.KEPT_BYTES`.
     * A model that is missing, damaged or refused leaves all others as they are.
@@ -24,7 +24,7 @@ from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
 
 
-class Library:
+class ModelStore:
     """Models by their ids; safe to share between threads."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Library:
     @classmethod
     def load(
         cls, model: str, device: str = "auto", dtype: str = "auto", no_downloads: str = ""
-    ) -> Library:
+    ) -> ModelStore:
         """Load the model to begin with by its id or the path of its folder.
 
         Raises:
@@ -76,7 +76,7 @@ class Library:
             engine, own, folder=folder, device=device, dtype=dtype, no_downloads=no_downloads
         )
 
-    def models(self) -> list[ModelEntry]:
+    def entries(self) -> list[ModelEntry]:
         """List the models there are to choose from, in the order to show them."""
         return [self._described(entry) for entry in catalogue(self._folder)]
 

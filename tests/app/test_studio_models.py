@@ -10,7 +10,7 @@ from app import texts
 from app.errors import UserError
 from app.models import ModelEntry
 from app.runs import Generate, Result
-from app.studio import Library, Studio
+from app.studio import ModelStore, Studio
 from maskgit import hub
 from maskgit.hub import HubError, Progress
 from maskgit.published import MODELS
@@ -32,8 +32,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def library(cache: Path) -> Library:  # noqa: ARG001 # no test may touch the real one
-    return Library.load("small", "cpu", "float32")
+def models(cache: Path) -> ModelStore:  # noqa: ARG001 # no test may touch the real one
+    return ModelStore.load("small", "cpu", "float32")
 
 
 def finished() -> None:
@@ -43,80 +43,82 @@ def finished() -> None:
             thread.join(30)
 
 
-def entry(library: Library, model: str) -> ModelEntry:
-    return next(entry for entry in library.models() if entry.id == model)
+def entry(models: ModelStore, model: str) -> ModelEntry:
+    return next(entry for entry in models.entries() if entry.id == model)
 
 
-def picture(library: Library, model: str) -> Result:
-    info = library.info(model)
-    *_, result = Studio(library).run(Generate(model, GOLDEN_RETRIEVER, 1, info.defaults))
+def picture(models: ModelStore, model: str) -> Result:
+    info = models.info(model)
+    *_, result = Studio(models).run(Generate(model, GOLDEN_RETRIEVER, 1, info.defaults))
     assert isinstance(result, Result)
     return result
 
 
-def test_models_that_come_along_are_published_or_in_the_cache_are_listed(library: Library) -> None:
-    entries = {entry.id: entry for entry in library.models()}
+def test_models_that_come_along_are_published_or_in_the_cache_are_listed(
+    models: ModelStore,
+) -> None:
+    entries = {entry.id: entry for entry in models.entries()}
     assert list(entries) == ["embedded", "tiny", "plain", "small"]
     assert entries["embedded"].good_for.endswith(".")
     assert (entries["small"].is_here, entries["small"].image_size) == (True, 32)
     assert (entries["tiny"].is_here, entries["tiny"].can_download) == (False, True)
 
 
-def test_each_request_gets_the_model_it_names(library: Library) -> None:
-    assert library.default == "small"
-    assert library.info("small").has_no_class
-    assert not library.info("plain").has_no_class
-    first, second = picture(library, "small"), picture(library, "plain")
+def test_each_request_gets_the_model_it_names(models: ModelStore) -> None:
+    assert models.default == "small"
+    assert models.info("small").has_no_class
+    assert not models.info("plain").has_no_class
+    first, second = picture(models, "small"), picture(models, "plain")
     assert (first.pictures[0] != second.pictures[0]).any()
-    assert (picture(library, "small").pictures[0] == first.pictures[0]).all()
+    assert (picture(models, "small").pictures[0] == first.pictures[0]).all()
 
 
 def test_a_folder_given_by_path_is_one_more_model(cache: Path) -> None:
     folder = write_small_model(cache / "elsewhere" / "mine")
-    library = Library.load(str(folder), "cpu", "float32")
-    assert library.default == "mine"
-    assert library.models()[0].id == "mine"
-    twin = Library.load(str(write_small_model(cache / "elsewhere" / "plain")), "cpu", "float32")
+    models = ModelStore.load(str(folder), "cpu", "float32")
+    assert models.default == "mine"
+    assert models.entries()[0].id == "mine"
+    twin = ModelStore.load(str(write_small_model(cache / "elsewhere" / "plain")), "cpu", "float32")
     assert twin.default == "plain (other)"
     picture(twin, "plain")  # the one of the cache is loaded beside it
 
 
 @pytest.mark.parametrize("model", ["none", "", "../small", "/etc", "tiny"])
-def test_only_what_is_listed_and_here_is_loaded(library: Library, model: str) -> None:
+def test_only_what_is_listed_and_here_is_loaded(models: ModelStore, model: str) -> None:
     with pytest.raises(UserError):
-        library.info(model)
-    picture(library, "small")
+        models.info(model)
+    picture(models, "small")
 
 
-def test_a_damaged_model_is_a_sentence_and_works_once_it_is_mended(library: Library) -> None:
+def test_a_damaged_model_is_a_sentence_and_works_once_it_is_mended(models: ModelStore) -> None:
     weights = hub.folder("plain") / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1000])
     with pytest.raises(UserError, match="cannot be used"):
-        library.info("plain")
-    assert "cannot be used" in entry(library, "plain").problem
-    picture(library, "small")
+        models.info("plain")
+    assert "cannot be used" in entry(models, "plain").problem
+    picture(models, "small")
     weights.write_bytes(whole)
-    picture(library, "plain")
-    assert entry(library, "plain").problem == ""
+    picture(models, "plain")
+    assert entry(models, "plain").problem == ""
 
 
-def test_a_damaged_configuration_is_told_without_loading(library: Library) -> None:
+def test_a_damaged_configuration_is_told_without_loading(models: ModelStore) -> None:
     (hub.folder("plain") / "config.json").write_text("{")
-    assert "cannot be used" in entry(library, "plain").problem
-    picture(library, "small")
+    assert "cannot be used" in entry(models, "plain").problem
+    picture(models, "small")
 
 
-def test_a_model_that_went_away_can_be_used_by_whoever_uses_it(library: Library) -> None:
-    first = picture(library, "small")
+def test_a_model_that_went_away_can_be_used_by_whoever_uses_it(models: ModelStore) -> None:
+    first = picture(models, "small")
     for file in hub.folder("small").iterdir():
         file.unlink()
-    assert "small" not in [entry.id for entry in library.models()]
-    assert (picture(library, "small").pictures[0] == first.pictures[0]).all()
+    assert "small" not in [entry.id for entry in models.entries()]
+    assert (picture(models, "small").pictures[0] == first.pictures[0]).all()
 
 
 def test_a_download_is_seen_and_then_used(
-    library: Library, monkeypatch: pytest.MonkeyPatch
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told, release = threading.Event(), threading.Event()
 
@@ -128,58 +130,60 @@ def test_a_download_is_seen_and_then_used(
         write_small_model(hub.folder(model))
 
     monkeypatch.setattr(hub, "download", download)
-    library.download("tiny")
+    models.download("tiny")
     told.wait(30)
-    coming = entry(library, "tiny")
+    coming = entry(models, "tiny")
     assert (coming.stage, coming.done, coming.total, coming.is_here) == ("downloading", 1, 4, False)
     release.set()
     finished()
-    here = entry(library, "tiny")
+    here = entry(models, "tiny")
     assert (here.is_here, here.can_download, here.stage) == (True, False, "")
-    picture(library, "tiny")
+    picture(models, "tiny")
 
 
-def test_a_download_that_fails_says_why(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_fails_says_why(
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def download(*_) -> None:
         raise HubError("No connection.")
 
     monkeypatch.setattr(hub, "download", download)
-    library.download("tiny")
+    models.download("tiny")
     finished()
-    failed = entry(library, "tiny")
+    failed = entry(models, "tiny")
     assert (failed.problem, failed.stage, failed.can_download) == ("No connection.", "", True)
-    picture(library, "small")
+    picture(models, "small")
 
 
 def test_a_damaged_published_model_is_downloaded_anew(
-    library: Library, monkeypatch: pytest.MonkeyPatch
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_small_model(hub.folder("tiny"))
     (hub.folder("tiny") / "model.safetensors").unlink()
     with pytest.raises(UserError):
-        library.info("tiny")
-    assert entry(library, "tiny").can_download
+        models.info("tiny")
+    assert entry(models, "tiny").can_download
     monkeypatch.setattr(hub, "download", lambda model, *_: write_small_model(hub.folder(model)))
-    library.download("tiny")
+    models.download("tiny")
     finished()
-    assert entry(library, "tiny").problem == ""
-    picture(library, "tiny")
+    assert entry(models, "tiny").problem == ""
+    picture(models, "tiny")
 
 
 @pytest.mark.parametrize("model", ["none", "small"])
-def test_only_what_is_published_can_be_downloaded(library: Library, model: str) -> None:
+def test_only_what_is_published_can_be_downloaded(models: ModelStore, model: str) -> None:
     with pytest.raises(UserError, match="no model"):
-        library.download(model)
+        models.download(model)
 
 
 def test_where_downloads_are_refused_none_begins(cache: Path) -> None:
-    library = Library.load("small", "cpu", "float32", texts.OFFLINE)
+    models = ModelStore.load("small", "cpu", "float32", texts.OFFLINE)
     with pytest.raises(UserError, match="offline"):
-        library.download("tiny")
+        models.download("tiny")
     assert not (cache / "downloads").exists()
-    assert entry(library, "tiny").stage == ""
+    assert entry(models, "tiny").stage == ""
 
 
 def test_what_cannot_begin_is_a_sentence() -> None:
     with pytest.raises(UserError, match="no model 'none'"):
-        Library.load("none")
+        ModelStore.load("none")
