@@ -164,8 +164,9 @@ function createLayers(root, lower, upper, view, state) {
     begin(upper, above);
     const { lattice } = state;
     if (!lattice) return;
-    if (state.step) return drawShimmer(state.step, now);
-    if (state.running) return;
+    if (state.step) drawShimmer(state.step, now);
+    state.marks?.(above, { deviceX, deviceY, strokeTwice });
+    if (state.step || state.running || state.tool === "inspect") return;
     const isErasing = state.draft ? state.draft.value === 0 : state.tool === "eraser";
     const colour = isErasing ? colours.erase : colours.mask;
     if (state.draft) drawDraft(lattice, state.draft, colour);

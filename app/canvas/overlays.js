@@ -55,6 +55,8 @@ function makeStep(frame, run) {
     masked: unpackCells(frame.masked ?? "", grid * grid),
     confidence: numbersOf(frame.confidence, false),
     revealedAt: numbersOf(frame.revealed_at, true),
+    tokens: frame.tokens ? new Uint16Array(bytesOfBase64(frame.tokens).buffer) : null,
+    state: frame.state ?? null, // what the server needs to go on from here
   };
 }
 
