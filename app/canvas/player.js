@@ -72,6 +72,7 @@ function createPlayer(root, preview, paper, state, layers) {
     }
     layers.invalidate();
     refresh();
+    state.moved?.(); // whoever shows more about this step
   }
 
   /** One drawing at a time, and the latest wish next: a slow machine skips some steps, not all. */
@@ -169,7 +170,8 @@ function createPlayer(root, preview, paper, state, layers) {
   function isRelevant() {
     const { run, picture } = state;
     if (!run) return false;
-    return state.running || picture === run.base || run.results.includes(picture);
+    if (state.running || run.made?.(picture)) return true;
+    return picture === run.base || run.results.includes(picture);
   }
 
   function refresh() {
