@@ -20,6 +20,7 @@ class TokenizerConfig:
     Attributes:
         filters: Channels of the first level; every level has a multiple of it.
         channel_multipliers: Width of each resolution level in units of `filters`, finest first.
+        decoder_multipliers: Likewise for the decoder, where it is wider; empty = the same.
         num_res_blocks: Residual blocks per level.
         codebook_size: Number of codes, K.
         embedding_dim: Width of one code.
@@ -35,6 +36,7 @@ class TokenizerConfig:
     codebook_size: int = 1024
     embedding_dim: int = 256
     norm_groups: int = 32
+    decoder_multipliers: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse sizes the network cannot have."""
@@ -46,6 +48,14 @@ class TokenizerConfig:
         if self.filters % self.norm_groups:
             raise ValueError(
                 f"filters must be a multiple of norm_groups {self.norm_groups}, got {self.filters}"
+            )
+        levels = len(self.channel_multipliers)
+        if self.decoder_multipliers and (
+            len(self.decoder_multipliers) != levels or min(self.decoder_multipliers) < 1
+        ):
+            raise ValueError(
+                f"decoder_multipliers must be {levels} positive numbers or none, "
+                f"got {self.decoder_multipliers}"
             )
 
     @property

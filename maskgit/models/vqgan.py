@@ -72,7 +72,8 @@ class Decoder(nn.Module):
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
-        widths = [config.filters * m for m in reversed(config.channel_multipliers)]
+        multipliers = config.decoder_multipliers or config.channel_multipliers
+        widths = [config.filters * m for m in reversed(multipliers)]
         self.stem = nn.Conv2d(config.embedding_dim, widths[0], 3, padding=1)
         self.middle = _blocks(widths[0], widths[0], config)
         before = [widths[0], *widths[:-1]]

@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_a_saved_model_comes_back(tmp_path: Path) -> None:
         "config.json",
         "model.safetensors",
     ]
+
+
+def test_a_decoder_wider_than_its_encoder_comes_back(tmp_path: Path) -> None:
+    sizes = replace(CONFIG.tokenizer, decoder_multipliers=(2, 4))
+    config = replace(CONFIG, tokenizer=sizes)
+    originals = VQGAN(sizes), networks()[1]
+    save_model(tmp_path, *originals, config, CLASSES, "# Card\n")
+    model = load_model(tmp_path)
+    assert model.config == config
+    assert_same_weights(model, *originals)
 
 
 def test_networks_come_ready_to_run(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,12 @@ def test_vocabulary_holds_codes_classes_null_and_mask() -> None:
         (lambda: TokenizerConfig(filters=-32), "filters must be a positive whole number, got -32"),
         (lambda: TokenizerConfig(channel_multipliers=()), "channel_multipliers"),
         (lambda: TokenizerConfig(channel_multipliers=(1, 0)), "channel_multipliers"),
+        (lambda: TokenizerConfig(decoder_multipliers=(2, 2)), "must be 5 positive numbers or none"),
+        (
+            lambda: replace(TOKENIZER, decoder_multipliers=(2, 2, 4)),
+            "decoder_multipliers must be 2",
+        ),
+        (lambda: replace(TOKENIZER, decoder_multipliers=(0, 2)), "decoder_multipliers must be 2"),
         (lambda: TransformerConfig(hidden_size=100), "not a multiple of num_heads 16"),
         (lambda: TransformerConfig(num_layers=0), "num_layers"),
         (lambda: TransformerConfig(dropout=1.0), "dropout must be in"),
@@ -136,6 +143,24 @@ def test_pictures_of_any_multiple_of_the_stride_become_grids_and_back() -> None:
     assert ((tokens >= 0) & (tokens < 16)).all()
     pictures = tokenizer.decode(tokens)
     assert (pictures.shape, pictures.dtype) == ((3, 3, 8, 14), torch.float32)
+
+
+def test_a_decoder_may_be_wider_than_its_encoder() -> None:
+    plain, same, wider = (
+        VQGAN(replace(TOKENIZER, decoder_multipliers=multipliers))
+        for multipliers in ((), (1, 2), (2, 4))
+    )
+    shapes = [
+        {name: tensor.shape for name, tensor in network.state_dict().items()}
+        for network in (plain, same, wider)
+    ]
+    assert shapes[0] == shapes[1]
+    changed = {name for name, shape in shapes[2].items() if shape != shapes[0][name]}
+    assert changed
+    assert all(name.startswith("decoder.") for name in changed)
+    assert (plain.decoder.head.in_channels, wider.decoder.head.in_channels) == (32, 64)
+    pictures = wider.decode(torch.zeros(1, 4, 7, dtype=torch.long))
+    assert pictures.shape == (1, 3, 8, 14)
 
 
 def test_a_picture_that_is_no_multiple_of_the_stride_is_refused() -> None:
