@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import gradio as gr
 
-from app import texts
+from app import presses
 from app.canvas.drawing import Drawing
 from app.controls import Controls
 from app.errors import UserError
@@ -75,18 +75,24 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         ("outpaint", ui.outpaint.run),
     ]
     # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
-    waiting = "() => [" + json.dumps(texts.WAITING) + ", {__type__: 'update', interactive: true}]"
     for _, button in buttons:
-        button.click(None, None, [ui.make.status, ui.make.stop], js=waiting, queue=False, **QUIET)
+        button.click(
+            None, None, [ui.make.status, ui.make.stop], js=presses.RUN, queue=False, **QUIET
+        )
 
-    running: list[dict[str, Any]] = [
+    running: list[Any] = [
         button.click(run(action), inputs, outputs, **one_at_a_time, **QUIET)
         for action, button in buttons
     ]
     running.append(
         ui.canvas.retry(run_again, [ui.last_run, *inputs], outputs, **one_at_a_time, **QUIET)
     )
-    ui.make.stop.click(stopped, ui.last_run, outputs[:3], cancels=running, queue=False, **QUIET)
+    for one in running:
+        one.then(None, None, None, js=presses.RUN_IS_OVER, queue=False, **QUIET)
+    ui.make.stop.click(None, None, None, js=presses.STOP, queue=False, **QUIET)
+    ui.make.stop.click(
+        stopped, ui.last_run, outputs[:3], cancels=running, queue=False, **QUIET
+    ).then(None, None, None, js=presses.STOP_IS_OVER, queue=False, **QUIET)
 
 
 def _bind_outpainting(ui: Layout) -> None:

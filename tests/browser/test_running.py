@@ -150,6 +150,33 @@ def test_stopping_in_the_middle_loses_nothing(either: Editor) -> None:
     either.fill()  # the model is free again
 
 
+def test_fill_pressed_right_after_stop_is_never_lost(desktop: Editor) -> None:
+    desktop.paint_box(0, 0, 16, 16)
+    slow_down(desktop)
+    desktop.page.evaluate(
+        """() => {
+            window.runs = 0;
+            const status = document.querySelector("#status p");
+            const note = () => window.runs += status.textContent.startsWith("Imagining");
+            new MutationObserver(note).observe(status, { childList: true });
+        }"""
+    )
+    desktop.tap("#fill")
+    for runs in range(1, 12):
+        desktop.page.wait_for_function(f"window.runs === {runs}")
+        desktop.wait("studio.running && studio.step >= 1")
+        if runs <= 10:
+            presses = ["stop", "fill", "fill"]  # an impatient second one begins nothing more
+            script = "(names) => names.forEach((name) => document.getElementById(name).click())"
+            desktop.page.evaluate(script, presses)
+    desktop.tap("#stop")
+    desktop.wait("!studio.running")
+    assert "Stopped" in desktop.page.locator("#status").inner_text()
+    assert desktop.page.evaluate("window.runs") == 11
+    desktop.choose("reveal", "surest")
+    desktop.fill()  # nothing is left that would keep the model busy
+
+
 def test_variations_are_there_to_pick_from(either: Editor) -> None:
     before = either.pixels()
     either.paint_box(4, 3, 6, 5)

@@ -1,0 +1,40 @@
+"""Scripts of the buttons that begin and stop runs, so that no press is lost.
+
+Gradio ignores a button while the run it began is not over, which is what a second press deserves.
+But a stopped run is over only when the server has answered: who pressed Stop and then Fill at once
+was not heard, and nothing said so. Therefore a press waits until what is being stopped is over.
+
+    RUN            before a run: waits if it must, then says so and lets Stop be pressed
+    RUN_IS_OVER    after a run, also one that was stopped
+    STOP           before the server hears of Stop
+    STOP_IS_OVER   when the page shows what the server answered
+"""
+
+from __future__ import annotations
+
+import json
+
+from app import texts
+
+PATIENCE_MS = 5000  # for a server that does not answer Stop; without that, for nothing to stop
+SOON_MS = 500  # until Gradio knows of a run that was begun
+
+RUN = f"""async () => {{
+  const stopping = window.studioIsStopping;
+  const isFirst = !stopping?.hasPress;
+  if (stopping) stopping.hasPress = true;
+  await stopping;
+  if (isFirst) return [{json.dumps(texts.WAITING)}, {{ __type__: "update", interactive: true }}];
+  await new Promise((done) => setTimeout(done, {SOON_MS})); // now Gradio ignores this press
+}}"""
+STOP = f"""() => {{
+  const heard = (name) => new Promise((done) => addEventListener(name, done, {{ once: true }}));
+  const over = Promise.all([heard("studio-run-over"), heard("studio-stop-over")]);
+  const patience = new Promise((done) => setTimeout(done, {PATIENCE_MS}));
+  const stopping = Promise.race([over, patience]).then(() => {{
+    if (window.studioIsStopping === stopping) window.studioIsStopping = null;
+  }});
+  window.studioIsStopping = stopping;
+}}"""
+RUN_IS_OVER = '() => { dispatchEvent(new Event("studio-run-over")); }'
+STOP_IS_OVER = '() => { dispatchEvent(new Event("studio-stop-over")); }'
