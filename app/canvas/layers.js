@@ -165,7 +165,7 @@ function createLayers(root, lower, upper, view, state) {
     const { lattice } = state;
     if (!lattice) return;
     if (state.step) drawShimmer(state.step, now);
-    state.marks?.(above, { deviceX, deviceY, strokeTwice });
+    state.marks?.(above, { cellBox, outlineOf, strokeTwice });
     if (state.step || state.running || state.tool === "inspect") return;
     const isErasing = state.draft ? state.draft.value === 0 : state.tool === "eraser";
     const colour = isErasing ? colours.erase : colours.mask;
