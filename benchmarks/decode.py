@@ -28,10 +28,11 @@ import maskgit
 from maskgit import runtime
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes
-from maskgit.config import AdaLNConfig, LlamaGenConfig, ModelConfig, UViTConfig
+from maskgit.config import ModelConfig
 from maskgit.models import build_tokenizer, build_transformer
 from maskgit.pipeline import MaskGIT
 from maskgit.published import DEFAULTS
+from maskgit.sizes import AdaLNConfig, LlamaGenConfig, UViTConfig
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = 8

@@ -11,8 +11,9 @@ import torch
 
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes, ImageClass, imagenet_class
-from maskgit.config import DecodeDefaults, ModelConfig, TokenizerConfig, TransformerConfig
+from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 from maskgit.types import Picture
 
 GOLDEN_RETRIEVER = 207  # its label in the small model is 2

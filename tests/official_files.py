@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.conversion.official_tables import tokenizer_table, transformer_table
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 
 
 def pack(value: Any) -> bytes:

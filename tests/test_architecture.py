@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [  # inside the engine, a file imports from its own layer and those above it
-    {"types", "config"},
+    {"types", "sizes", "config"},
     {"models", "schedules", "noise", "checks"},
     {"sampling", "constraints", "reveal"},
     {"state", "decoding"},

@@ -13,10 +13,10 @@ import logging
 import torch
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import AdaLNConfig
 from maskgit.conversion.renames import Renames, State, Theirs, count, fill, shape_of
 from maskgit.models import AdaLNTransformer
 from maskgit.models.empty import without_weights
+from maskgit.sizes import AdaLNConfig
 
 logger = logging.getLogger(__name__)
 

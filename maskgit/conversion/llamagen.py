@@ -4,10 +4,10 @@ Source: FoundationVision/LlamaGen (MIT).
 """
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import LlamaGenConfig
 from maskgit.conversion.renames import Renames, Shape, State, Theirs, count, fill, shape_of
 from maskgit.models import LlamaGenVQ
 from maskgit.models.empty import without_weights
+from maskgit.sizes import LlamaGenConfig
 
 CODEBOOK = "quantize.embedding.weight"
 USAGE_COUNTER = "quantize.codebook_used"

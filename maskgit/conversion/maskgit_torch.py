@@ -10,10 +10,10 @@ Source: hmorimitsu/maskgit-torch, release `weights`. Order of the vocabulary: co
 """
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import TransformerConfig
 from maskgit.conversion.renames import Renames, State, count, fill, shape_of
 from maskgit.models import BidirectionalTransformer
 from maskgit.models.empty import without_weights
+from maskgit.sizes import TransformerConfig
 
 NUM_HEADS, CODEBOOK_SIZE = 16, 1024
 

@@ -8,10 +8,10 @@ to 3, which is u + (1 + s) (c - u), and both its temperatures fade from 4.5.
 """
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import UViTConfig
 from maskgit.conversion.renames import Renames, State, count, fill, shape_of
 from maskgit.models import UViT
 from maskgit.models.empty import without_weights
+from maskgit.sizes import UViTConfig
 
 NUM_HEADS, CODEBOOK_SIZE = 12, 1024
 BIAS, POSITION_COUNTER = "mlm_layer.bias", "token_emb.position_ids"

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from maskgit.checkpoints import CheckpointError, differences
-from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.conversion.msgpack import read_msgpack
 from maskgit.conversion.official_tables import Table, tokenizer_table, transformer_table
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.models.empty import without_weights
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 
 Tree = Mapping[str, Any]  # nested, as the file has it; the variables dict or its "params"
 Network = TypeVar("Network", bound=nn.Module)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.models.empty import without_weights
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 
 
 @dataclass(frozen=True)

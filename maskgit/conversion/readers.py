@@ -21,11 +21,12 @@ from torch import Tensor
 
 from maskgit.checkpoints import CheckpointError, save_model
 from maskgit.classes import NUM_IMAGENET_CLASSES, Classes, ImageClass
-from maskgit.config import AnyTokenizerConfig, AnyTransformerConfig, DecodeDefaults, ModelConfig
+from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.conversion import halton, llamagen, maskgit_torch, muse, official, vqgan_torch
 from maskgit.conversion.files import MSGPACK, file_kind, read_state
 from maskgit.models import AnyTokenizer, AnyTransformer
 from maskgit.published import DEFAULTS
+from maskgit.sizes import AnyTokenizerConfig, AnyTransformerConfig
 
 State = Mapping[str, Tensor]
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import TokenizerConfig
 from maskgit.conversion.renames import Renames, State, count, fill, shape_of
 from maskgit.models import VQGAN
 from maskgit.models.empty import without_weights
+from maskgit.sizes import TokenizerConfig
 
 _PARTS = {
     "norm1": "norm1",

@@ -1,13 +1,20 @@
 """The networks, and the two protocols through which everything else sees them.
 
-A family of models joins with its sizes in `maskgit.config`, a file of networks here and an entry in
+A family of models joins with its sizes in `maskgit.sizes`, a file of networks here and an entry in
 each table below.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from maskgit.config import (
+from maskgit.models.adaln_transformer import AdaLNTransformer
+from maskgit.models.hourglass import Hourglass
+from maskgit.models.llamagen_vq import LlamaGenVQ
+from maskgit.models.protocols import Tokenizer, TokenPredictor
+from maskgit.models.transformer import BidirectionalTransformer
+from maskgit.models.uvit import UViT
+from maskgit.models.vqgan import VQGAN
+from maskgit.sizes import (
     AdaLNConfig,
     AnyTokenizerConfig,
     AnyTransformerConfig,
@@ -17,13 +24,6 @@ from maskgit.config import (
     TransformerConfig,
     UViTConfig,
 )
-from maskgit.models.adaln_transformer import AdaLNTransformer
-from maskgit.models.hourglass import Hourglass
-from maskgit.models.llamagen_vq import LlamaGenVQ
-from maskgit.models.protocols import Tokenizer, TokenPredictor
-from maskgit.models.transformer import BidirectionalTransformer
-from maskgit.models.uvit import UViT
-from maskgit.models.vqgan import VQGAN
 
 __all__ = [
     "VQGAN",

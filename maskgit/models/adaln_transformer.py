@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.config import AdaLNConfig
+from maskgit.sizes import AdaLNConfig
 from maskgit.types import Labels, Logits, Tokens
 
 Sequence = Float[Tensor, "B L D"]  # the image tokens row by row, then the registers
@@ -109,7 +109,7 @@ class AdaLNTransformer(nn.Module):
         return self.config.num_classes
 
     @property
-    def null_label(self) -> int:
+    def null_label(self) -> int | None:
         """The label that means "no class"."""
         return self.config.null_label
 

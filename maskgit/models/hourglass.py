@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.config import HourglassConfig
 from maskgit.models.transformer import TanhGELU, attend
+from maskgit.sizes import HourglassConfig
 from maskgit.types import Labels, Logits, Tokens
 
 Cells = Float[Tensor, "B h w C"]

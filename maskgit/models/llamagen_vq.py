@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.config import LlamaGenConfig
 from maskgit.models.vqgan import laid_out_like
+from maskgit.sizes import LlamaGenConfig
 from maskgit.types import Images, TokenGrid
 
 Features = Float[Tensor, "B D h w"]  # before the codes, or the codes laid out on the grid

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from maskgit.config import TransformerConfig
+from maskgit.sizes import TransformerConfig
 from maskgit.types import Labels, Logits, Tokens
 
 Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens row by row

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.config import UViTConfig
+from maskgit.sizes import UViTConfig
 from maskgit.types import Labels, Logits, Tokens
 
 Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens row by row
@@ -91,7 +91,7 @@ class UViT(nn.Module):
         return self.config.num_classes
 
     @property
-    def null_label(self) -> int:
+    def null_label(self) -> int | None:
         """The label that means "no class"."""
         return self.config.null_label
 

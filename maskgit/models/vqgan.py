@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.config import TokenizerConfig
+from maskgit.sizes import TokenizerConfig
 from maskgit.types import Images, TokenGrid
 
 Features = Float[Tensor, "B D h w"]  # encoder output, or codebook vectors laid out on the grid

@@ -9,10 +9,11 @@ import torch
 
 from maskgit.checkpoints import Model, load_model, save_model
 from maskgit.classes import Classes
-from maskgit.config import AnyTokenizerConfig, AnyTransformerConfig, ModelConfig
+from maskgit.config import ModelConfig
 from maskgit.evaluation.classifier import ClassifierRecipe, train_classifier
 from maskgit.models import AnyTokenizer, AnyTransformer
 from maskgit.pipeline import find_folder
+from maskgit.sizes import AnyTokenizerConfig, AnyTransformerConfig
 from maskgit.training import fine_tuning, recipes
 from maskgit.training.data import ImageSet, known_classes, load_images
 from maskgit.training.perceptual import find_perceptual

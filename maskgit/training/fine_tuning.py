@@ -12,8 +12,8 @@ from torch import Tensor
 
 from maskgit.checkpoints import Model
 from maskgit.classes import Classes
-from maskgit.config import AnyTransformerConfig, TransformerConfig, UViTConfig
 from maskgit.models import VQGAN, AnyTransformer, build_transformer
+from maskgit.sizes import AnyTransformerConfig, TransformerConfig, UViTConfig
 from maskgit.training.tokenizer_step import TokenizerRecipe
 from maskgit.training.transformer import TransformerRecipe
 

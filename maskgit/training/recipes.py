@@ -10,12 +10,8 @@ The commands, for every recipe (run again to continue):
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from maskgit.config import (
-    DecodeDefaults,
-    HourglassConfig,
-    TokenizerConfig,
-    TransformerConfig,
-)
+from maskgit.config import DecodeDefaults
+from maskgit.sizes import HourglassConfig, TokenizerConfig, TransformerConfig
 from maskgit.training.run import Schedule
 from maskgit.training.tokenizer import TokenizerRecipe
 from maskgit.training.transformer import TransformerRecipe

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.config import TokenizerConfig
 from maskgit.models import VQGAN
+from maskgit.sizes import TokenizerConfig
 from maskgit.training import losses
 from maskgit.training.codebook import Autoencoder, place_codes
 from maskgit.training.data import ImageSet, as_images, random_crops, step_generator

@@ -15,7 +15,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from maskgit import schedules
-from maskgit.config import AnyTransformerConfig, TransformerConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import decode
 from maskgit.images import to_pictures
@@ -26,6 +25,7 @@ from maskgit.models import (
     TokenPredictor,
     build_transformer,
 )
+from maskgit.sizes import AnyTransformerConfig, TransformerConfig
 from maskgit.state import DecodeOptions
 from maskgit.state import start as begin
 from maskgit.training import losses

@@ -14,8 +14,9 @@ from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Request, Result, Step
 from app.studio import ModelStore, Studio
 from maskgit.checkpoints import Model
-from maskgit.config import ModelConfig, TokenizerConfig, TransformerConfig
+from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 
 GRID, SIZE, STEPS = 4, 16, 3
 SETTINGS = Settings(steps=STEPS, seed=5)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from maskgit.config import HourglassConfig
 from maskgit.models import VQGAN, AnyTransformer
+from maskgit.sizes import HourglassConfig
 from maskgit.training import recipes
 from maskgit.training.data import load_images
 from maskgit.training.run import Run

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from maskgit.checkpoints import CheckpointError, Model, load_model, save_model
 from maskgit.classes import Classes, ImageClass
-from maskgit.config import ModelConfig, TokenizerConfig, TransformerConfig
+from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 
 CONFIG = ModelConfig(
     "tiny",

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from maskgit import conversion
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.conversion import read_msgpack, tokenizer_state, transformer_state
 from maskgit.conversion.official import (
     convert,
@@ -26,6 +25,7 @@ from maskgit.conversion.official import (
     transformer_table,
 )
 from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 from tests.official_files import extension, pack, tiny_trees
 from tests.shared import SHARED, needs_shared
 

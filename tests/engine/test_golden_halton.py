@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import AdaLNConfig
 from maskgit.conversion.files import read_state
 from maskgit.conversion.halton import recognises, transformer_from_state
 from maskgit.models import AdaLNTransformer, TokenPredictor
+from maskgit.sizes import AdaLNConfig
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import LlamaGenConfig
 from maskgit.conversion.files import read_state
 from maskgit.conversion.llamagen import recognises, tokenizer_from_state
 from maskgit.models import LlamaGenVQ, Tokenizer
+from maskgit.sizes import LlamaGenConfig
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared

@@ -8,10 +8,10 @@ import torch
 from numpy.lib.npyio import NpzFile
 from torch import Tensor
 
-from maskgit.config import TransformerConfig
 from maskgit.conversion import read_msgpack, tokenizer_state, transformer_state
 from maskgit.conversion.official import flatten, tokenizer_config, transformer_config
 from maskgit.models import VQGAN, BidirectionalTransformer
+from maskgit.sizes import TransformerConfig
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import TokenizerConfig, TransformerConfig
 from maskgit.conversion import maskgit_torch, vqgan_torch
 from maskgit.models import VQGAN
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared

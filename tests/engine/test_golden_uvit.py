@@ -12,12 +12,12 @@ from torch import Tensor
 
 from maskgit import schedules
 from maskgit.checkpoints import CheckpointError
-from maskgit.config import UViTConfig
 from maskgit.constraints import Constraints
 from maskgit.conversion.muse import recognises, transformer_from_state
 from maskgit.decoding import DecodeOptions, start, step
 from maskgit.models import UViT
 from maskgit.published import DEFAULTS
+from maskgit.sizes import UViTConfig
 from maskgit.types import Labels, Logits, Tokens
 from tests.shared import SHARED, needs_shared
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from maskgit.config import HourglassConfig
 from maskgit.models import Hourglass, TokenPredictor
 from maskgit.models.hourglass import _grouped, _ungrouped
+from maskgit.sizes import HourglassConfig
 
 SIZES = HourglassConfig(2, 32, 2, 1, 16, 16, 8, 3)
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from maskgit.config import ModelConfig, TokenizerConfig, TransformerConfig
+from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer, Tokenizer, TokenPredictor
 from maskgit.models.empty import without_weights
+from maskgit.sizes import TokenizerConfig, TransformerConfig
 
 TOKENIZER = TokenizerConfig(
     filters=32,

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from maskgit.config import AnyTransformerConfig, TransformerConfig, UViTConfig
 from maskgit.models import AnyTransformer, build_transformer
 from maskgit.models.packed import PackedLinear, pack
 from maskgit.models.transformer import TanhGELU, attend
+from maskgit.sizes import AnyTransformerConfig, TransformerConfig, UViTConfig
 
 SIZES = TransformerConfig(2, 64, 4, 128, 16, 32, 5, True)
 

@@ -17,7 +17,12 @@ from torch import Tensor
 
 from maskgit import decoding
 from maskgit.checkpoints import load_model
-from maskgit.config import (
+from maskgit.constraints import Constraints
+from maskgit.conversion import convert, halton, llamagen, write_model
+from maskgit.decoding import DecodeOptions
+from maskgit.models import AdaLNTransformer, LlamaGenVQ, TokenPredictor
+from maskgit.models.empty import without_weights
+from maskgit.sizes import (
     AdaLNConfig,
     AnyTokenizerConfig,
     AnyTransformerConfig,
@@ -26,11 +31,6 @@ from maskgit.config import (
     TransformerConfig,
     UViTConfig,
 )
-from maskgit.constraints import Constraints
-from maskgit.conversion import convert, halton, llamagen, write_model
-from maskgit.decoding import DecodeOptions
-from maskgit.models import AdaLNTransformer, LlamaGenVQ, TokenPredictor
-from maskgit.models.empty import without_weights
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared

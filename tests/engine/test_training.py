@@ -18,9 +18,9 @@ from torch import nn
 
 import maskgit
 from maskgit import cli
-from maskgit.config import HourglassConfig
 from maskgit.images import open_picture
 from maskgit.models import VQGAN, AnyTransformer
+from maskgit.sizes import HourglassConfig
 from maskgit.training import recipes
 from maskgit.training.commands import write_model
 from maskgit.training.data import ImageSet, load_images

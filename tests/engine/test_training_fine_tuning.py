@@ -12,7 +12,8 @@ import maskgit
 from maskgit import cli
 from maskgit.checkpoints import load_model
 from maskgit.classes import Classes, ImageClass
-from maskgit.config import (
+from maskgit.models import LlamaGenVQ, build_transformer
+from maskgit.sizes import (
     AdaLNConfig,
     AnyTransformerConfig,
     HourglassConfig,
@@ -20,7 +21,6 @@ from maskgit.config import (
     TransformerConfig,
     UViTConfig,
 )
-from maskgit.models import LlamaGenVQ, build_transformer
 from maskgit.training import fine_tuning, recipes
 from maskgit.training.commands import write_model
 from maskgit.training.data import load_images
