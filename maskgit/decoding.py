@@ -126,7 +126,7 @@ def step(predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED) -
     num_early = [0 if look else n for look, n in zip(looks, num_masked, strict=True)]
     num_late = [n if look else 0 for look, n in zip(looks, num_masked, strict=True)]
     early = _masked_again(state, proposal, num_early)  # known before the draw
-    drawn = _propose(_predict(predictor, state), state, early, num_early, seeds, steps, noise)
+    drawn = _propose(predict(predictor, state), state, early, num_early, seeds, steps, noise)
     proposal = replace(proposal, confidence=drawn.log_p, logits=drawn.logits)
     late = _masked_again(state, proposal, num_late)
     again = early | late
@@ -169,7 +169,7 @@ def _listed(where: TokenMask, most: int) -> Int[Tensor, "B {most}"]:
     return (~where).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
 
 
-def _predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
+def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     """Run the model once; rows that ask for guidance also without their class, in that one run."""
     tokens, labels = state.tokens, state.constraints.labels
     scale = _of_pass(DecodeOptions.guidance, state)
@@ -260,13 +260,13 @@ def _cells_at_once(state: DecodeState) -> int:
 
 
 def _num_masked_next(state: DecodeState) -> tuple[int, ...]:
-    rows = zip(state.options, state.step, state.num_open, state.num_masked, strict=True)
+    rows = zip(state.options, state.position, state.num_open, state.num_masked, strict=True)
     return tuple(options.remaining(*counts) for options, *counts in rows)
 
 
 def _of_pass(wanted: Callable[[DecodeOptions, int, int], float], state: DecodeState) -> list[float]:
     """Ask the options of each row for a value that may change from pass to pass."""
-    rows = zip(state.options, state.step, state.num_open, strict=True)
+    rows = zip(state.options, state.position, state.num_open, strict=True)
     return [wanted(options, index, num_open) for options, index, num_open in rows]
 
 

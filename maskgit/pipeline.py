@@ -38,6 +38,7 @@ from maskgit.images import to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, Place, Result
 from maskgit.models.packed import pack
 from maskgit.outpainting import outpaint_windows
+from maskgit.state_text import from_text
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.window import Window, choose, mirror_fill, open_cells, view
 
@@ -275,9 +276,7 @@ class MaskGIT:
         """
         if constraints.grid != (self.grid_size, self.grid_size):
             raise ValueError(f"the model's grid is {self.grid_size}x{self.grid_size} tokens")
-        highest = self.predictor.num_classes - (self.predictor.null_label is None)
-        if not bool(((constraints.labels >= 0) & (constraints.labels <= highest)).all()):
-            raise ValueError(f"labels must be in [0, {highest}]")
+        self._require_labels(constraints)
         known = constraints.tokens.masked_fill(constraints.is_open, 0)
         if not bool(((known >= 0) & (known < self.predictor.mask_id)).all()):
             raise ValueError(f"known tokens must be in [0, {self.predictor.mask_id})")
@@ -286,6 +285,29 @@ class MaskGIT:
     def step(self, state: DecodeState) -> DecodeState:
         """Run one pass of all rows; pure."""
         return decoding.step(self.predictor, state)
+
+    def restore(self, text: str) -> DecodeState:
+        """Read a packed state (`maskgit.state_text`); `step` goes on from there.
+
+        Raises:
+            ValueError: If it is no packed state, or none that this model can go on from.
+        """
+        grid = (self.grid_size, self.grid_size)
+        state = from_text(text, grid, self.predictor.mask_id)
+        self.require_possible(state)
+        return state.to(self.device)
+
+    def require_possible(self, state: DecodeState) -> None:
+        """Refuse labels the model does not have, and guidance it cannot give.
+
+        Raises:
+            ValueError: With what is possible.
+        """
+        self._require_labels(state.constraints)
+        if self.predictor.null_label is None and any(
+            options.guidance_scale != 1 for options in state.options
+        ):
+            raise ValueError("this model knows no null label; guidance_scale must be 1")
 
     def prepare_generate(
         self, label: Label = None, *, seed: int = 0, count: int = 1, **choices: Unpack[Choices]
@@ -401,6 +423,11 @@ class MaskGIT:
             )
         seeds = tuple(options.seed for options in state.options)
         return Result(squares, seeds, tuple((row,) for row in state.rows))
+
+    def _require_labels(self, constraints: Constraints) -> None:
+        highest = self.predictor.num_classes - (self.predictor.null_label is None)
+        if not bool(((constraints.labels >= 0) & (constraints.labels <= highest)).all()):
+            raise ValueError(f"labels must be in [0, {highest}]")
 
     def _prepare(
         self,

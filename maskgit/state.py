@@ -78,6 +78,9 @@ class DecodeOptions:
         for name in ("temperature", "choice_temperature", "guidance_scale"):
             self._check(name, 0, 100)
         self._check("top_p", math.ulp(0), 1)
+        for name in ("schedule", "guidance_schedule", "temperature_schedule", "reveal"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a name, got {getattr(self, name)!r}")
         schedules.mask_ratio(self.schedule, 0.0, 1)
         self._check_name("guidance_schedule", GUIDANCE_SCHEDULES)
         self._check_name("temperature_schedule", TEMPERATURE_SCHEDULES)
@@ -153,7 +156,9 @@ class DecodeState:
             and bans; plus infinity at known cells, minus infinity before the first pass.
         revealed_at: Index of the pass that closed a cell; KNOWN (-1) where it was never open,
             MASKED (-2) where it still is.
-        step: Index of the next pass, per row.
+        step: Index of the next pass, per row; it only grows, so every pass has noise of its own.
+        lag: Passes by which the schedule is behind `step`, per row. 0 unless somebody steered:
+            sending cells back to the mask puts the schedule back, but not the count of passes.
         num_open: Cells that were masked at the start, per row.
         num_masked: Cells that are masked now, per row.
     """
@@ -166,6 +171,7 @@ class DecodeState:
     confidence: Confidence
     revealed_at: Int[Tensor, "B N"]
     step: tuple[int, ...]
+    lag: tuple[int, ...]
     num_open: tuple[int, ...]
     num_masked: tuple[int, ...]
 
@@ -177,8 +183,13 @@ class DecodeState:
     @property
     def steps(self) -> tuple[int, ...]:
         """Passes in all, per row; `step` runs up to it."""
-        pairs = zip(self.options, self.num_open, strict=True)
-        return tuple(options.passes(num_open) for options, num_open in pairs)
+        rows = zip(self.options, self.num_open, self.lag, strict=True)
+        return tuple(options.passes(num_open) + lag for options, num_open, lag in rows)
+
+    @property
+    def position(self) -> tuple[int, ...]:
+        """Index of the next pass in the schedule of its row: what counts and temperatures obey."""
+        return tuple(step - lag for step, lag in zip(self.step, self.lag, strict=True))
 
     @property
     def finished(self) -> bool:
@@ -210,6 +221,7 @@ class DecodeState:
             confidence=take_rows(self.confidence, rows),
             revealed_at=take_rows(self.revealed_at, rows),
             step=tuple(self.step[row] for row in rows),
+            lag=tuple(self.lag[row] for row in rows),
             num_open=tuple(self.num_open[row] for row in rows),
             num_masked=tuple(self.num_masked[row] for row in rows),
         )
@@ -243,6 +255,7 @@ class DecodeState:
             confidence=torch.cat([state.confidence for state in states]),
             revealed_at=torch.cat([state.revealed_at for state in states]),
             step=tuple(chain.from_iterable(state.step for state in states)),
+            lag=tuple(chain.from_iterable(state.lag for state in states)),
             num_open=tuple(chain.from_iterable(state.num_open for state in states)),
             num_masked=tuple(chain.from_iterable(state.num_masked for state in states)),
         )
@@ -287,6 +300,7 @@ def start(
         confidence=infinity.masked_fill(is_open, -torch.inf),
         revealed_at=revealed_at.masked_fill(is_open, MASKED),
         step=tuple(row.first_pass() for row in options),
+        lag=(0,) * batch,
         num_open=tuple(num_open),
         num_masked=tuple(num_open),
     )

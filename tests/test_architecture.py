@@ -14,11 +14,11 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"types", "sizes", "config"},
     {"models", "schedules", "noise", "checks"},
     {"sampling", "constraints", "reveal"},
-    {"state", "decoding"},
+    {"state", "state_text", "decoding", "steering"},
     {"masks", "window", "outpainting", "compositing", "images"},
     {"classes", "jobs", "runtime", "checkpoints", "conversion", "published", "transfer", "hub"},
     {"pipeline"},
-    {"catalogue", "contact_sheet", "training", "evaluation"},
+    {"catalogue", "contact_sheet", "inspection", "training", "evaluation"},
     {"cli", "commands_models", "__main__"},
 ]
 MAY_IMPORT_GRADIO = {"launch", "interface", "canvas", "panels", "events", "theme"}
