@@ -1,0 +1,84 @@
+// The panel under the timeline: cell inspector, steering and branches, put together.
+//
+// It opens by its button, by the tool that looks at cells, and when a branch is opened; it follows
+// the timeline. A run that is stopped half-way is offered here to be gone on with.
+
+function createLab(root, state, parts) {
+  const { player, store, sights, ask, announce, redraw, say } = parts;
+  const part = (name) => root.querySelector(`.mgs-${name}`);
+  const [body, words] = ["lab-body", "lab-words"].map(part);
+  const toggle = root.querySelector("[data-do=lab]");
+  const resume = root.querySelector("[data-lab=resume]");
+  let stopped = null; // the last node of a run that was stopped
+  let scheduled = 0;
+
+  const controls = () => window.studioControls; // see events.py
+  state.canWalkDown = () => walk.canRedo();
+  const changed = () => {
+    scheduled ||= requestAnimationFrame(refresh);
+  };
+  const grove = createGrove({ ask, sights, store, changed });
+  const walk = createWalk(state, { ...parts, grove, changed });
+  const marks = createMarks(state, {
+    walk, announce, redraw, changed, painter: parts.painter, inspect: look,
+  });
+  const steering = createSteering(root, state, { walk, marks, say, controls, doc: parts.doc });
+  const inspector = createInspector(root, state, {
+    walk, grove, marks, steering, fail: parts.fail,
+  });
+  const versus = createVersus(root, { grove, fail: parts.fail });
+  const branches = createBranches(root, state, { grove, walk, compare: versus.open });
+
+  function look(cell) {
+    open(true);
+    if (cell < 0) say(NOTHING_TO_STEER);
+    else inspector.look();
+    return false;
+  }
+
+  function open(isOpen = body.hidden) {
+    body.hidden = !isOpen;
+    toggle.setAttribute("aria-expanded", String(isOpen));
+    changed();
+  }
+
+  function refresh() {
+    scheduled = 0;
+    if (state.walking) stopped = null;
+    const isKept = stopped && grove.forest.nodes.has(stopped.id);
+    resume.hidden = !isKept || state.running;
+    if (isKept) resume.textContent = `Go on from step ${stopped.step}`;
+    words.textContent = state.walking ? "Your picture stays as it is until this branch is finished." : "";
+    steering.refresh();
+    inspector.look();
+    if (!body.hidden) branches.refresh();
+    parts.refresh();
+  }
+
+  resume.addEventListener("click", () => {
+    open(true);
+    walk.visit(stopped.id);
+  });
+  state.moved = changed;
+
+  return {
+    open, refresh: changed, walk, marks,
+    restore: grove.restore,
+    bases: grove.bases,
+    /** Keeps the steps of a run that has ended, or offers to go on with one that was stopped. */
+    record(run, isStopped = false) {
+      const node = grove.record(run);
+      stopped = isStopped && node?.step ? node : null;
+      return stopped !== null;
+    },
+    about: {
+      branches: () => grove.forest.nodes.size,
+      branchesShown: () => branches.numShown(),
+      node: () => walk.last(),
+      walking: () => state.walking,
+      asking: () => walk.isBusy(),
+      picked: () => marks.numPicked(),
+      looksAt: () => state.looksAt,
+    },
+  };
+}

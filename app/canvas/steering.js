@@ -1,0 +1,125 @@
+// Steering: the buttons beside the inspector. Each makes a branch at the step on the timeline.
+//
+// Pinning, sending back, choosing and banning are about the picked cells, or about the inspected
+// one where none are picked. Class and settings are those beside the picture (`controls`, which
+// the page keeps up to date); they hold from this step on.
+
+const SHARE_SENT_BACK = 0.1;
+const SETTINGS = [
+  "steps", "schedule", "temperature", "choice_temperature", "top_k", "top_p", "guidance_scale",
+];
+
+function createSteering(root, state, { walk, marks, doc, say, controls }) {
+  const panel = root.querySelector(".mgs-steer");
+  const [about, className] = ["steer-about", "steer-class"].map((n) => panel.querySelector(`.mgs-${n}`));
+  const buttons = new Map(
+    [...root.querySelectorAll("[data-steer]")].map((button) => [button.dataset.steer, button]),
+  );
+  const bans = [...root.querySelectorAll("[data-ban]")];
+  let isBanHere = true;
+
+  const cellsOf = () => packCells(marks.chosen());
+  const words = (count) => (count === 1 ? "1 cell" : `${count} cells`);
+
+  /** Steers by what is chosen, and picks nothing afterwards: the next change is about others. */
+  async function steerCells(kind, name) {
+    const count = countCells(marks.chosen());
+    const node = await walk.steer([{ kind, cells: cellsOf() }], `${name} ${words(count)}`);
+    if (node) marks.clear();
+  }
+
+  function labelOf({ label }) {
+    return label === null || label === undefined || label < 0 ? null : Number(label);
+  }
+
+  /** The settings beside the picture; the seed only where it is not drawn afresh each time. */
+  function settingsOf(values) {
+    const settings = Object.fromEntries(SETTINGS.map((name) => [name, values[name]]));
+    return values.randomise ? settings : { ...settings, seed: values.seed };
+  }
+
+  const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
+
+  const actions = {
+    pin: () => steerCells("pin", "Pin"),
+    unpin: () => steerCells("unpin", "Unpin"),
+    remask: () => steerCells("remask", "Send back"),
+    least: () => walk.steer(
+      [{ kind: "remask", share: SHARE_SENT_BACK }], `Send back the least certain 10 %`,
+    ),
+    label() {
+      const values = controls();
+      return walk.steer([{ kind: "label", label: labelOf(values) }], `Class ${values.title()}`);
+    },
+    options: () => walk.steer([{ kind: "options", ...settingsOf(controls()) }], "Other settings"),
+    anew: () => walk.steer([{ kind: "options", seed: newSeed() }], "Draw anew"),
+    step: () => walk.advance(false),
+    run: () => walk.advance(true),
+    halt() {
+      walk.halt();
+      say("Stopped. You can go on from here.");
+    },
+    leave: () => walk.leave(),
+    nothing: () => marks.clear(),
+    begin() {
+      const { model, randomise, seed, ...values } = controls();
+      const settings = { ...settingsOf(values), seed: randomise ? newSeed() : seed };
+      return walk.begin({
+        model, label: labelOf(values), settings, drawing: doc.message(),
+      });
+    },
+  };
+  for (const [name, button] of buttons) {
+    button.addEventListener("click", () => actions[name]());
+  }
+  for (const button of bans) {
+    button.addEventListener("click", () => {
+      isBanHere = button.dataset.ban === "here";
+      for (const each of bans) each.setAttribute("aria-pressed", String(each === button));
+    });
+  }
+
+  function refresh() {
+    const from = walk.here();
+    const picked = from ? marks.numPicked() : 0;
+    const chosen = from ? marks.chosen() : [];
+    const has = (map) => Boolean(map) && chosen.some((cell, i) => cell && map[i]);
+    const isFree = Boolean(from) && !walk.isBusy();
+    const isOver = Boolean(from?.step) && !from.step.masked.includes(1);
+    const { pinned = null, masked = null } = from?.step ?? {};
+    const free = chosen.some((cell, i) => cell && !masked?.[i] && !pinned?.[i]);
+    const can = {
+      pin: chosen.some((cell, i) => cell && !pinned?.[i]),
+      unpin: has(pinned),
+      remask: free,
+      least: Boolean(from?.step),
+      nothing: picked > 0,
+    };
+    for (const [name, button] of buttons) button.disabled = !(isFree && (can[name] ?? true));
+    const { halt, leave, step, run, begin } = Object.fromEntries(buttons);
+    halt.disabled = false;
+    halt.hidden = !walk.isGoing();
+    run.hidden = walk.isGoing();
+    step.disabled ||= isOver;
+    leave.hidden = !state.walking;
+    begin.hidden = Boolean(from);
+    begin.disabled = walk.isBusy() || !state.picture || !state.cells.includes(1) || state.running;
+    run.textContent = isOver ? "Use this picture" : "Run to the end";
+    about.textContent = picked
+      ? `${words(picked)} picked`
+      : chosen.includes?.(1) ? "The inspected cell" : "No cells picked: drag over some with the tool Q";
+    className.textContent = controls()?.title() || "none";
+  }
+  addEventListener("studio-controls", () => root.isConnected && refresh());
+
+  return {
+    refresh,
+    choose: (cell, code) =>
+      walk.steer([{ kind: "choose", cell, code }], `Code ${code} in ${marks.nameOf(cell)}`),
+    ban: (cell, code) =>
+      walk.steer(
+        [{ kind: "ban", code, cell: isBanHere ? cell : null }],
+        isBanHere ? `Ban ${code} in ${marks.nameOf(cell)}` : `Ban ${code} everywhere`,
+      ),
+  };
+}
