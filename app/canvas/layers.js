@@ -1,6 +1,6 @@
 // The two layers above the picture, drawn at the display's resolution.
 //
-//   lower   tint and outline of the cells that will change, grid lines, the model's overlays
+//   lower   tint and outline of the cells that will change, grid lines, overlays (maps.js)
 //   upper   what moves: brush preview, the shape being drawn, keyboard cursor, shimmer of a run
 //
 // `invalidate(layer)` asks for a redraw; one animation frame later only the dirty layers are drawn.
@@ -91,8 +91,10 @@ function createLayers(root, lower, upper, view, state) {
     begin(lower, below);
     const { lattice } = state;
     if (!lattice) return;
-    if (state.step) drawOverlay(state.step);
-    else if (state.shown) drawMask(lattice);
+    if (state.step) {
+      const pen = { cellBox, outlineOf, strokeTwice, ratio: view.ratio };
+      drawMaps(below, state.step, OVERLAYS[state.overlay], state.aboutStep(), pen);
+    } else if (state.shown) drawMask(lattice);
     if (state.showGrid && !state.run?.size) drawGrid(lattice);
     if (state.extend) drawExtension(lattice, state.extend);
   }
@@ -122,25 +124,6 @@ function createLayers(root, lower, upper, view, state) {
         below.fillRect(left, deviceY(y) + shift, right - left, 1);
       }
     }
-  }
-
-  function drawOverlay(step) {
-    const name = state.overlay;
-    if (name !== "confidence" && name !== "order") return;
-    const numbers = name === "order" && (step.window[2] / step.grid) * view.scale >= 20;
-    below.font = `${Math.round(10 * view.ratio)}px system-ui, sans-serif`;
-    below.textAlign = "center";
-    below.textBaseline = "middle";
-    forEachToken(step, (token, x0, y0, x1, y1) => {
-      const value = overlayValue(name, step, token, state.run.steps);
-      if (value === null) return;
-      const [x, y] = [deviceX(x0), deviceY(y0)];
-      below.fillStyle = rampColour(value, 0.72);
-      below.fillRect(x, y, deviceX(x1) - x, deviceY(y1) - y);
-      if (!numbers) return;
-      below.fillStyle = value > 0.6 ? "rgba(0, 0, 0, 0.75)" : "rgba(255, 255, 255, 0.92)";
-      below.fillText(step.revealedAt[token] + 1, (x + deviceX(x1)) / 2, (y + deviceY(y1)) / 2);
-    });
   }
 
   function drawExtension(lattice, { left, top, right, bottom }) {
@@ -210,11 +193,10 @@ function createLayers(root, lower, upper, view, state) {
 
   /** Still masked tokens: a soft veil with slow diagonal stripes (still, if motion is unwanted). */
   function drawShimmer(step, now) {
-    const { overlay } = state;
-    if (overlay !== "mask" && !(state.running && overlay === "none")) return;
+    if (!OVERLAYS[state.overlay].veils && !(state.running && state.overlay === "none")) return;
     const path = new Path2D();
     forEachToken(step, (token, x0, y0, x1, y1) => {
-      if (!step.masked[token] || (step.open && !step.open[token])) return;
+      if (!step.masked[token] || !mayChange(step, token)) return;
       const [x, y] = [deviceX(x0), deviceY(y0)];
       path.rect(x, y, deviceX(x1) - x, deviceY(y1) - y);
     });

@@ -3,11 +3,14 @@
 //   cells.js       the lattice: which cells a picture has and which a tool touches
 //   pixels.js      exact pixels in and out         paper.js     the stack of picture canvases
 //   view.js        zoom and pan                    layers.js    mask, grid, cursor, shimmer
-//   overlays.js    the model's maps as colours     tools.js     strokes
+//   steps.js       a step of a run                 overlays.js  what to show over it, and legends
+//   maps.js        overlays as colours, outlines   tools.js     strokes
 //   pointer.js     mouse, pen, fingers             keys.js      shortcuts, keyboard painting
 //   history.js     undo and redo                   document.js  the picture and its mask
 //   store.js       autosave                        opening.js   files, drops, pastes, examples
 //   run.js         frames of a run                 player.js    the timeline
+//   sights.js      pictures and maps, when wanted  preview.js   a step's picture on the paper
+//   thumbnails.js  the steps as small pictures
 //   variations.js  results to pick from            compare.js   before and after
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //
@@ -25,7 +28,8 @@
 //   picture        {id, width, height} or null
 //   running        whether a run is under way
 //   step, steps    position on the timeline (0 = start, steps = result) and its length; 0 without
-//   overlay        "none", "mask", "confidence" or "order"
+//   seen           step whose picture lies on the stage, or -1 where the document itself does
+//   overlay        name of the overlay, see overlays.js
 //   variations     number of results to pick from; variation: index of the taken one, or -1
 //   historyLength, position   entries of the history, and the index of the present one
 //   status         {text, kind} of the status line; kind is "", "busy" or "error"
@@ -60,6 +64,7 @@ const state = {
   grid: () => grid,
   target: (point) => painter.target(point),
   isStroking: () => painter.isActive(),
+  aboutStep: () => overlays.about(state.step),
 };
 
 // --- actions: what buttons, keys and commands do ---------------------------------------------
@@ -126,6 +131,18 @@ const redraw = () => {
 const say = (words, kind) => toolbar.say(words, kind);
 const fail = (words) => toolbar.say(words, "error");
 
+/** Asks the server about a run; one that has forgotten its picture gets it once more. */
+async function askAbout(name, run, request) {
+  const ask = () => server[name]({ context: run.context, ...request });
+  let answer = await ask();
+  if (answer?.error?.code === "unknown-picture" && run.base) {
+    await opening.upload(run.base);
+    answer = await ask();
+  }
+  if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
+  return answer;
+}
+
 const paper = createPaper(root, () => view);
 const view = createView(stage, paper.element, () => {
   compare.update();
@@ -134,7 +151,15 @@ const view = createView(stage, paper.element, () => {
 const layers = createLayers(root, find(".mgs-lower"), find(".mgs-upper"), view, state);
 const history = createHistory();
 const store = createStore(() => fail(NOT_KEPT));
-const player = createPlayer(root, find(".mgs-preview"), paper, state, layers);
+const sights = createSights(askAbout);
+const preview = createPreview(find(".mgs-preview"), paper, sights);
+const overlays = createOverlays(root, state, {
+  sights,
+  redraw: () => layers.invalidate(),
+  reshow: () => state.run && player.show(state.run.at),
+});
+const strip = createThumbnails(root, state, { paper, sights, seek: (at) => player.seek(at) });
+const player = createPlayer(root, state, { preview, sights, overlays, strip, layers });
 const compare = createCompare(root, view, history, { redraw });
 const toolbar = createToolbar(root, state, { history, view, player, compare, actions });
 const doc = createDocument(state, {
@@ -260,6 +285,7 @@ const probe = {
   running: () => state.running,
   step: () => state.run?.at ?? 0,
   steps: () => state.run?.steps ?? 0,
+  seen: () => preview.seen()?.index ?? -1,
   overlay: () => state.overlay,
   variations: () => (state.run?.done ? state.run.patches.length : 0),
   variation: () => state.run?.results?.indexOf(state.picture) ?? -1,

@@ -1,81 +1,166 @@
-// What the model thought, as colours over its token grid, and the legend in plain words.
+// What the model thought, over the picture of a step: which there are, each with a legend in plain
+// words. How they look is in maps.js.
 //
-// A step carries three maps of grid * grid values: which tokens are still masked, how probable the
-// model found each token it drew, and at which step a token was decided for good.
-
-const KNOWN = -1; // in revealed_at: given by the picture from the start
-const MASKED = -2; // still masked
+// An overlay is made of cells: `value` gives a number from 0 to 1 that becomes a colour, `marks`
+// says which cells are marked, `veils` asks for the hatching of what is still open. Maps that the
+// server has to make, and comparisons, come in `about`:
+//
+//   steps     passes of the run          entropy   Uint8Array, or null while it is on its way
+//   changes   {cells, count}, or null    against   what it was compared with, in words
 
 const OVERLAYS = {
   none: { legend: () => "Only the picture, as the model sees it at this step." },
-  mask: { legend: () => "Hatched cells are still open. The model keeps what it is surest of." },
-  confidence: {
-    legend: () => "How sure the model is of each cell at this step.",
-    ends: ["unsure", "sure"],
+  mask: {
+    veils: true,
+    legend: () => "Hatched cells are still open. The model keeps what it is surest of.",
+  },
+  revealed: {
+    veils: true,
+    marks: (step, token) => step.revealedAt?.[token] === step.index - 1,
+    isOverResult: true,
+    legend: (step) => {
+      const count = cellsOf(step, (token) => step.revealedAt?.[token] === step.index - 1);
+      if (!step.index) return "Nothing has been decided yet.";
+      return `Outlined: decided at this step, ${inCells(count)}. Hatched cells are still open.`;
+    },
   },
   order: {
-    legend: () => "At which step each cell was decided.",
+    value: (step, token, { steps }) => {
+      const at = step.revealedAt?.[token] ?? MASKED;
+      if (at === KNOWN || at === MASKED) return null;
+      return steps > 1 ? at / (steps - 1) : 1;
+    },
+    number: (step, token) => step.revealedAt[token] + 1,
+    isOverResult: true,
     ends: ["first", "last"],
+    legend: () => "At which step each cell was decided.",
+  },
+  confidence: {
+    value: (step, token) => (step.confidence ? step.confidence[token] / 255 : null),
+    isOverResult: true,
+    ends: ["unsure", "sure"],
+    legend: () => "How probable the model found the code it drew in each cell.",
+  },
+  entropy: {
+    value: (step, token, { entropy }) =>
+      entropy && step.masked[token] ? entropy[token] / 255 : null,
+    isOverResult: true,
+    needs: "entropy",
+    ends: ["one clear choice", "all codes alike"],
+    legend: (step) =>
+      step.masked.includes(1)
+        ? "How undecided the model is about each cell that is still open."
+        : "Nothing is open any more, so there is nothing to be undecided about.",
+  },
+  changes: {
+    marks: (step, token, { changes }) => Boolean(changes?.cells[token]),
+    isOverResult: true,
+    needs: "changes",
+    legend: (step, { changes, against }) => {
+      if (!changes) return `There is nothing to compare with: ${against} is missing.`;
+      const { open } = countOpen(step);
+      const count = cellsOf(step, (token) => changes.cells[token]);
+      return `Outlined: another code than in ${against}, ${count} of ${inCells(open)}.`;
+    },
+  },
+  tokenizer: {
+    isOverResult: true,
+    needs: "reconstruction",
+    legend: () =>
+      "Your picture, written down in codes and read again, with nothing imagined: " +
+      "what is lost here no run can bring back.",
   },
 };
 
-// Dark violet to pale yellow: evenly spaced in lightness, so it also reads without colour vision.
-const RAMP = [[59, 15, 112], [140, 41, 129], [222, 73, 104], [254, 159, 109], [252, 253, 191]];
-
-function rampColour(value, alpha = 1) {
-  const place = Math.max(0, Math.min(1, value)) * (RAMP.length - 1);
-  const low = Math.min(RAMP.length - 2, Math.floor(place));
-  const between = (from, to) => Math.round(from + (to - from) * (place - low));
-  const mix = RAMP[low].map((from, i) => between(from, RAMP[low + 1][i]));
-  return `rgba(${mix.join(", ")}, ${alpha})`;
-}
-
-function rampCss() {
-  const stops = RAMP.map((_, i) => rampColour(i / (RAMP.length - 1)));
-  return `linear-gradient(90deg, ${stops.join(", ")})`;
-}
-
-/** Numbers of a frame: a list, or base64 of bytes, signed or not. */
-function numbersOf(field, signed) {
-  if (!field) return null;
-  if (Array.isArray(field)) return field;
-  const bytes = bytesOfBase64(field);
-  return signed ? new Int8Array(bytes.buffer) : bytes;
-}
-
-/** One frame as the timeline keeps it; the picture stays encoded until it is looked at. */
-function makeStep(frame, run) {
-  const grid = frame.grid ?? run.grid;
-  return {
-    index: frame.step,
-    window: frame.window ?? run.window,
-    grid,
-    image: frame.image,
-    open: frame.open ? unpackCells(frame.open, grid * grid) : run.open,
-    masked: unpackCells(frame.masked ?? "", grid * grid),
-    confidence: numbersOf(frame.confidence, false),
-    revealedAt: numbersOf(frame.revealed_at, true),
-    tokens: frame.tokens ? new Uint16Array(bytesOfBase64(frame.tokens).buffer) : null,
-    state: frame.state ?? null, // what the server needs to go on from here
-  };
-}
-
-/** The value in [0, 1] that an overlay shows for a token, or null where it has nothing to say. */
-function overlayValue(name, step, token, steps) {
-  if (step.open && !step.open[token]) return null;
-  if (name === "confidence") return step.confidence ? step.confidence[token] / 255 : null;
-  if (name !== "order" || !step.revealedAt) return null;
-  const at = step.revealedAt[token];
-  if (at === KNOWN || at === MASKED) return null;
-  return steps > 1 ? at / (steps - 1) : 1;
-}
-
-/** Walks the tokens of a step with their rectangle in picture pixels. */
-function forEachToken(step, visit) {
-  const [left, top, side] = step.window;
-  const edge = (i) => (i * side) / step.grid;
+function cellsOf(step, has) {
+  let count = 0;
   for (let token = 0; token < step.grid * step.grid; token++) {
-    const [row, col] = [Math.floor(token / step.grid), token % step.grid];
-    visit(token, left + edge(col), top + edge(row), left + edge(col + 1), top + edge(row + 1));
+    if (mayChange(step, token) && has(token)) count++;
   }
+  return count;
+}
+
+const inCells = (count) => (count === 1 ? "1 cell" : `${count} cells`);
+
+/** Which overlay is chosen, what it needs, and what the legend says. */
+function createOverlays(root, state, { sights, redraw, reshow }) {
+  const legend = root.querySelector(".mgs-legend");
+  const [ramp, words] = [".mgs-ramp", ".mgs-legend-text"].map((name) => legend.querySelector(name));
+  const choice = legend.querySelector(".mgs-against");
+  const buttons = [...root.querySelectorAll("[data-overlay]")];
+  const entropies = new WeakMap(); // step -> its map, once it is here
+  let trouble = "";
+
+  function choose(name) {
+    trouble = "";
+    state.overlay = name;
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(button.dataset.overlay === name));
+    }
+    reshow();
+    refresh();
+  }
+
+  /** The step to compare with: the one before it, or the same one of the run before. */
+  function other(step) {
+    const { run } = state;
+    if (choice.value === "step") return run.trace.slice(0, step.index).findLast((each) => each);
+    const past = run.previous?.trace;
+    return past?.slice(0, step.index + 1).findLast((each) => each);
+  }
+
+  /** What an overlay knows about a step besides what the step says itself. */
+  function about(step) {
+    const { run, overlay } = state;
+    const { needs } = OVERLAYS[overlay];
+    const known = { steps: run?.steps ?? 0, entropy: entropies.get(step) ?? null };
+    if (needs !== "changes") return known;
+    const past = other(step);
+    const changes = past && differences(step, past);
+    return { ...known, changes, against: choice.selectedOptions[0].textContent };
+  }
+
+  /** The shown step; at the result, its last one. */
+  const stepNow = () => state.step ?? state.run?.trace.findLast((each) => each) ?? null;
+
+  /** Asks for what is missing; when it is here, the layers draw again. */
+  async function fetchNeeds() {
+    const { run, step } = state;
+    const { needs } = OVERLAYS[state.overlay];
+    if (!step || (needs !== "entropy" && needs !== "reconstruction")) return;
+    trouble = "";
+    try {
+      if (!sights.canAsk(run, step)) throw new Error("That cannot be asked about this run.");
+      if (needs === "reconstruction") await sights.reconstruction(run);
+      else if (step.masked.includes(1) && !entropies.has(step)) {
+        entropies.set(step, await sights.entropy(run, step));
+      }
+    } catch (error) {
+      if (state.step === step) trouble = error.message;
+    }
+    if (state.step !== step) return; // somebody has gone on
+    refresh();
+    redraw();
+  }
+
+  function refresh() {
+    const step = stepNow();
+    if (!step) return;
+    const { legend: text, ends, needs } = OVERLAYS[state.overlay];
+    const sentence = trouble || text(step, about(step));
+    if (words.textContent !== sentence) words.textContent = sentence;
+    choice.hidden = needs !== "changes";
+    ramp.hidden = !ends;
+    if (ends) [ramp.firstElementChild.textContent, ramp.lastElementChild.textContent] = ends;
+  }
+
+  ramp.children[1].style.background = rampCss();
+  choice.addEventListener("change", () => {
+    refresh();
+    redraw();
+  });
+  for (const button of buttons) {
+    button.addEventListener("click", () => choose(button.dataset.overlay));
+  }
+  return { choose, refresh, about, fetchNeeds, now: () => OVERLAYS[state.overlay] };
 }

@@ -1,0 +1,95 @@
+"""A run can be walked through, looked into, plotted and taken along, in a real browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.editor import Editor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def run_once(editor: Editor) -> int:
+    """Fill a part of the picture; gives the number of steps."""
+    editor.paint_box(4, 3, 6, 5)
+    editor.fill()
+    return editor.see("studio.steps")
+
+
+def go_to(editor: Editor, step: int) -> None:
+    """Go to a step by its thumbnail and wait until its picture is on the stage."""
+    editor.touch(editor.page.locator(".mgs-frame").nth(step))
+    editor.wait(f"studio.step === {step} && studio.seen === {step}")
+
+
+def legend(editor: Editor) -> str:
+    return editor.page.locator(".mgs-legend-text").inner_text()
+
+
+def test_the_keys_of_a_player_work_anywhere_in_the_timeline(desktop: Editor) -> None:
+    steps = run_once(desktop)
+    keys = desktop.page.keyboard
+    for focus in (".mgs-steps", "[data-overlay=mask]"):
+        desktop.page.locator(focus).focus()
+        for key, step in (
+            ("Home", 0), ("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("End", steps),
+        ):  # fmt: skip
+            keys.press(key)
+            desktop.wait(f"studio.step === {step}")
+    desktop.page.locator(".mgs-steps").focus()
+    desktop.page.locator(".mgs-speed").select_option("0.25")
+    keys.press("Home")
+    keys.press(" ")
+    play = desktop.page.locator("[data-do=play]")
+    expect(play).to_have_attribute("aria-label", "Pause")
+    desktop.wait("studio.step === 1")
+    keys.press(" ")
+    expect(play).to_have_attribute("aria-label", "Play the steps")
+    assert desktop.see("studio.step") < steps
+
+
+def test_the_speed_can_be_changed_while_it_plays(desktop: Editor) -> None:
+    steps = run_once(desktop)
+    times = []
+    for speed in ("0.25", "4"):
+        desktop.page.locator(".mgs-speed").select_option(speed)
+        desktop.page.locator(".mgs-steps").focus()
+        desktop.page.keyboard.press("Home")
+        desktop.page.evaluate("window.began = performance.now()")
+        desktop.tap("[data-do=play]")
+        desktop.wait("studio.step >= 2")
+        times.append(desktop.page.evaluate("performance.now() - window.began"))
+    assert times[0] > 2 * times[1]
+    desktop.wait(f"studio.step === {steps}")
+
+
+def test_every_step_has_a_thumbnail_that_leads_to_it(either: Editor) -> None:
+    steps = run_once(either)
+    frames = either.page.locator(".mgs-frame")
+    assert frames.count() == steps + 1
+    go_to(either, 3)
+    assert frames.nth(3).get_attribute("aria-current") == "step"
+    assert "Step 3" in (frames.nth(3).get_attribute("aria-label") or "")
+    drawn = "(frame) => frame.firstElementChild.getContext('2d').getImageData(56, 56, 1, 1).data[3]"
+    either.page.wait_for_function(f"({drawn})(document.querySelectorAll('.mgs-frame')[3]) === 255")
+
+
+def test_what_a_step_revealed_is_marked_and_counted(desktop: Editor) -> None:
+    steps = run_once(desktop)
+    desktop.tap("[data-overlay=revealed]")
+    counts = []
+    for step in range(1, steps + 1):
+        desktop.page.locator(".mgs-frame").nth(step).click()
+        desktop.wait(f"studio.step === {step}")
+        counts.append(int(legend(desktop).split(", ")[1].split()[0]))
+    assert sum(counts) == 30
+
+
+def test_overlays_change_while_the_step_stays(either: Editor) -> None:
+    run_once(either)
+    go_to(either, 4)
+    said = set()
+    for name in ("none", "mask", "revealed", "order", "confidence"):
+        either.tap(f"[data-overlay={name}]")
+        either.wait(f"studio.overlay === {name!r} && studio.step === 4")
+        said.add(legend(either))
+    assert len(said) == 5
