@@ -91,6 +91,15 @@ SCRIPTS = (
     "player.js",
     "variations.js",
     "compare.js",
+    "odds.js",
+    "grove.js",
+    "walk.js",
+    "marks.js",
+    "inspector.js",
+    "steering.js",
+    "branches.js",
+    "versus.js",
+    "lab.js",
     "toolbar.js",
     "main.js",
 )
@@ -135,9 +144,11 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         kwargs.setdefault("min_width", 320)
         super().__init__(
             value=None,
-            html_template=_constant("canvas.html"),
+            html_template=_constant("canvas.html").replace(
+                "<!-- steering.html -->", _constant("steering.html")
+            ),
             js_on_load=_scripts(),
-            head=f"<style>{_read('canvas.css')}</style>",
+            head=f"<style>{_read('canvas.css')}{_read('steering.css')}</style>",
             apply_default_css=False,
             elem_id=elem_id,
             server_functions=server_functions,

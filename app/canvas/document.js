@@ -106,6 +106,13 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       history.push({ ...entryNow(), isResult });
       publish(event);
     },
+    /** A picture that is not on the paper, with nothing painted; for one that was here before. */
+    async bring(picture) {
+      const bitmap = await decodePixels(await picture.png);
+      paper.replace(bitmap);
+      bitmap.close();
+      this.add(picture, null, true, null, false);
+    },
     /** Another variation of the same run: it replaces the result as long as that is untouched. */
     swap(picture, run) {
       showing++;

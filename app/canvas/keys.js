@@ -2,7 +2,7 @@
 //
 // Shortcuts are single keys, so they stay silent while somebody types or picks from a list.
 
-function createKeys(root, stage, view, state, painter, actions, layers, announce) {
+function createKeys(root, stage, view, state, painter, actions, layers, { announce, onCells }) {
   const life = new AbortController(); // ends with the component: Gradio may mount it again
   const listen = (type, handler) => {
     document.addEventListener(type, (event) => {
@@ -24,6 +24,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, announce
     r: () => actions.tool("rectangle"),
     l: () => actions.tool("lasso"),
     f: () => actions.tool("fill"),
+    q: () => actions.tool("inspect"),
     i: actions.invert,
     g: actions.grid,
     m: actions.mask,
@@ -82,6 +83,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, announce
   /** Arrows move a cell cursor, Space or Enter paints there, Shift and arrow paints on the way. */
   function onStage(event, key) {
     if (!state.lattice || state.running) return false;
+    if (state.tool === "inspect") return onCells(event, key);
     const { cols, rows } = state.lattice;
     const sideways = { ArrowLeft: [0, -1], ArrowRight: [0, 1] };
     const step = { ...sideways, ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];

@@ -12,6 +12,11 @@
 //   sights.js      pictures and maps, when wanted  preview.js   a step's picture on the paper
 //   thumbnails.js  the steps as small pictures
 //   variations.js  results to pick from            compare.js   before and after
+//   tree.js        branches as values              odds.js      probabilities, reshaped
+//   grove.js       what is kept of every run       walk.js      opening, steering, going on
+//   marks.js       looking at cells, picking them  inspector.js what is in a cell
+//   steering.js    buttons that steer              branches.js  the tree, drawn
+//   versus.js      two branches compared           lab.js       these, put together
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
@@ -33,6 +38,10 @@
 //   variations     number of results to pick from; variation: index of the taken one, or -1
 //   historyLength, position   entries of the history, and the index of the present one
 //   status         {text, kind} of the status line; kind is "", "busy" or "error"
+//   branches       nodes of the tree of branches; branchesShown: how many have an element
+//   node           id of the open one, or null; walking: whether it is an unfinished branch
+//   asking         whether the server is asked to steer or to go on
+//   picked         number of cells that are picked; looksAt: the inspected one, or -1
 //   saved          true when the autosave has nothing left to write
 //   pixel(x, y)    [r, g, b] of the document, whatever is shown over it
 
@@ -71,8 +80,9 @@ const state = {
 
 const actions = {
   tool(name) {
-    painter.cancel();
+    hand.cancel();
     state.tool = name;
+    if (name === "inspect") lab.open(true);
     redraw();
   },
   size(cells) {
@@ -82,8 +92,9 @@ const actions = {
   invert: () => doc.setCells(state.cells.map((cell) => 1 - cell)),
   clear: () => doc.setCells(new Uint8Array(state.cells.length)),
   paint_all: () => doc.setCells(new Uint8Array(state.cells.length).fill(1)),
-  undo: () => doc.undo(),
-  redo: () => doc.redo(),
+  undo: () => (state.walking ? lab.walk.up() : doc.undo()),
+  redo: () => (state.walking ? lab.walk.down() : doc.redo()),
+  lab: () => lab.open(),
   grid() {
     state.showGrid = !state.showGrid;
     redraw();
@@ -150,7 +161,7 @@ const view = createView(stage, paper.element, () => {
 });
 const layers = createLayers(root, find(".mgs-lower"), find(".mgs-upper"), view, state);
 const history = createHistory();
-const store = createStore(() => fail(NOT_KEPT));
+const store = createStore(() => fail(NOT_KEPT), () => lab.bases());
 const sights = createSights(askAbout);
 const preview = createPreview(find(".mgs-preview"), paper, sights);
 const overlays = createOverlays(root, state, {
@@ -181,7 +192,10 @@ const doc = createDocument(state, {
 const painter = createPainter(state, {
   redraw: () => layers.invalidate(),
   refresh, say,
-  starting: () => player.rest(),
+  starting() {
+    lab.walk.leave();
+    player.rest();
+  },
   finished: (hasChanged) => (hasChanged ? doc.stroke() : refresh()),
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
@@ -193,13 +207,26 @@ const runs = createRuns(state, {
   upload: (picture) => opening.upload(picture),
   retry: () => trigger("retry"),
   ended: () => followModel(),
+  makeWay: () => lab.walk.leave(),
+  record: (run, isStopped) => lab.record(run, isStopped),
 });
 const opening = createOpening(root, state, { server, paper, doc, say, fail });
-createPointer(stage, view, state, painter, {
+const lab = createLab(root, state, {
+  player, paper, doc, variations, store, sights, painter, say, fail, refresh,
+  ask: askAbout,
+  announce: toolbar.announce,
+  redraw: () => layers.invalidate("upper"),
+  conclude: (frame) => runs.conclude(frame),
+});
+const { hand } = lab.marks;
+createPointer(stage, view, state, hand, {
   refresh,
   redrawUpper: () => layers.invalidate("upper"),
 });
-createKeys(root, stage, view, state, painter, actions, layers, toolbar.announce);
+createKeys(root, stage, view, state, painter, actions, layers, {
+  announce: toolbar.announce,
+  onCells: lab.marks.onKey,
+});
 
 // --- Python speaks ---------------------------------------------------------------------------
 
@@ -228,6 +255,7 @@ function obey(command) {
 async function begin() {
   const saved = await store.restore();
   if (saved) await doc.restore(saved).catch(() => fail("The saved picture could not be read."));
+  if (saved && state.picture) lab.restore(saved);
   if (!state.picture) await opening.openExample(props.example ?? "");
   if (store.isBroken() && state.picture) fail(NOT_KEPT); // opening has wiped the status line
 }
@@ -237,7 +265,8 @@ function followModel() {
   if (grid === props.grid) return;
   doc.settled().then(() => {
     if (state.running || grid === props.grid) return; // a run ends on the lattice it began with
-    painter.cancel();
+    hand.cancel();
+    lab.walk.leave();
     const from = grid;
     grid = props.grid;
     doc.regrid(from);
@@ -292,6 +321,7 @@ const probe = {
   historyLength: () => history.entries.length,
   position: () => history.position,
   status: () => ({ text: find(".mgs-status").textContent, kind: find(".mgs-status").dataset.kind }),
+  ...lab.about,
   saved: () => store.isIdle(),
   pixel: () => (x, y) => paper.pixel(x, y),
 };

@@ -1,7 +1,8 @@
 // A run: frames of Python in, a picture in the history out.
 //
 // While a run lasts the document is locked, so that its result fits the picture it was asked for.
-// Only "done" changes the document; "stopped" and "error" leave picture and mask as they were.
+// Only "done" changes the document; "stopped" and "error" leave picture and mask as they were, and
+// the steps so far are kept to go on from. A branch that is walked makes way for a run.
 // Frames are handled one after another, because decoding a picture takes a moment.
 
 const PATIENCE_MS = 180_000;
@@ -14,10 +15,13 @@ function createRuns(state, parts) {
   let hasRetried = false;
   let watchdog = 0;
 
+  /** Whether a run of the page is under way; a branch that goes on is none. */
+  const isOn = () => state.running && !state.walking;
+
   /** A server that died in the middle of a run must not keep the document locked for ever. */
   function expectFrames() {
     clearTimeout(watchdog);
-    if (!state.running) return;
+    if (!isOn()) return;
     const { id } = state.run;
     const message = "The run does not answer any more. Nothing was changed.";
     watchdog = setTimeout(() => receive({ run: id, kind: "error", message }), PATIENCE_MS);
@@ -28,11 +32,13 @@ function createRuns(state, parts) {
     kept = state.run;
     const { run: id, steps, window, size = null, origin = null } = frame;
     const grid = frame.grid ?? state.grid();
-    const run = { id, steps, window, grid, size, origin, base: state.picture, results: [] };
-    Object.assign(run, { done: false, at: 0 });
+    const { context = null } = frame;
+    const run = { id, steps, window, grid, size, origin, context, base: state.picture };
+    Object.assign(run, { results: [], done: false, at: 0 });
     const everything = new Uint8Array(grid * grid).fill(1);
     run.open = frame.open ? unpackCells(frame.open, grid * grid) : everything;
-    run.trace = [{ index: 0, window, grid, image: null, open: run.open, masked: run.open }];
+    const first = frame.kind === "start" ? frame : {}; // a busy page may have merged it with a step
+    run.trace = [{ ...makeStep({ ...first, step: 0 }, run), masked: run.open }];
     state.run = run;
     state.running = true;
     if (size) paper.stageSize(size, origin);
@@ -45,9 +51,10 @@ function createRuns(state, parts) {
   async function handle(frame) {
     if (!frame || frame.run === finishedId) return;
     const { kind } = frame;
-    if (state.running && state.run.id !== frame.run) leave(); // its end was lost on the way
+    if (isOn() && state.run.id !== frame.run) leave(); // its end was lost on the way
     if (kind === "stopped" || kind === "error") return end(frame);
     if (!state.picture && !frame.size) return;
+    parts.makeWay();
     if (!state.running) {
       await doc.settled(); // Fill may be pressed while undo still decodes a picture
       begin(frame);
@@ -71,6 +78,13 @@ function createRuns(state, parts) {
     const { run } = state;
     run.size ??= frame.size ?? null;
     for (const step of frame.trace ?? []) if (!run.trace[step.step]) addStep(step);
+    await conclude(frame);
+    parts.record(run);
+  }
+
+  /** Puts the result of the run on the timeline into the document. */
+  async function conclude(frame) {
+    const { run } = state;
     run.patches = frame.patches.map(({ png, ...rest }) => ({ ...rest, blob: blobOfDataUrl(png) }));
     run.pictureIds = frame.picture_ids ?? [];
     if (!run.size) {
@@ -120,7 +134,10 @@ function createRuns(state, parts) {
 
   async function end(frame) {
     finishedId = frame.run;
-    if (state.running) leave();
+    if (isOn()) {
+      parts.record(state.run, true);
+      leave();
+    }
     parts.refresh();
     if (frame.code === "unknown-picture" && !hasRetried && state.picture) {
       hasRetried = true;
@@ -160,7 +177,7 @@ function createRuns(state, parts) {
     queue = queue
       .then(() => handle(frame))
       .catch((error) => {
-        if (state.running) leave();
+        if (isOn()) leave();
         fail(`The result could not be shown: ${error.message}`);
       })
       .finally(() => {
@@ -169,6 +186,6 @@ function createRuns(state, parts) {
       });
   }
 
-  const stop = () => state.running && receive({ run: state.run.id, kind: "stopped" });
-  return { render, receive, stop };
+  const stop = () => isOn() && receive({ run: state.run.id, kind: "stopped" });
+  return { render, receive, stop, conclude };
 }

@@ -4,13 +4,17 @@
 // id, so a tab also holds a lock of that name; who does not get the lock takes a new id and a copy
 // of the document. A new tab starts with a copy of the latest document. Pictures are written once
 // and shared by all entries; a failure of storage is reported once and never stops the editor.
+// Branches are rows of their own, written one by one: a step is a few hundred bytes, and there may
+// be many.
 
 const TAB_KEY = "maskgit-studio-tab";
 const DATABASE = "maskgit-studio";
+const VERSION = 2;
 const KEEP_DOCUMENTS = 6;
 const LOCK_PATIENCE_MS = 700; // a reloaded page may meet the lock of its own past
 
-function createStore(onTrouble) {
+/** `others` gives the pictures that are needed although no entry shows them. */
+function createStore(onTrouble, others = () => []) {
   let database = null;
   let tab = null;
   let timer = 0;
@@ -29,13 +33,23 @@ function createStore(onTrouble) {
       transaction.onerror = transaction.onabort = () => reject(transaction.error);
     });
 
+  const rangeOf = (name) => IDBKeyRange.bound([name], [name, []]);
+
   function openDatabase() {
-    const request = indexedDB.open(DATABASE, 1);
+    const request = indexedDB.open(DATABASE, VERSION);
     request.onupgradeneeded = () => {
-      request.result.createObjectStore("documents", { keyPath: "tab" });
-      request.result.createObjectStore("pictures", { keyPath: ["tab", "key"] });
+      const { result } = request;
+      const make = (name, keyPath) => {
+        if (!result.objectStoreNames.contains(name)) result.createObjectStore(name, { keyPath });
+      };
+      make("documents", "tab");
+      make("pictures", ["tab", "key"]);
+      make("branches", ["tab", "id"]);
     };
-    return done(request);
+    const blocked = new Promise((_, reject) => {
+      request.onblocked = () => reject(new Error("another tab has an older version open"));
+    });
+    return Promise.race([done(request), blocked]);
   }
 
   /** Settles which document is this tab's; answers with the id whose document it starts from. */
@@ -81,6 +95,7 @@ function createStore(onTrouble) {
     try {
       const origin = await settleTab();
       database = await openDatabase();
+      database.onversionchange = () => database.close(); // a newer version may have its way
       const all = await done(database.transaction("documents").objectStore("documents").getAll());
       all.sort((a, b) => b.saved - a.saved);
       const found = all.find((document) => document.tab === origin) ?? all[0];
@@ -93,10 +108,9 @@ function createStore(onTrouble) {
   }
 
   async function load(found) {
-    const range = IDBKeyRange.bound([found.tab], [found.tab, []]);
-    const rows = await done(
-      database.transaction("pictures").objectStore("pictures").getAll(range),
-    );
+    const rowsOf = (name) =>
+      done(database.transaction(name).objectStore(name).getAll(rangeOf(found.tab)));
+    const rows = await rowsOf("pictures");
     const pictures = new Map();
     for (const { key, blob } of rows) {
       const about = found.pictures.find((picture) => picture.key === key);
@@ -105,16 +119,22 @@ function createStore(onTrouble) {
     const entries = found.entries
       .filter((entry) => pictures.has(entry.picture))
       .map((entry) => ({ ...entry, picture: pictures.get(entry.picture) }));
-    return entries.length ? { grid: found.grid, entries, position: found.position } : null;
+    if (!entries.length) return null;
+    const branches = (await rowsOf("branches")).map((row) => {
+      return row.context ? { ...row, base: pictures.get(row.base) ?? null } : row;
+    });
+    const { grid, position } = found;
+    return { grid, entries, position, branches, isCopy: found.tab !== tab };
   }
 
   async function prune(documents) {
     const held = new Set((await navigator.locks?.query())?.held.map((lock) => lock.name));
-    const write = database.transaction(["documents", "pictures"], "readwrite");
+    const write = database.transaction(["documents", "pictures", "branches"], "readwrite");
     for (const { tab: old } of documents) {
       if (old === tab || held.has(`${DATABASE}-${old}`)) continue;
       write.objectStore("documents").delete(old);
-      write.objectStore("pictures").delete(IDBKeyRange.bound([old], [old, []]));
+      write.objectStore("pictures").delete(rangeOf(old));
+      write.objectStore("branches").delete(rangeOf(old));
     }
     await finished(write);
   }
@@ -131,13 +151,12 @@ function createStore(onTrouble) {
 
   async function write({ grid, entries, position }) {
     if (!database) return;
-    const pictures = [...new Set(entries.map((entry) => entry.picture))];
+    const pictures = [...new Set([...entries.map((entry) => entry.picture), ...others()])];
     // A transaction ends by itself while waiting for anything else: the bytes must come first.
     const blobs = await Promise.all(pictures.map((picture) => picture.png));
     const transaction = database.transaction(["documents", "pictures"], "readwrite");
     const store = transaction.objectStore("pictures");
-    const range = IDBKeyRange.bound([tab], [tab, []]);
-    const keys = (await done(store.getAllKeys(range))).map(([, key]) => key);
+    const keys = (await done(store.getAllKeys(rangeOf(tab)))).map(([, key]) => key);
     pictures.forEach(({ key }, i) => {
       if (!keys.includes(key)) store.put({ tab, key, blob: blobs[i] });
     });
@@ -152,10 +171,24 @@ function createStore(onTrouble) {
     await finished(transaction);
   }
 
+  /** Writes rows of branches, each with an `id`, and takes those of some ids away. */
+  function saveBranches(rows, gone = []) {
+    pending++;
+    const task = async () => {
+      if (!database) return;
+      const transaction = database.transaction("branches", "readwrite");
+      const store = transaction.objectStore("branches");
+      for (const row of rows) store.put({ ...row, tab });
+      for (const id of gone) store.delete([tab, id]);
+      await finished(transaction);
+    };
+    writing = writing.then(task).catch(trouble).finally(() => pending--);
+  }
+
   function trouble(error) {
     if (!troubled) onTrouble(error);
     troubled = true;
   }
 
-  return { restore, save, isIdle: () => pending === 0, isBroken: () => troubled };
+  return { restore, save, saveBranches, isIdle: () => pending === 0, isBroken: () => troubled };
 }

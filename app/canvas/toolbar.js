@@ -20,6 +20,7 @@ function createToolbar(root, state, { history, view, player, compare, actions })
   function count() {
     const { lattice, cells } = state;
     if (!lattice) return "No picture yet";
+    if (state.walking) return "A branch is open";
     const painted = countCells(cells);
     if (!painted) return "Paint over what should change";
     const hidden = state.shown ? "" : " · mask hidden";
@@ -35,8 +36,8 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     write(sizeLabel, String(state.size));
     size.value = state.size;
     const can = {
-      undo: !running && history.canUndo(),
-      redo: !running && history.canRedo(),
+      undo: !running && (state.walking || history.canUndo()),
+      redo: !running && (state.walking ? state.canWalkDown() : history.canRedo()),
       invert: !running && lattice,
       clear: !running && painted > 0,
       open: !running,
