@@ -20,6 +20,7 @@ from app.panels.header import header
 from app.panels.make import MakePanel, make_panel
 from app.panels.models import models_panel
 from app.panels.outpaint import OutpaintPanel, outpaint_panel
+from app.panels.tour import tour_panel
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Layout:
     """Everything on the page that events concern."""
 
     models: gr.HTML
+    tour: gr.HTML
     canvas: Canvas
     make: MakePanel
     outpaint: OutpaintPanel
@@ -47,6 +49,7 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="top"):
             header()
+            tour = tour_panel([])
             models = models_panel(menu.default, _about_models(menu))
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=1, elem_id="stage"):
@@ -54,6 +57,7 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
             with gr.Column(scale=0, min_width=320, elem_id="side"):
                 layout = Layout(
                     models=models,
+                    tour=tour,
                     canvas=canvas,
                     make=make_panel(info, handlers.class_for("")),
                     outpaint=outpaint_panel(),
