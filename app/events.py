@@ -30,12 +30,21 @@ if TYPE_CHECKING:
 Answers: TypeAlias = Callable[[object], Answer]
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
+# The title is read when it is wanted: the field shows the name, its value is a number.
+CONTROLS = f"""(...values) => {{
+  const entries = {json.dumps(Controls._fields)}.map((name, i) => [name, values[i]]);
+  const title = () => document.querySelector("#class input")?.value.split(" · ")[0] ?? "";
+  window.studioControls = {{ ...Object.fromEntries(entries), title }};
+  dispatchEvent(new Event("studio-controls"));
+}}"""
+
 
 def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
     """Connect every event of the page to its handler."""
     _bind_runs(ui, handlers)
     _bind_outpainting(ui)
     _bind_models(ui, menu)
+    _bind_steering(ui)
 
     def open_example(model: str, event: gr.EventData) -> tuple[Any, Any]:
         name = event._data["name"]
@@ -134,6 +143,11 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
 
     outputs = [ui.models, ui.canvas, ui.make.label, ui.make.status, *ui.advanced]
     ui.models.choose(choose, ui.make.label, outputs, queue=False, **QUIET)
+
+
+def _bind_steering(ui: Layout) -> None:
+    """Let the canvas know the controls; steering goes on by them, without Python in between."""
+    gr.on(None, None, ui.controls(), None, js=CONTROLS, queue=False, **QUIET)
 
 
 def command(do: str, **details: Any) -> Any:
