@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import gradio as gr
 
 from app import presses
+from app.answers import Answer
 from app.canvas.drawing import Drawing
 from app.controls import Controls
+from app.desk import Action
 from app.errors import UserError
-from app.handlers import Action, Answer, Handlers, Shown
+from app.handlers import Handlers, Shown
 from app.menu import ModelMenu
 from app.panels.advanced import advanced_updates
 from app.panels.make import class_choices

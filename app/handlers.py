@@ -3,9 +3,9 @@
 Read in this order:
     Shown      what the page shows after an event
     Handlers   one method per action
-    _Desk      how a press of a button becomes a request to the studio
 
-Elsewhere: which event calls which method (events), what frames hold (overlays), the model (studio).
+Elsewhere: how a press becomes a request (desk), how a decode is steered (walk), which event calls
+which method (events), what frames hold (overlays), the model (studio).
 """
 
 from __future__ import annotations
@@ -17,26 +17,24 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from app import texts
+from app.answers import Answer, answer_in_turn, fields
 from app.canvas.drawing import Drawing
 from app.controls import MAX_SEED, Controls
-from app.document import Document, Region, choose_window
-from app.errors import UNKNOWN_PICTURE, UserError
+from app.desk import Action, Desk, Job
+from app.errors import UserError
 from app.examples import Examples
 from app.export import png_url
 from app.models import ModelInfo
 from app.overlays import Frame, done_frame, step_frame
-from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
+from app.runs import Step, Studio
+from app.walk import Walk
 
 log = logging.getLogger(__name__)
 
-Action: TypeAlias = Literal["fill", "generate", "outpaint"]
-Answer: TypeAlias = dict[str, Any]  # what a server function returns: JSON with "ok"
-
 MAX_UPLOAD_BYTES = 32 * 2**20  # as base64, which is what arrives
-MAX_PIXELS = 40e6  # of a picture made larger
 TRACED_STEPS = 64  # longer runs would send megabytes twice
 PATIENCE_S = 20  # how long an upload waits for the ones before it
 
@@ -64,6 +62,7 @@ class Handlers:
         self._studio = studio
         self._models = studio.models
         self.examples = examples or Examples()
+        self.walk = Walk(studio)
         self._uploads = threading.BoundedSemaphore(2)  # server functions have no queue of their own
 
     @property
@@ -91,7 +90,7 @@ class Handlers:
         seed = secrets.randbelow(MAX_SEED)
         try:
             seed = controls.seed_or(seed)
-            job = _Desk(self._studio, drawing, controls, seed).job(action)
+            job = Desk(self._studio, drawing, controls, seed).job(action)
             yield from self._watch(run, seed, job)
         except UserError as error:
             code = "refused" if is_retry else error.code
@@ -135,7 +134,7 @@ class Handlers:
         matches = (c.id for c in info.classes if example and c.name == example.class_name)
         return next(matches, None)
 
-    def _watch(self, run: str, seed: int, job: _Job) -> Iterator[Shown]:
+    def _watch(self, run: str, seed: int, job: Job) -> Iterator[Shown]:
         started, trace = time.monotonic(), []
         about = {"run": run, **job.about}
         for answer in self._studio.run(job.request):
@@ -143,6 +142,8 @@ class Handlers:
                 frame = {**about, **step_frame(answer)}
                 if answer.step:
                     trace.append(frame)
+                else:
+                    frame |= job.context(answer)
                 yield Shown(frame, texts.WORKING, is_running=True, seed=seed)
                 continue
             ids = [self._studio.keep(picture) for picture in answer.pictures]
@@ -160,116 +161,12 @@ class Handlers:
 
     def _answer(self, action: Callable[[], Answer]) -> Answer:
         """Run a server function about pictures: few at a time."""
-        if not self._uploads.acquire(timeout=PATIENCE_S):
-            return {"ok": False, "error": UserError(texts.BUSY, "busy").as_message()}
-        try:
-            return answer(action)
-        finally:
-            self._uploads.release()
-
-
-def answer(action: Callable[[], Answer]) -> Answer:
-    """Run a server function: trouble is an answer, never a traceback."""
-    try:
-        return {"ok": True, **action()}
-    except UserError as error:
-        return {"ok": False, "error": error.as_message()}
-    except Exception:
-        log.exception("A server function failed")
-        return {"ok": False, "error": UserError(texts.FAULT, "fault").as_message()}
-
-
-class _Job(NamedTuple):
-    """A request, the pixels it may change (None: all are new) and what every frame repeats."""
-
-    request: Request
-    region: Region | None
-    about: Frame
-
-
-class _Desk:
-    """Turns what is on the page into a request, or refuses with a sentence."""
-
-    def __init__(self, studio: Studio, drawing: Drawing, controls: Controls, seed: int) -> None:
-        self._studio = studio
-        self._drawing = drawing
-        self._controls = controls
-        self._model = controls.model or studio.models.default
-        self._info = studio.models.info(self._model)
-        self._label = controls.label_for(self._info)
-        self._count = controls.num_pictures()
-        self._settings = controls.settings(self._info, seed)
-
-    def job(self, action: Action) -> _Job:
-        jobs = {"fill": self._fill, "generate": self._generate, "outpaint": self._outpaint}
-        return jobs[action]()
-
-    def _fill(self) -> _Job:
-        document = self._document()
-        region = document.region
-        if not region.any():
-            raise UserError(texts.NOTHING_PAINTED)
-        if document.picture is None and self._drawing.is_full:
-            return self._generate()  # nothing of a blank picture is to stay
-        picture = self._picture(document)
-        window = choose_window(document.lattice, document.cells)
-        cells = window and window.cells_of(document.cells, document.lattice.grid)
-        request = Fill(
-            self._model, picture, region, window, cells, self._label, self._count, self._settings
-        )
-        return _Job(request, region, {})
-
-    def _generate(self) -> _Job:
-        side = self._info.image_size
-        request = Generate(self._model, self._label, self._count, self._settings)
-        return _Job(request, None, {"size": [side, side]})
-
-    def _outpaint(self) -> _Job:
-        picture = self._picture(self._document())
-        left, top, right, bottom = self._controls.sides()
-        if not any((left, top, right, bottom)):
-            raise UserError(texts.NO_SIDES)
-        height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
-        if width * height > MAX_PIXELS:
-            limit = MAX_PIXELS / 1e6
-            raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
-        request = Outpaint(
-            self._model,
-            picture,
-            left,
-            top,
-            right,
-            bottom,
-            self._label,
-            self._count,
-            self._settings,
-        )
-        return _Job(request, None, {"size": [width, height], "origin": [left, top]})
-
-    def _document(self) -> Document:
-        document = Document.of(self._drawing, self._info.grid)
-        if document is None:
-            raise UserError(texts.NO_PICTURE)
-        return document
-
-    def _picture(self, document: Document) -> Picture:
-        picture = self._studio.picture(document.picture or "")
-        size = document.lattice.height, document.lattice.width
-        if picture is None or picture.shape[:2] != size:
-            raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
-        return picture
+        return answer_in_turn(self._uploads, PATIENCE_S, action)
 
 
 def _failed(run: str, seed: int, message: str, code: str) -> Shown:
     frame = {"run": run, "kind": "error", "code": code, "message": message}
     return Shown(frame, message, is_running=False, seed=seed)
-
-
-def fields(request: object) -> dict[str, Any]:
-    """Take the one object a server function gets; Gradio may wrap it into a list."""
-    if isinstance(request, list) and len(request) == 1:
-        request = request[0]
-    return request if isinstance(request, dict) else {}
 
 
 def _uploaded(request: object) -> bytes:

@@ -9,10 +9,11 @@ import gradio as gr
 from gradio.components import Component
 
 from app import texts
+from app.answers import Answer
 from app.canvas.canvas import Canvas
 from app.controls import Controls
 from app.events import Answers, bind
-from app.handlers import Answer, Handlers
+from app.handlers import Handlers
 from app.menu import ModelMenu
 from app.panels.advanced import AdvancedPanel, advanced_panel
 from app.panels.gallery import gallery_panel
@@ -70,10 +71,13 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
 
 
 def _about_pictures(handlers: Handlers) -> list[Answers]:
-    return [
-        _function(ask)
-        for ask in (handlers.open_picture, handlers.open_example, handlers.has_picture)
-    ]
+    walk = handlers.walk
+    about_pictures = (handlers.open_picture, handlers.open_example, handlers.has_picture)
+    about_states = (
+        walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.finish,
+        walk.reconstruct,
+    )  # fmt: skip
+    return [_function(ask) for ask in (*about_pictures, *about_states)]
 
 
 def _about_models(menu: ModelMenu) -> list[Answers]:

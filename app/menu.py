@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from app import texts
+from app.answers import Answer, answer, fields
 from app.controls import NO_CLASS_ID
 from app.errors import UserError
-from app.handlers import Answer, answer, fields
 from app.models import ModelEntry, ModelInfo, ModelStore
 
 

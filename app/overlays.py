@@ -1,7 +1,7 @@
 """What the canvas draws over the picture, packed small: frames of a run as JSON-able objects.
 
 NumPy in, text out: masks as hexadecimal bits, confidence and reveal order as base64 bytes,
-pictures as data URLs. A step of a 16 x 16 grid is 1 KB besides its preview. The canvas's
+pictures as data URLs. A step of a 16 x 16 grid is 4 KB besides its preview. The canvas's
 module documentation describes the frames from the other side.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.document import Region, pack
 from app.export import png_url, preview_url
@@ -22,6 +23,7 @@ Frame: TypeAlias = dict[str, Any]
 
 def step_frame(step: Step) -> Frame:
     """Describe a step; before the first pass it is the frame that starts a run."""
+    confidence = np.rint(255 * np.clip(step.confidence, 0, 1)).astype(np.uint8)
     frame: Frame = {
         "kind": "step" if step.step else "start",
         "step": step.step,
@@ -31,16 +33,15 @@ def step_frame(step: Step) -> Frame:
         "grid": step.is_open.shape[0],
         "open": pack(step.is_open),
         "masked": pack(step.is_masked),
+        "confidence": base64_of(confidence),
+        "revealed_at": base64_of(step.revealed_at.astype(np.int8)),
+        "tokens": base64_of(step.tokens.astype("<u2")),
+        "state": step.state,
+        "image": None if step.image is None else preview_url(step.image),
     }
-    if step.image is None:
-        return frame
-    confidence = np.rint(255 * np.clip(step.confidence, 0, 1)).astype(np.uint8)
-    return {
-        **frame,
-        "confidence": _base64(confidence.tobytes()),
-        "revealed_at": _base64(step.revealed_at.astype(np.int8).tobytes()),
-        "image": preview_url(step.image),
-    }
+    if step.is_pinned is not None:
+        frame["pinned"] = pack(step.is_pinned)
+    return frame
 
 
 def done_frame(result: Result, region: Region | None, picture_ids: Sequence[str]) -> Frame:
@@ -75,5 +76,6 @@ def bounds(region: Region | None, picture: Picture) -> tuple[int, int, int, int]
     return int(cols[0]), int(rows[0]), int(cols[-1]) + 1, int(rows[-1]) + 1
 
 
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+def base64_of(values: NDArray[Any]) -> str:
+    """Write the bytes of an array as text, row by row."""
+    return base64.b64encode(values.tobytes()).decode("ascii")

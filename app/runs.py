@@ -16,13 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.document import Cells, Region, Window
 from app.models import ModelStore, Settings
+
+if TYPE_CHECKING:
+    from app.scene import Walker
 
 Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -40,6 +43,7 @@ class Fill:
         label: Class id, or None for no class.
         count: Variations; they use the seeds `settings.seed`, `seed + 1`, …
         settings: How to decode.
+        previews: Whether to draw every step; that takes time.
     """
 
     model: str
@@ -50,6 +54,7 @@ class Fill:
     label: int | None
     count: int
     settings: Settings
+    previews: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Generate:
     label: int | None
     count: int
     settings: Settings
+    previews: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +81,7 @@ class Outpaint:
     label: int | None
     count: int
     settings: Settings
+    previews: bool = True
 
 
 Request: TypeAlias = Fill | Generate | Outpaint
@@ -94,8 +101,12 @@ class Step:
         confidence: (h, w) probability the model gave to what it drew, in [0, 1]; 1 where known.
         revealed_at: (h, w) pass at which a token was decided, from 0; -1 known from the start,
             -2 still masked.
+        tokens: (h, w) codes of the last complete draw, which is what `image` shows; before the
+            first pass the number of codes stands where nothing is drawn yet.
+        state: What going on from here takes, for `app.scene.Walker`.
         image: (S, S, 3) the window as the model sees it now, at the model's resolution; None
-            before the first pass.
+            before the first pass, and where nobody wants to see it.
+        is_pinned: (h, w) tokens somebody holds on to; None in a run that nobody steered.
     """
 
     step: int
@@ -105,7 +116,10 @@ class Step:
     is_masked: NDArray[np.bool_]
     confidence: NDArray[np.float32]
     revealed_at: NDArray[np.int8]
+    tokens: NDArray[np.uint16]
+    state: str
     image: Picture | None
+    is_pinned: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +137,11 @@ class Result:
 
 class Studio(Protocol):
     """Answers requests, and keeps the pictures they are about; safe to share between threads."""
+
+    @property
+    def walker(self) -> Walker:
+        """Goes on from states, one pass or one change at a time."""
+        ...
 
     @property
     def models(self) -> ModelStore:

@@ -11,19 +11,16 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-import numpy as np
-
 import maskgit
-from app import texts
 from app.errors import UserError
-from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
-from maskgit import DecodeState, MaskGIT, Window
+from app.studio.walk import Walker, describe, prepare, refusals, square_of
+from maskgit import DecodeState, MaskGIT
 from maskgit.images import PictureError, open_picture
 from maskgit.outpainting import outpaint_windows
 
@@ -40,6 +37,7 @@ class Studio:
         self.models = models
         self._store = store or PictureStore()
         self._pass = threading.Lock()
+        self.walker = Walker(models, self._pass)
         self._passes = on_gpu(self._passes)  # where GPUs are lent, only this part runs on one
 
     def open(self, data: bytes) -> tuple[str, Picture]:
@@ -68,10 +66,8 @@ class Studio:
         Raises:
             UserError: If the engine refuses the request, with its reason.
         """
-        try:
+        with refusals():
             yield from self._passes(request)
-        except ValueError as error:
-            raise UserError(f"{texts.REFUSED} {error}") from error
 
     def _passes(self, request: Request) -> Iterator[Step | Result]:
         engine = self.models.engine(request.model)
@@ -79,28 +75,18 @@ class Studio:
             case Fill():
                 yield from self._fill(engine, request)
             case Generate():
-                job = engine.prepare_generate(
-                    count=request.count, **_choices(request.settings, request.label)
+                job = prepare(engine, request)
+                state = yield from self._decode(
+                    engine, job.state, square_of(engine, job), request.previews
                 )
-                state = yield from self._decode(engine, job.state, (0, 0, engine.image_size))
                 yield _result(engine.finish(job, state))
             case Outpaint():
                 yield from self._outpaint(engine, request)
 
     def _fill(self, engine: MaskGIT, request: Fill) -> Iterator[Step | Result]:
-        window = request.window and Window(
-            request.window.left, request.window.top, request.window.side
-        )
         with self._pass:
-            job = engine.prepare_edit(
-                request.picture,
-                request.region,
-                window=window,
-                cells=request.cells,
-                count=request.count,
-                **_choices(request.settings, request.label),
-            )
-        state = yield from self._decode(engine, job.state, _square(job))
+            job = prepare(engine, request)
+        state = yield from self._decode(engine, job.state, square_of(engine, job), request.previews)
         yield _result(engine.finish(job, state))
 
     def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Step | Result]:
@@ -115,13 +101,19 @@ class Studio:
             with self._pass:
                 jobs = [
                     engine.prepare_extend(
-                        picture, unknown, window, **_choices(request.settings, request.label, seed)
+                        picture,
+                        unknown,
+                        window,
+                        request.label,
+                        **asdict(replace(request.settings, seed=seed)),
                     )
                     for (picture, unknown), seed in zip(canvases, seeds, strict=True)
                 ]
             state = DecodeState.stack([job.state for job in jobs])
             to_come = len(plan.windows) - number
-            state = yield from self._decode(engine, state, _square(jobs[0]), done, to_come)
+            state = yield from self._decode(
+                engine, state, square_of(engine, jobs[0]), request.previews, done, to_come
+            )
             done += state.steps[0]
             for (picture, unknown), job, row in zip(canvases, jobs, state.rows, strict=True):
                 engine.extend(picture, unknown, job, row)
@@ -132,6 +124,7 @@ class Studio:
         engine: MaskGIT,
         state: DecodeState,
         square: tuple[int, int, int],
+        previews: bool,
         done: int = 0,
         windows: int = 1,
     ) -> Generator[Step, None, DecodeState]:
@@ -141,17 +134,18 @@ class Studio:
             engine: The model.
             state: All variations, before the first pass.
             square: Left, top and side of the window.
+            previews: Whether to draw every step.
             done: Passes that were run in other windows before.
             windows: Windows that are to come, this one included.
         """
         steps = done + windows * state.steps[0]
         if not done:
-            yield _shown(state, None, 0, steps, square)
+            yield describe(state, None, square, 0, steps)
         while not state.finished:
             with self._pass:
                 state = engine.step(state)
-                image = engine.preview(state.row(0))[0]
-            yield _shown(state, image, done + state.step[0], steps, square)
+                image = engine.preview(state.row(0))[0] if previews else None
+            yield describe(state, image, square, done + state.step[0], steps)
         return state
 
 
@@ -161,38 +155,6 @@ def on_gpu(passes: F) -> F:
         return passes
     spaces = importlib.import_module("spaces")
     return spaces.GPU(duration=GPU_SECONDS)(passes)
-
-
-def _choices(settings: Settings, label: int | None, seed: int | None = None) -> dict[str, Any]:
-    """Give the arguments that all calls of the engine share."""
-    values = asdict(settings)
-    return {**values, "label": label, "seed": values["seed"] if seed is None else seed}
-
-
-def _square(job: maskgit.Job) -> tuple[int, int, int]:
-    assert job.place is not None  # only a generation has none
-    window = job.place.window
-    return window.left, window.top, window.side
-
-
-def _shown(
-    state: DecodeState, image: Picture | None, step: int, steps: int, square: tuple[int, int, int]
-) -> Step:
-    """Turn the first row of a state into arrays; known cells have confidence 1."""
-
-    def grid(tensor: Any) -> np.ndarray:
-        return tensor[0].cpu().numpy().reshape(state.constraints.grid)
-
-    return Step(
-        step=step,
-        steps=steps,
-        window=square,
-        is_open=grid(state.constraints.is_open),
-        is_masked=grid(state.mask),
-        confidence=np.exp(np.minimum(grid(state.confidence), 0)),
-        revealed_at=grid(state.revealed_at).astype(np.int8),
-        image=image,
-    )
 
 
 def _result(result: maskgit.Result) -> Result:

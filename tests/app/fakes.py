@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class FakeStudio:
 
     def __init__(self, info: ModelInfo = INFO) -> None:
         self.models = FakeModelStore(info)
+        self.walker: Any = None  # tests of walking have a real one
         self.requests: list[Request] = []
         self.closed = 0
         self.pictures: dict[str, Picture] = {}
@@ -127,6 +129,8 @@ def fake_step(step: int, steps: int, grid: int = GRID) -> Step:
         is_masked=is_masked,
         confidence=np.full((grid, grid), 0.5, np.float32),
         revealed_at=np.where(is_masked, -2, 0).astype(np.int8),
+        tokens=order.astype(np.uint16),
+        state=f"state {step}",
         image=np.zeros((SIZE, SIZE, 3), np.uint8) if step else None,
     )
 

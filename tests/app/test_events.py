@@ -8,8 +8,9 @@ import gradio as gr
 import pytest
 
 from app.controls import Controls
+from app.desk import Action
 from app.events import _updates
-from app.handlers import Action, Handlers
+from app.handlers import Handlers
 from app.interface import build_interface
 from app.menu import ModelMenu
 from tests.app.fakes import OTHER, FakeStudio, drawing

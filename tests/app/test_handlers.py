@@ -10,7 +10,8 @@ import pytest
 from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import Controls
-from app.handlers import Action, Handlers, Shown
+from app.desk import Action
+from app.handlers import Handlers, Shown
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint
 from tests.app.fakes import SIZE, FakeStudio, drawing

@@ -30,7 +30,7 @@ def test_a_step_says_which_cells_are_masked_and_how_sure_the_model_is() -> None:
 def test_the_first_frame_has_nothing_to_show_yet() -> None:
     frame = step_frame(fake_step(0, 2))
     assert frame["kind"] == "start"
-    assert "image" not in frame
+    assert frame["image"] is None
 
 
 def test_a_patch_is_lossless_and_as_small_as_the_change() -> None:

@@ -1,0 +1,49 @@
+"""How a server function answers: with JSON, always, and in its turn.
+
+The canvas, the menu of models and scripts ask with one object and get one:
+`{"ok": true, ...}` or `{"ok": false, "error": {"code", "message"}}`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from app import texts
+from app.errors import UserError
+
+log = logging.getLogger(__name__)
+
+Answer: TypeAlias = dict[str, Any]
+
+
+def fields(request: object) -> dict[str, Any]:
+    """Take the one object a server function gets; Gradio may wrap it into a list."""
+    if isinstance(request, list) and len(request) == 1:
+        request = request[0]
+    return request if isinstance(request, dict) else {}
+
+
+def answer_in_turn(
+    places: threading.BoundedSemaphore, patience_s: float, action: Callable[[], Answer]
+) -> Answer:
+    """Run a server function when one of its places is free; they have no queue of their own."""
+    if not places.acquire(timeout=patience_s):
+        return {"ok": False, "error": UserError(texts.BUSY, "busy").as_message()}
+    try:
+        return answer(action)
+    finally:
+        places.release()
+
+
+def answer(action: Callable[[], Answer]) -> Answer:
+    """Run a server function: trouble is an answer, never a traceback."""
+    try:
+        return {"ok": True, **action()}
+    except UserError as error:
+        return {"ok": False, "error": error.as_message()}
+    except Exception:
+        log.exception("A server function failed")
+        return {"ok": False, "error": UserError(texts.FAULT, "fault").as_message()}

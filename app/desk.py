@@ -1,0 +1,129 @@
+"""How a press of a button becomes a request to the studio, or a sentence that says why not.
+
+Read in this order:
+    Job     a request and what the canvas must know about it
+    Desk    takes what is on the page and makes a job of it
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from app import texts
+from app.canvas.drawing import Drawing
+from app.controls import Controls
+from app.document import Document, Region, choose_window
+from app.errors import UNKNOWN_PICTURE, UserError
+from app.overlays import Frame
+from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
+from app.scene import write_context
+
+Action: TypeAlias = Literal["fill", "generate", "outpaint"]
+
+MAX_PIXELS = 40e6  # of a picture made larger
+
+
+class Job(NamedTuple):
+    """A request and what the canvas must know about it.
+
+    Attributes:
+        request: For the studio.
+        region: The pixels it may change; None: all are new.
+        about: What every frame repeats.
+        drawing: What was painted, where a picture is filled.
+    """
+
+    request: Request
+    region: Region | None
+    about: Frame
+    drawing: Drawing | None = None
+
+    def context(self, first: Step) -> Frame:
+        """Give what the first frame adds: with it a run can be steered, unless it outpaints."""
+        if isinstance(self.request, Outpaint):
+            return {}
+        return {"context": write_context(self.request.model, first.window, self.drawing)}
+
+
+class Desk:
+    """Turns what is on the page into a request, or refuses with a sentence."""
+
+    def __init__(self, studio: Studio, drawing: Drawing, controls: Controls, seed: int) -> None:
+        self._studio = studio
+        self._drawing = drawing
+        self._controls = controls
+        self._model = controls.model or studio.models.default
+        self._info = studio.models.info(self._model)
+        self._label = controls.label_for(self._info)
+        self._count = controls.num_pictures()
+        self._settings = controls.settings(self._info, seed)
+
+    def job(self, action: Action) -> Job:
+        """Make the job that an action asks for.
+
+        Raises:
+            UserError: If it cannot be done, with the reason.
+        """
+        jobs = {"fill": self._fill, "generate": self._generate, "outpaint": self._outpaint}
+        return jobs[action]()
+
+    def _fill(self) -> Job:
+        document = self._document()
+        region = document.region
+        if not region.any():
+            raise UserError(texts.NOTHING_PAINTED)
+        if document.picture is None and self._drawing.is_full:
+            return self._generate()  # nothing of a blank picture is to stay
+        picture = known_picture(self._studio, document)
+        window = choose_window(document.lattice, document.cells)
+        cells = window and window.cells_of(document.cells, document.lattice.grid)
+        request = Fill(
+            self._model, picture, region, window, cells, self._label, self._count, self._settings
+        )
+        return Job(request, region, {}, self._drawing)
+
+    def _generate(self) -> Job:
+        side = self._info.image_size
+        request = Generate(self._model, self._label, self._count, self._settings)
+        return Job(request, None, {"size": [side, side]})
+
+    def _outpaint(self) -> Job:
+        picture = known_picture(self._studio, self._document())
+        left, top, right, bottom = self._controls.sides()
+        if not any((left, top, right, bottom)):
+            raise UserError(texts.NO_SIDES)
+        height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
+        if width * height > MAX_PIXELS:
+            limit = MAX_PIXELS / 1e6
+            raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
+        request = Outpaint(
+            self._model,
+            picture,
+            left,
+            top,
+            right,
+            bottom,
+            self._label,
+            self._count,
+            self._settings,
+        )
+        return Job(request, None, {"size": [width, height], "origin": [left, top]})
+
+    def _document(self) -> Document:
+        document = Document.of(self._drawing, self._info.grid)
+        if document is None:
+            raise UserError(texts.NO_PICTURE)
+        return document
+
+
+def known_picture(studio: Studio, document: Document) -> Picture:
+    """Find the picture of a document.
+
+    Raises:
+        UserError: If the studio does not know it any more.
+    """
+    picture = studio.picture(document.picture or "")
+    size = document.lattice.height, document.lattice.width
+    if picture is None or picture.shape[:2] != size:
+        raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
+    return picture

@@ -1,0 +1,229 @@
+"""Steps, looks and steers from packed states; the studio's passes and these take turns.
+
+What callers may rely on (tests/app/test_studio_walk.py):
+    * Nothing is kept between calls: the same state gives the same answer, whoever sends it.
+    * The machine is held only while a network runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial, reduce
+from math import log
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import maskgit
+from app import texts
+from app.errors import UserError
+from app.runs import Fill, Generate, Picture, Result, Step
+from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
+from app.studio.models import ModelStore
+from maskgit import DecodeState, MaskGIT, Window, inspection, steering
+from maskgit.jobs import Place
+from maskgit.state_text import to_text
+from maskgit.types import TokenMask
+from maskgit.window import view
+
+TOP_CODES = 10
+
+
+class Walker:
+    """Implements `app.scene.Walker` with the models of a store."""
+
+    def __init__(self, models: ModelStore, one_pass: threading.Lock) -> None:
+        """Share the machine with whoever else holds `one_pass` during a pass."""
+        self._models = models
+        self._pass = one_pass
+
+    def start(self, request: Fill | Generate) -> Step:
+        """Begin, without a pass. For this and all others, see `app.scene.Walker`."""
+        with refusals():
+            engine = self._models.engine(request.model)
+            with self._pass:
+                job = prepare(engine, request)
+            return describe(job.state, None, square_of(engine, job))
+
+    def step(self, scene: Scene, state: str) -> Step:
+        """Run one pass."""
+        with self._restored(scene, state) as (engine, before), self._pass:
+            after = engine.step(before)
+            return describe(after, engine.preview(after)[0], scene.window)
+
+    def look(self, scene: Scene, state: str) -> Picture:
+        """Draw the window."""
+        with self._restored(scene, state) as (engine, now), self._pass:
+            return engine.preview(now)[0]
+
+    def entropy(self, scene: Scene, state: str) -> NDArray[np.float32]:
+        """Say how undecided the model is, per cell, from 0 to 1."""
+        with self._restored(scene, state) as (engine, now), self._pass:
+            share = inspection.entropy(engine, now)[0] / log(now.mask_id)
+            return share.view(now.constraints.grid).cpu().numpy()
+
+    def inspect(self, scene: Scene, state: str, cell: int) -> Inspection:
+        """Say what the model thinks of a cell."""
+        with self._restored(scene, state) as (engine, now), self._pass:
+            found = inspection.inspect(engine, now, cell)
+            codes = found.top(TOP_CODES)
+            pictures = inspection.patches(engine, now, cell, codes)
+            return Inspection(
+                code=found.code,
+                confidence=found.confidence,
+                revealed_at=found.revealed_at,
+                entropy=found.entropy,
+                logits=found.logits.cpu().numpy().astype(np.float16),
+                codes=codes.tolist(),
+                patches=list(pictures),
+            )
+
+    def steer(self, scene: Scene, state: str, edits: Sequence[Edit]) -> Step:
+        """Change a state."""
+        with self._restored(scene, state) as (engine, before):
+            now = reduce(partial(_edited, engine), edits, before)
+            engine.require_possible(now)
+            with self._pass:
+                image = engine.preview(now)[0]
+            return describe(now, image, scene.window)
+
+    def finish(self, scene: Scene, state: str) -> Result:
+        """Give the finished picture."""
+        with self._restored(scene, state) as (engine, now):
+            if not now.finished:
+                raise UserError(texts.NOT_FINISHED)
+            place = _place(engine, scene)
+            with self._pass:
+                result = engine.finish(maskgit.Job(now, place), now)
+            return Result(list(result.pictures), result.seeds)
+
+    def reconstruct(self, scene: Scene) -> Picture:
+        """Draw what the tokenizer alone makes of the window."""
+        with refusals():
+            engine = self._models.engine(scene.model)
+            place = _place(engine, scene)
+            if place is None:
+                raise UserError(texts.NO_ORIGINAL)
+            with self._pass:
+                return engine.reconstruct(place.seen)[0]
+
+    @contextmanager
+    def _restored(self, scene: Scene, state: str) -> Iterator[tuple[MaskGIT, DecodeState]]:
+        with refusals():
+            engine = self._models.engine(scene.model)
+            yield engine, engine.restore(state)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what the engine refuses into a sentence for people."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{texts.REFUSED} {error}") from error
+
+
+def prepare(engine: MaskGIT, request: Fill | Generate) -> maskgit.Job:
+    """Make a request ready to be decoded."""
+    choices = choices_of(request)
+    if isinstance(request, Generate):
+        return engine.prepare_generate(**choices)
+    window = request.window and Window(request.window.left, request.window.top, request.window.side)
+    return engine.prepare_edit(
+        request.picture, request.region, window=window, cells=request.cells, **choices
+    )
+
+
+def choices_of(request: Fill | Generate) -> dict[str, Any]:
+    """Give the arguments that all calls of the engine share."""
+    return {**asdict(request.settings), "label": request.label, "count": request.count}
+
+
+def square_of(engine: MaskGIT, job: maskgit.Job) -> tuple[int, int, int]:
+    """Give left, top and side of what the model sees, in pixels of the picture."""
+    if job.place is None:
+        return 0, 0, engine.image_size
+    window = job.place.window
+    return window.left, window.top, window.side
+
+
+def describe(
+    state: DecodeState,
+    image: Picture | None,
+    square: tuple[int, int, int],
+    step: int | None = None,
+    steps: int | None = None,
+) -> Step:
+    """Turn the first row of a state into arrays; known cells have confidence 1.
+
+    Args:
+        state: After some pass, or before the first.
+        image: What it shows.
+        square: Left, top and side of the window.
+        step: Passes done, if other windows came before this one.
+        steps: Passes in all; likewise.
+    """
+    state = state.row(0)
+
+    def grid(tensor: torch.Tensor) -> np.ndarray:
+        return tensor[0].cpu().numpy().reshape(state.constraints.grid)
+
+    return Step(
+        step=state.step[0] if step is None else step,
+        steps=state.steps[0] if steps is None else steps,
+        window=square,
+        is_open=grid(state.constraints.is_open),
+        is_masked=grid(state.mask),
+        confidence=np.exp(np.minimum(grid(state.confidence), 0)),
+        revealed_at=np.minimum(grid(state.revealed_at), 127).astype(np.int8),
+        tokens=grid(state.drawn).astype(np.uint16),
+        state=to_text(state),
+        image=image,
+        is_pinned=grid(steering.pinned(state)),
+    )
+
+
+def _edited(engine: MaskGIT, state: DecodeState, edit: Edit) -> DecodeState:
+    match edit:
+        case Pin(kind="pin"):
+            return steering.pin(state, _cells(state, edit.cells))
+        case Pin():
+            return steering.unpin(state, _cells(state, edit.cells))
+        case Choose():
+            return steering.choose(state, edit.cell, edit.code)
+        case Ban():
+            return steering.ban(state, edit.code, edit.cell)
+        case Remask():
+            if (edit.cells is None) == (edit.share is None):
+                raise UserError(texts.CELLS_OR_SHARE)
+            if edit.cells is not None:
+                return steering.remask(state, _cells(state, edit.cells))
+            return steering.remask(state, steering.least_certain(state, edit.share or 0))
+        case Relabel():
+            return steering.relabel(state, engine.classes.resolve(edit.label))
+        case Options():
+            return steering.set_options(state, edit.changes())
+
+
+def _cells(state: DecodeState, bits: str) -> TokenMask:
+    """Read cells from hexadecimal digits, row by row, the highest bit first."""
+    num_cells = state.tokens.shape[1]
+    digits = 2 * -(-num_cells // 8)
+    if len(bits) != digits:
+        raise UserError(texts.BAD_CELLS.format(digits=digits, cells=num_cells))
+    found = np.unpackbits(np.frombuffer(bytes.fromhex(bits), np.uint8), count=num_cells)
+    return torch.from_numpy(found.astype(bool))[None].to(state.tokens.device)
+
+
+def _place(engine: MaskGIT, scene: Scene) -> Place | None:
+    """Look at the picture as the model does."""
+    if scene.picture is None or scene.region is None:
+        return None
+    window = Window(*scene.window)
+    seen = view(scene.picture, window, engine.image_size)
+    return Place(scene.picture, scene.region, window, seen)

@@ -1,0 +1,355 @@
+"""Walking in a decode as the canvas and scripts do: every question, and what may not be asked."""
+
+import base64
+import io
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import maskgit
+from app.answers import Answer
+from app.document import pack
+from app.handlers import Handlers
+from app.scene import MAX_EDITS, MAX_STATE
+from app.studio import ModelStore, Studio
+from app.walk import AT_ONCE, Walk
+from maskgit.inspection import PATCH_CELLS
+from maskgit.state_text import to_text
+from tests.models import some_picture, write_small_model
+
+GRID, CODES, SIZE, CELL = 4, 32, 32, 8
+ALL = "ffff"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> maskgit.MaskGIT:
+    folder: Path = write_small_model(tmp_path_factory.mktemp("models") / "small")
+    return maskgit.load(folder, device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def studio(engine: maskgit.MaskGIT) -> Studio:
+    return Studio(ModelStore(engine, "small"))
+
+
+@pytest.fixture(scope="module")
+def walk(studio: Studio) -> Walk:
+    return Handlers(studio).walk
+
+
+def ok(answer: Answer) -> Answer:
+    assert answer["ok"], answer
+    json.dumps(answer)
+    return answer
+
+
+def refused(answer: Answer) -> str:
+    assert not answer["ok"]
+    assert answer["error"]["code"] != "fault"
+    return answer["error"]["message"]
+
+
+def begun(walk: Walk, **settings: Any) -> Answer:
+    return ok(walk.start({"model": "small", "label": 1000, "settings": {"seed": 5, **settings}}))
+
+
+def painted(studio: Studio) -> dict[str, Any]:
+    """Two rows of a picture of 40 x 60 px are painted."""
+    cells = np.zeros((4, 6), bool)
+    cells[1:3, 1:4] = True
+    picture = studio.keep(some_picture(40, 60))
+    about = {"picture": picture, "width": 60, "height": 40, "grid": GRID}
+    return {**about, "cells": pack(cells), "count": 6}
+
+
+def on(frame: Answer, start: Answer, **more: Any) -> dict[str, Any]:
+    return {"context": start["context"], "state": frame["state"], **more}
+
+
+def ended(walk: Walk, start: Answer) -> Answer:
+    frame = start
+    while not frame["done_decoding"]:
+        frame = ok(walk.step(on(frame, start)))
+    return frame
+
+
+def tokens(frame: Answer) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(frame["tokens"]), "<u2")
+
+
+def pixels(url: str) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+
+
+def test_stepping_gives_what_the_engine_gives_at_once(walk: Walk, engine: maskgit.MaskGIT) -> None:
+    start = begun(walk)
+    assert (start["kind"], start["step"], start["steps"], start["open"]) == ("start", 0, 4, ALL)
+    assert start["size"] == [SIZE, SIZE]
+    end = ended(walk, start)
+    assert (end["kind"], end["step"], end["masked"]) == ("step", 4, "0000")
+    done = ok(walk.finish(on(end, start)))
+    result = engine.generate(1000, seed=5)
+    np.testing.assert_array_equal(pixels(done["patches"][0]["png"]), result.pictures[0])
+    assert done["patches"][0]["seed"] == 5
+
+
+def test_a_fill_ends_as_the_page_would_end_it(
+    walk: Walk, studio: Studio, engine: maskgit.MaskGIT
+) -> None:
+    drawing = painted(studio)
+    for sent in (drawing, json.dumps(drawing)):
+        request = {"label": 207, "settings": {"seed": 1}, "drawing": sent}
+        start = ok(walk.start({"model": "small", **request}))
+        done = ok(walk.finish(on(ended(walk, start), start)))
+        picture = some_picture(40, 60)
+        patch = done["patches"][0]
+        region = np.zeros((40, 60), bool)
+        region[10:30, 10:40] = True
+        window = maskgit.Window(*start["window"])
+        cells = np.zeros((GRID, GRID), bool)
+        column = (10 - window.left) // 10
+        cells[1:3, column : column + 3] = True
+        job = engine.prepare_edit(picture, region, 207, seed=1, window=window, cells=cells)
+        state = job.state
+        while not state.finished:
+            state = engine.step(state)
+        expected = engine.finish(job, state).pictures[0]
+        np.testing.assert_array_equal(pixels(patch["png"]), expected[10:30, 10:40])
+        np.testing.assert_array_equal(studio.picture(done["picture_ids"][0]), expected)
+
+
+def test_the_states_of_a_run_are_those_that_walking_gives(studio: Studio) -> None:
+    handlers = Handlers(studio)
+    from app.canvas.drawing import Drawing
+    from app.controls import Controls
+
+    controls = Controls("small", 1000, randomise=False, seed=5, steps=4, choice_temperature=4.5)
+    frames = [shown.frame for shown in handlers.run("generate", Drawing(), controls)]
+    frame = start = begun(handlers.walk, choice_temperature=4.5)
+    assert frames[0]["context"] == start["context"]
+    for shown in frames[:-1]:
+        assert shown["state"] == frame["state"]
+        frame = ok(handlers.walk.step(on(frame, start)))
+
+
+def test_a_look_shows_what_the_step_showed(walk: Walk) -> None:
+    start = begun(walk)
+    step = ok(walk.step(on(start, start)))
+    look = ok(walk.look(on(step, start)))
+    assert look["image"] == step["image"]
+    assert pixels(look["image"]).shape == (SIZE, SIZE, 3)
+
+
+def test_the_map_shows_where_the_model_is_undecided(walk: Walk) -> None:
+    start = begun(walk)
+    step = ok(walk.step(on(start, start)))
+    entropy = np.frombuffer(base64.b64decode(ok(walk.maps(on(step, start)))["entropy"]), np.uint8)
+    masked = np.unpackbits(np.frombuffer(bytes.fromhex(step["masked"]), np.uint8)).astype(bool)
+    assert (entropy[~masked] == 0).all()
+    assert (entropy[masked] > 0).any()
+
+
+def test_a_cell_has_ten_likely_codes_with_their_looks(walk: Walk) -> None:
+    start = begun(walk)
+    end = ended(walk, start)
+    found = ok(walk.inspect(on(end, start, cell=6)))
+    assert (found["cell"], found["code"]) == (6, int(tokens(end)[6]))
+    logits = np.frombuffer(base64.b64decode(found["logits"]), "<f2").astype(np.float64)
+    assert len(logits) == CODES
+    p = np.exp(logits - logits.max())
+    p /= p.sum()
+    assert found["entropy"] == pytest.approx(float(-(p * np.log(p)).sum()), abs=0.01)
+    assert len(found["top"]) == 10
+    assert p[found["top"][0]["code"]] == p.max()
+    assert pixels(found["top"][9]["patch"]).shape == (PATCH_CELLS * CELL, PATCH_CELLS * CELL, 3)
+
+
+def test_a_pinned_group_survives_everything_else(walk: Walk) -> None:
+    start = begun(walk)
+    half = ok(walk.step(on(ok(walk.step(on(start, start))), start)))
+    edits = [
+        {"kind": "pin", "cells": "f000"},
+        {"kind": "remask", "cells": ALL},
+        {"kind": "label", "label": 207},
+        {"kind": "options", "steps": 6, "temperature": 2, "seed": 9, "schedule": "linear"},
+    ]
+    steered = ok(walk.steer(on(half, start, edits=edits)))
+    assert (steered["kind"], steered["pinned"], steered["step"]) == ("step", "f000", 2)
+    assert steered["masked"] == "0fff"
+    end = ended(walk, {**steered, "context": start["context"]})
+    assert end["step"] == end["steps"]
+    np.testing.assert_array_equal(tokens(end)[:4], tokens(half)[:4])
+    assert (tokens(end)[4:] != tokens(half)[4:]).any()
+
+
+def test_without_edits_a_steer_shows_the_state_as_it_is(walk: Walk) -> None:
+    start = begun(walk)
+    step = ok(walk.step(on(start, start)))
+    shown = ok(walk.steer(on(step, start, edits=[])))
+    assert {**shown, "pinned": None} == {**step, "pinned": None}
+
+
+def test_choosing_and_banning_a_code(walk: Walk) -> None:
+    start = begun(walk, temperature=0)
+    end = ended(walk, start)
+    code = int(tokens(end)[7])
+    edits = [{"kind": "choose", "cell": 3, "code": 11}, {"kind": "ban", "code": code, "cell": None}]
+    again = ok(walk.steer(on(end, start, edits=edits)))
+    other = ended(walk, {**again, "context": start["context"]})
+    assert tokens(other)[3] == 11
+    assert code not in np.delete(tokens(other), 3)
+    unpinned = [{"kind": "unpin", "cells": "1000"}, {"kind": "remask", "share": 1.0}]
+    assert ok(walk.steer(on(other, start, edits=unpinned)))["masked"] == ALL
+
+
+def test_the_share_that_goes_back_is_the_least_certain_one(walk: Walk) -> None:
+    start = begun(walk)
+    end = ended(walk, start)
+    again = ok(walk.steer(on(end, start, edits=[{"kind": "remask", "share": 0.25}])))
+    sure = np.frombuffer(base64.b64decode(end["confidence"]), np.uint8)
+    back = np.unpackbits(np.frombuffer(bytes.fromhex(again["masked"]), np.uint8)).astype(bool)
+    assert back.sum() == 4
+    assert sure[back].max() <= sure[~back].min()
+
+
+def test_the_tokenizer_alone(walk: Walk, studio: Studio) -> None:
+    drawing = painted(studio)
+    start = ok(walk.start({"model": "small", "label": 207, "drawing": drawing}))
+    image = ok(walk.reconstruct({"context": start["context"]}))["image"]
+    assert pixels(image).shape == (SIZE, SIZE, 3)
+    assert "no original" in refused(walk.reconstruct({"context": begun(walk)["context"]}))
+
+
+def test_a_decode_with_masked_cells_is_not_finished(walk: Walk) -> None:
+    start = begun(walk)
+    assert "still masked" in refused(walk.finish(on(start, start)))
+
+
+def test_a_picture_that_was_forgotten_is_asked_for(walk: Walk, studio: Studio) -> None:
+    lost = {**painted(studio), "picture": "0" * 32}
+    answer = walk.start({"model": "small", "label": 207, "drawing": lost})
+    assert answer["error"]["code"] == "unknown-picture"
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (None, "the request"),
+        ([], "the request"),
+        ({"model": 3}, "model"),
+        ({"model": "none of ours"}, "no model"),
+        ({"label": "rose"}, "label"),
+        ({"label": 3}, "appear"),
+        ({"settings": {"speed": 1}}, "speed"),
+        ({"settings": {"steps": 99}}, "Steps"),
+        ({"settings": {"steps": "4"}}, "Steps"),
+        ({"settings": {"seed": -1}}, "Seed"),
+        ({"settings": []}, "settings"),
+        ({"drawing": "{"}, "drawing"),
+        ({"drawing": {"width": 3}}, "drawing"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_what_cannot_begin_is_a_sentence(walk: Walk, request_: Any, words: str) -> None:
+    message = refused(walk.start(request_))
+    assert words in message
+    assert message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"state": "AAAA"}, "not a packed state"),
+        ({"state": "A" * (MAX_STATE + 1)}, "state"),
+        ({"state": None}, "state"),
+        ({"context": {}}, "context.model"),
+        ({"context": {"model": "x", "window": [0, 0, 1]}}, "no model"),
+        ({"context": {"model": "small", "window": [0, 0, 0]}}, "context.window"),
+        ({"context": {"model": "small", "window": [0, 0]}}, "context.window"),
+        ({"cell": 16}, "0 to 15"),
+        ({"cell": -1}, "cell"),
+        ({"cell": True}, "cell"),
+        ({"cell": None}, "cell"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_looked_at_is_a_sentence(
+    walk: Walk, change: dict[str, Any], words: str
+) -> None:
+    start = begun(walk)
+    assert words in refused(walk.inspect({**on(start, start, cell=3), **change}))
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (3, "edits.0"),
+        ({}, "edits.0"),
+        ({"kind": "explode"}, "edits.0"),
+        ({"kind": "pin"}, "cells"),
+        ({"kind": "pin", "cells": "f"}, "4 hexadecimal digits"),
+        ({"kind": "pin", "cells": "XYZ0"}, "cells"),
+        ({"kind": "pin", "cells": "f000f000"}, "4 hexadecimal digits"),
+        ({"kind": "pin", "cells": ALL}, "nothing is drawn"),
+        ({"kind": "unpin", "cells": ALL}, "pinned"),
+        ({"kind": "choose", "cell": 16, "code": 1}, "0 to 15"),
+        ({"kind": "choose", "cell": 1, "code": 32}, "0 to 31"),
+        ({"kind": "ban", "code": 32}, "0 to 31"),
+        ({"kind": "remask"}, "one of the two"),
+        ({"kind": "remask", "share": 2}, "share"),
+        ({"kind": "remask", "share": 0}, "share"),
+        ({"kind": "remask", "cells": ALL}, "go back"),
+        ({"kind": "label", "label": 3}, "3"),
+        ({"kind": "options", "steps": 0}, "steps"),
+        ({"kind": "options", "steps": "4"}, "steps"),
+        ({"kind": "options", "schedule": "fast"}, "schedule"),
+        ({"kind": "options", "speed": 3}, "speed"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_steered_is_a_sentence(walk: Walk, edit: Any, words: str) -> None:
+    start = begun(walk)
+    assert words in refused(walk.steer(on(start, start, edits=[edit])))
+
+
+def test_too_many_edits_at_once_are_refused(walk: Walk) -> None:
+    start = begun(walk)
+    edits = [{"kind": "label", "label": 1000}] * (MAX_EDITS + 1)
+    assert "64" in refused(walk.steer(on(start, start, edits=edits)))
+
+
+def test_a_state_of_another_model_is_refused(walk: Walk, engine: maskgit.MaskGIT) -> None:
+    start = begun(walk)
+    text = to_text(engine.prepare_generate(1000).state)
+    foreign = base64.b64encode(base64.b64decode(text)[:-4]).decode()
+    assert "not a packed state" in refused(walk.step({**on(start, start), "state": foreign}))
+
+
+def test_only_few_are_answered_at_once(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.walk.PATIENCE_S", 0)
+    walk = Walk(studio)
+    for _ in range(AT_ONCE):
+        walk._places.acquire()
+    answer = walk.start({"model": "small", "label": 1000})
+    assert answer["error"]["code"] == "busy"
+
+
+def test_a_walk_waits_for_the_pass_of_a_run_and_no_longer(studio: Studio, walk: Walk) -> None:
+    start = begun(walk)
+    done = threading.Event()
+
+    def step() -> None:
+        ok(walk.step(on(start, start)))
+        done.set()
+
+    with studio._pass:
+        thread = threading.Thread(target=step)
+        thread.start()
+        assert not done.wait(0.2)
+    thread.join(20)
+    assert done.is_set()
