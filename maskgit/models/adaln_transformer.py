@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.predictor import Predictor
 from maskgit.sizes import AdaLNConfig
 from maskgit.types import Labels, Logits, Tokens
 
@@ -81,12 +82,11 @@ class Layer(nn.Module):
         return torch.addcmul(x, gate2, self.mlp(seen))
 
 
-class AdaLNTransformer(nn.Module):
+class AdaLNTransformer(Predictor[AdaLNConfig]):
     """Predicts all masked tokens at once. Implements `models.TokenPredictor`."""
 
     def __init__(self, config: AdaLNConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         width = config.hidden_size
         self.token_embedding = nn.Embedding(config.codebook_size + 1, width)  # the mask is last
         self.position_embedding = nn.Embedding(config.num_tokens, width)
@@ -98,38 +98,8 @@ class AdaLNTransformer(nn.Module):
         self.norm_modulation = nn.Linear(width, 2 * width)
         self.output_bias = nn.Parameter(torch.zeros(config.codebook_size + 1))
 
-    @property
-    def mask_id(self) -> int:
-        """Id of the mask token in a token grid: K."""
-        return self.config.mask_id
-
-    @property
-    def num_classes(self) -> int:
-        """Class labels the weights know."""
-        return self.config.num_classes
-
-    @property
-    def null_label(self) -> int | None:
-        """The label that means "no class"."""
-        return self.config.null_label
-
-    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
-        """Predict every cell; only codes, not the mask, which the authors' code may draw.
-
-        Args:
-            tokens: Ids in [0, K], K being the mask.
-            labels: In [0, num_classes), or the null label.
-
-        Returns:
-            float32 whatever the precision of the weights.
-
-        Raises:
-            ValueError: If the grid has another size than the weights were trained for.
-        """
-        if tokens.shape[1] != self.config.num_tokens:
-            raise ValueError(
-                f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
-            )
+    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Score the codes, and not the mask, which the authors' code may draw."""
         return self.project(self.hidden(tokens, labels), self.config.codebook_size)
 
     def hidden(self, tokens: Tokens, labels: Labels) -> Sequence:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.predictor import Predictor
 from maskgit.models.transformer import TanhGELU, attend
 from maskgit.sizes import HourglassConfig
 from maskgit.types import Labels, Logits, Tokens
@@ -100,15 +101,14 @@ class GroupLayer(nn.Module):
         return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 
 
-class Hourglass(nn.Module):
+class Hourglass(Predictor[HourglassConfig]):
     """Predicts all masked tokens at once. Implements `models.TokenPredictor`.
 
     The embedding holds K codes and the mask, so token grids are its ids as they are.
     """
 
     def __init__(self, config: HourglassConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         cell, group, side = config.cell_size, config.hidden_size, config.grid_size
         self.token_embedding = nn.Embedding(config.codebook_size + 1, cell)
         self.cell_position = nn.Parameter(torch.empty(side, side, cell))
@@ -133,38 +133,8 @@ class Hourglass(nn.Module):
         ):
             nn.init.normal_(weight, std=std)
 
-    @property
-    def mask_id(self) -> int:
-        """Id of the mask token: K."""
-        return self.config.mask_id
-
-    @property
-    def num_classes(self) -> int:
-        """Class labels the weights know."""
-        return self.config.num_classes
-
-    @property
-    def null_label(self) -> int | None:
-        """The label that means "no class", or None."""
-        return self.config.null_label
-
-    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
-        """Predict every cell; only codes.
-
-        Args:
-            tokens: Ids in [0, K], K being the mask.
-            labels: In [0, num_classes), or the null label where there is one.
-
-        Returns:
-            float32 whatever the precision of the weights.
-
-        Raises:
-            ValueError: If the grid has another size than the weights were trained for.
-        """
-        if tokens.shape[1] != self.config.num_tokens:
-            raise ValueError(
-                f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
-            )
+    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Go from the cells down to their groups and up again."""
         side = self.config.grid_size
         cells = self.token_embedding(tokens).view(len(tokens), side, side, -1) + self.cell_position
         groups = self.merge(_grouped(cells)) + self.group_position

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from maskgit.models.predictor import Predictor
 from maskgit.sizes import TransformerConfig
 from maskgit.types import Labels, Logits, Tokens
 
@@ -73,12 +74,11 @@ class Layer(nn.Module):
         return self.mlp_norm(x + self.dropout(self.mlp_out(hidden)))
 
 
-class BidirectionalTransformer(nn.Module):
+class BidirectionalTransformer(Predictor[TransformerConfig]):
     """Predicts all masked tokens at once. Implements `models.TokenPredictor`."""
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.token_embedding = nn.Embedding(config.vocabulary_size, config.hidden_size)
         self.position_embedding = nn.Embedding(config.num_tokens + 1, config.hidden_size)
         self.embedding_norm = _norm(config.hidden_size)
@@ -90,38 +90,8 @@ class BidirectionalTransformer(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
         self.apply(_initialise)
 
-    @property
-    def mask_id(self) -> int:
-        """Id of the mask token in a token grid: K."""
-        return self.config.mask_id
-
-    @property
-    def num_classes(self) -> int:
-        """Class labels the weights know."""
-        return self.config.num_classes
-
-    @property
-    def null_label(self) -> int | None:
-        """The label that means "no class", or None."""
-        return self.config.null_label
-
-    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
-        """Predict every cell; only codes, no class or mask ids.
-
-        Args:
-            tokens: Ids in [0, K], K being the mask.
-            labels: In [0, num_classes), or the null label where there is one.
-
-        Returns:
-            float32 whatever the precision of the weights.
-
-        Raises:
-            ValueError: If the grid has another size than the weights were trained for.
-        """
-        if tokens.shape[1] != self.config.num_tokens:
-            raise ValueError(
-                f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
-            )
+    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Put the class in front, and leave its place out of the answer."""
         hidden = self.hidden(self.vocabulary_ids(tokens, labels))[:, 1:]
         return self.project(hidden, self.config.codebook_size)
 

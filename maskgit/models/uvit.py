@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.predictor import Predictor
 from maskgit.sizes import UViTConfig
 from maskgit.types import Labels, Logits, Tokens
 
@@ -59,12 +60,11 @@ class Block(nn.Module):
         return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 
 
-class UViT(nn.Module):
+class UViT(Predictor[UViTConfig]):
     """Predicts all masked tokens at once. Implements `models.TokenPredictor`."""
 
     def __init__(self, config: UViTConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         width = config.hidden_size
         self.token_embedding = nn.Embedding(config.vocabulary_size, width)
         self.position_embedding = nn.Embedding(config.num_tokens + 1, width)
@@ -80,38 +80,8 @@ class UViT(nn.Module):
         self.head_norm = nn.LayerNorm(width)
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
 
-    @property
-    def mask_id(self) -> int:
-        """Id of the mask token in a token grid: K."""
-        return self.config.mask_id
-
-    @property
-    def num_classes(self) -> int:
-        """Class labels the weights know."""
-        return self.config.num_classes
-
-    @property
-    def null_label(self) -> int | None:
-        """The label that means "no class"."""
-        return self.config.null_label
-
-    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
-        """Predict every cell; only codes, no class or mask ids.
-
-        Args:
-            tokens: Ids in [0, K], K being the mask.
-            labels: In [0, num_classes), or the null label.
-
-        Returns:
-            float32 whatever the precision of the weights.
-
-        Raises:
-            ValueError: If the grid has another size than the weights were trained for.
-        """
-        if tokens.shape[1] != self.config.num_tokens:
-            raise ValueError(
-                f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
-            )
+    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Put the class in front, and leave its place out of the answer."""
         hidden = self.hidden(tokens, labels)[:, 1:]
         hidden = self.head_norm(self.head_activation(self.head(hidden)))
         codes = self.config.codebook_size
