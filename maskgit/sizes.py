@@ -30,6 +30,7 @@ class TokenizerSizes(_Sizes):
     channel_multipliers: tuple[int, ...]
     num_res_blocks: int
     codebook_size: int
+    embedding_dim: int
 
     def __post_init__(self) -> None:
         """Refuse sizes the network cannot have."""

@@ -9,16 +9,12 @@ bottom only.
 
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.models.vqgan import laid_out_like
+from maskgit.models.autoencoder import Autoencoder, Features, laid_out_like, new_codebook
 from maskgit.sizes import LlamaGenConfig
 from maskgit.types import Images, TokenGrid
-
-Features = Float[Tensor, "B D h w"]  # before the codes, or the codes laid out on the grid
 
 
 class ResBlock(nn.Module):
@@ -109,46 +105,23 @@ class Decoder(nn.Module):
         return self.head(F.silu(self.norm(x)))
 
 
-class LlamaGenVQ(nn.Module):
+class LlamaGenVQ(Autoencoder[LlamaGenConfig]):
     """The tokenizer: encoder, codebook, decoder. Implements `models.Tokenizer`."""
 
     def __init__(self, config: LlamaGenConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
-        self.codebook = nn.Parameter(torch.empty(config.codebook_size, config.embedding_dim))
-        nn.init.uniform_(self.codebook, -1 / config.codebook_size, 1 / config.codebook_size)
+        self.codebook = new_codebook(config)
 
-    @property
-    def stride(self) -> int:
-        """Pixels per token side, f."""
-        return self.config.stride
-
-    @property
-    def codebook_size(self) -> int:
-        """Number of codes, K."""
-        return self.config.codebook_size
-
-    def encode(self, images: Images) -> TokenGrid:
-        """Give the nearest code of every cell.
-
-        Args:
-            images: RGB in [0, 1]; both sides multiples of the stride.
-
-        Raises:
-            ValueError: If a side is not a multiple of the stride.
-        """
-        height, width = images.shape[-2:]
-        if height % self.stride or width % self.stride:
-            raise ValueError(
-                f"image is {height}x{width} px; both sides must be multiples of {self.stride}"
-            )
-        return self.nearest_codes(self.encoder(self._prepared(images * 2 - 1)))
+    def features(self, images: Images) -> Features:
+        """Run the encoder over RGB in [0, 1]."""
+        return self.encoder(laid_out_like(self.decoder.stem.weight, images * 2 - 1))
 
     def decode(self, tokens: TokenGrid) -> Images:
         """Draw the picture of a complete grid of ids in [0, K); float32, not clipped."""
-        return self.decoder(self._prepared(self.lookup(tokens))).float().add(1).div(2)
+        codes = laid_out_like(self.decoder.stem.weight, self.lookup(tokens))
+        return self.decoder(codes).float().add(1).div(2)
 
     def nearest_codes(self, features: Features) -> TokenGrid:
         """Pick the code with the nearest direction; the first on ties."""
@@ -158,9 +131,6 @@ class LlamaGenVQ(nn.Module):
     def lookup(self, tokens: TokenGrid) -> Features:
         """Lay the codes of a grid out as feature maps, each scaled to length 1."""
         return F.normalize(F.embedding(tokens, self.codebook).float(), dim=-1).movedim(-1, 1)
-
-    def _prepared(self, x: Tensor) -> Tensor:
-        return laid_out_like(self.decoder.stem.weight, x)
 
 
 def _norm(channels: int) -> nn.GroupNorm:

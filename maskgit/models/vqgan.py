@@ -8,15 +8,12 @@ that is applied to the block's *output* where the width changes (see `ResBlock`)
 
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.autoencoder import Autoencoder, Features, laid_out_like, new_codebook
 from maskgit.sizes import TokenizerConfig
 from maskgit.types import Images, TokenGrid
-
-Features = Float[Tensor, "B D h w"]  # encoder output, or codebook vectors laid out on the grid
 
 
 class ResBlock(nn.Module):
@@ -92,46 +89,23 @@ class Decoder(nn.Module):
         return self.head(F.silu(self.norm(x)))
 
 
-class VQGAN(nn.Module):
+class VQGAN(Autoencoder[TokenizerConfig]):
     """The tokenizer: encoder, codebook, decoder. Implements `models.Tokenizer`."""
 
     def __init__(self, config: TokenizerConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
-        self.codebook = nn.Parameter(torch.empty(config.codebook_size, config.embedding_dim))
-        nn.init.uniform_(self.codebook, -1 / config.codebook_size, 1 / config.codebook_size)
+        self.codebook = new_codebook(config)
 
-    @property
-    def stride(self) -> int:
-        """Pixels per token side, f."""
-        return self.config.stride
-
-    @property
-    def codebook_size(self) -> int:
-        """Number of codes, K."""
-        return self.config.codebook_size
-
-    def encode(self, images: Images) -> TokenGrid:
-        """Give the nearest code of every cell.
-
-        Args:
-            images: RGB in [0, 1]; both sides multiples of the stride.
-
-        Raises:
-            ValueError: If a side is not a multiple of the stride.
-        """
-        height, width = images.shape[-2:]
-        if height % self.stride or width % self.stride:
-            raise ValueError(
-                f"image is {height}x{width} px; both sides must be multiples of {self.stride}"
-            )
-        return self.nearest_codes(self.encoder(self._prepare(images)))
+    def features(self, images: Images) -> Features:
+        """Run the encoder over RGB in [0, 1]."""
+        return self.encoder(laid_out_like(self.decoder.stem.weight, images))
 
     def decode(self, tokens: TokenGrid) -> Images:
         """Draw the picture of a complete grid of ids in [0, K); float32, not clipped."""
-        return self.decoder(self._prepare(self.lookup(tokens))).float()
+        codes = laid_out_like(self.decoder.stem.weight, self.lookup(tokens))
+        return self.decoder(codes).float()
 
     def nearest_codes(self, features: Features) -> TokenGrid:
         """Pick the code with the smallest squared distance; the first on ties."""
@@ -143,19 +117,6 @@ class VQGAN(nn.Module):
     def lookup(self, tokens: TokenGrid) -> Features:
         """Lay the codebook vectors of a grid out as feature maps."""
         return F.embedding(tokens, self.codebook).movedim(-1, 1)
-
-    def _prepare(self, x: Tensor) -> Tensor:
-        return laid_out_like(self.decoder.stem.weight, x)
-
-
-def laid_out_like(weight: Tensor, x: Tensor) -> Tensor:
-    """Bring a tensor to the precision and memory layout of a convolution's weight."""
-    layout = (
-        torch.channels_last
-        if weight.is_contiguous(memory_format=torch.channels_last)
-        else torch.contiguous_format
-    )
-    return x.to(weight.dtype).contiguous(memory_format=layout)
 
 
 def _norm(channels: int, groups: int) -> nn.GroupNorm:
