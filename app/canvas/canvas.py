@@ -88,6 +88,9 @@ SCRIPTS = (
     "sights.js",
     "preview.js",
     "thumbnails.js",
+    "uplot/uPlot.iife.min.js",
+    "plots.js",
+    "keeping.js",
     "player.js",
     "variations.js",
     "compare.js",
@@ -103,6 +106,7 @@ SCRIPTS = (
     "toolbar.js",
     "main.js",
 )
+STYLES = ("uplot/uPlot.min.css", "canvas.css", "steering.css")
 EVENTS = ("stroke", "open", "retry")
 
 
@@ -148,7 +152,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
                 "<!-- steering.html -->", _constant("steering.html")
             ),
             js_on_load=_scripts(),
-            head=f"<style>{_read('canvas.css')}{_read('steering.css')}</style>",
+            head=f"<style>{''.join(map(_read, STYLES))}</style>",
             apply_default_css=False,
             elem_id=elem_id,
             server_functions=server_functions,

@@ -10,7 +10,8 @@
 //   store.js       autosave                        opening.js   files, drops, pastes, examples
 //   run.js         frames of a run                 player.js    the timeline
 //   sights.js      pictures and maps, when wanted  preview.js   a step's picture on the paper
-//   thumbnails.js  the steps as small pictures
+//   thumbnails.js  the steps as small pictures     plots.js     a run as curves
+//   keeping.js     films and files of a run
 //   variations.js  results to pick from            compare.js   before and after
 //   tree.js        branches as values              odds.js      probabilities, reshaped
 //   grove.js       what is kept of every run       walk.js      opening, steering, going on
@@ -108,13 +109,7 @@ const actions = {
   zoomIn: () => view.zoomBy(1.25),
   zoomOut: () => view.zoomBy(0.8),
   open: () => opening.choose(),
-  async download() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await pngOfCanvas(paper.canvas));
-    link.download = "maskgit-studio.png";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  },
+  download: async () => saveFile(await pngOfCanvas(paper.canvas), "maskgit-studio.png"),
   compareHold: (on) => compare.hold(on && Boolean(state.lattice) && !state.running),
   slide() {
     compare.slide(!compare.isSliding());
@@ -127,8 +122,8 @@ const actions = {
   play: () => player.toggle(),
   back: () => player.step(-1),
   forward: () => player.step(1),
-  help: () => find("dialog").showModal(),
-  closeHelp: () => find("dialog").close(),
+  help: () => find(".mgs-help").showModal(),
+  closeHelp: () => find(".mgs-help").close(),
 };
 
 // --- the parts; they call each other only after all of them exist ----------------------------
@@ -170,7 +165,17 @@ const overlays = createOverlays(root, state, {
   reshow: () => state.run && player.show(state.run.at),
 });
 const strip = createThumbnails(root, state, { paper, sights, seek: (at) => player.seek(at) });
-const player = createPlayer(root, state, { preview, sights, overlays, strip, layers });
+const plots = createPlots(root, state, { seek: (at) => player.seek(at) });
+const keeping = createKeeping(root, state, {
+  ask: askAbout,
+  pace: () => player.pace(),
+  say: (...words) => say(...words),
+  fail: (words) => fail(words),
+});
+const player = createPlayer(root, state, {
+  preview, sights, overlays, layers,
+  views: [strip, overlays, plots, keeping],
+});
 const compare = createCompare(root, view, history, { redraw });
 const toolbar = createToolbar(root, state, { history, view, player, compare, actions });
 const doc = createDocument(state, {

@@ -7,7 +7,7 @@
 const SPEEDS = { min: 60, max: 450, all: 6000 }; // ms per step at speed 1; `all` for long runs
 
 function createPlayer(root, state, parts) {
-  const { preview, sights, overlays, strip, layers } = parts;
+  const { preview, sights, overlays, layers, views } = parts;
   const part = (name) => root.querySelector(`.mgs-${name}`);
   const [panel, slider, label, speed] = ["timeline", "steps", "step-label", "speed"].map(part);
   const [bar, pill] = ["bar", "pill"].map(part);
@@ -147,8 +147,7 @@ function createPlayer(root, state, parts) {
     bar.setAttribute("aria-valuenow", shown);
     play.setAttribute("aria-label", timer ? "Pause" : "Play the steps");
     play.classList.toggle("mgs-playing", Boolean(timer));
-    strip.refresh(run);
-    overlays.refresh();
+    for (const view of views) view.refresh();
   }
 
   slider.addEventListener("input", () => {

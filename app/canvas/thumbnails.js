@@ -39,7 +39,8 @@ function createThumbnails(root, state, { paper, sights, seek }) {
     return button;
   }
 
-  function refresh(run) {
+  function refresh() {
+    const { run } = state;
     const frames = strip.children;
     while (frames.length > run.steps + 1) {
       watcher.unobserve(strip.lastElementChild);

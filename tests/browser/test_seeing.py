@@ -93,3 +93,23 @@ def test_overlays_change_while_the_step_stays(either: Editor) -> None:
         either.wait(f"studio.overlay === {name!r} && studio.step === 4")
         said.add(legend(either))
     assert len(said) == 5
+
+
+def test_the_plots_follow_the_step_and_lead_to_others(either: Editor) -> None:
+    steps = run_once(either)
+    either.tap(".mgs-plots summary")
+    captions = either.page.locator(".mgs-charts figcaption")
+    go_to(either, 0)
+    assert captions.all_inner_texts() == [
+        "Still masked: 100 %", "Decided at this step: none yet", "Mean confidence: none yet",
+    ]  # fmt: skip
+    either.touch(either.page.locator(".mgs-charts .u-over").nth(1))  # its middle
+    either.wait("studio.step > 0")
+    assert abs(either.see("studio.step") - steps / 2) <= 1
+    masked, decided, confidence = captions.all_inner_texts()
+    assert 0 < int(masked.split()[2]) < 100
+    assert decided.endswith(("cell", "cells"))
+    assert confidence.endswith("%")
+    either.page.locator(".mgs-steps").focus()
+    either.page.keyboard.press("End")
+    expect(captions.first).to_have_text("Still masked: 0 %")
