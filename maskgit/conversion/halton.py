@@ -14,6 +14,7 @@ import torch
 
 from maskgit.checkpoints import CheckpointError
 from maskgit.conversion.renames import Renames, State, Theirs, count, fill, shape_of
+from maskgit.conversion.sizes import reading_sizes
 from maskgit.models import AdaLNTransformer
 from maskgit.models.empty import without_weights
 from maskgit.sizes import AdaLNConfig
@@ -71,7 +72,7 @@ def transformer_from_state(
         raise CheckpointError(
             f"{EMBEDDING} expected {codebook_size + 1} rows, the codes and the mask, found {rows}"
         )
-    try:
+    with reading_sizes("a Halton-MaskGIT transformer"):
         config = AdaLNConfig(
             num_layers=count(state, "transformer.layers."),
             hidden_size=width,
@@ -82,8 +83,6 @@ def transformer_from_state(
             num_classes=shape_of(state, "cls_emb.weight", 2)[0] - 1,
             num_registers=shape_of(state, "reg_tokens.weight", 2)[0],
         )
-    except ValueError as error:
-        raise CheckpointError(f"not a Halton-MaskGIT transformer: {error}") from error
     if HEAD in state and not torch.equal(state[HEAD], state[EMBEDDING]):
         raise CheckpointError(f"{HEAD}: expected the numbers of {EMBEDDING}, found others")
     with without_weights():

@@ -3,8 +3,17 @@
 Source: FoundationVision/LlamaGen (MIT).
 """
 
-from maskgit.checkpoints import CheckpointError
-from maskgit.conversion.renames import Renames, Shape, State, Theirs, count, fill, shape_of
+from maskgit.conversion.renames import (
+    Renames,
+    Shape,
+    State,
+    Theirs,
+    count,
+    fill,
+    rename_layers,
+    shape_of,
+)
+from maskgit.conversion.sizes import multipliers, reading_sizes
 from maskgit.models import LlamaGenVQ
 from maskgit.models.empty import without_weights
 from maskgit.sizes import LlamaGenConfig
@@ -63,24 +72,21 @@ def _sizes(state: State) -> LlamaGenConfig:
         shape_of(state, f"encoder.conv_blocks.{level}.res.0.conv1.weight", 4)[0]
         for level in range(levels)
     ]
-    if filters < 1 or any(width % filters for width in widths):
-        raise CheckpointError(f"level widths {widths} are not multiples of {filters} filters")
+    channel_multipliers = multipliers(widths, filters)
     codes, embedding_dim = shape_of(state, CODEBOOK, 2)
-    try:
+    with reading_sizes("a LlamaGen tokenizer"):
         return LlamaGenConfig(
             filters=filters,
-            channel_multipliers=tuple(width // filters for width in widths),
+            channel_multipliers=channel_multipliers,
             num_res_blocks=count(state, "encoder.conv_blocks.0.res."),
             latent_channels=shape_of(state, "quant_conv.weight", 4)[1],
             codebook_size=codes,
             embedding_dim=embedding_dim,
         )
-    except ValueError as error:
-        raise CheckpointError(f"not a LlamaGen tokenizer: {error}") from error
 
 
 def _renames(network: LlamaGenVQ) -> Renames:
-    layers = {ours: (theirs,) for ours, theirs in _OUTSIDE.items()}
+    layers: dict[str, Theirs] = dict(_OUTSIDE)
     coarsest = len(network.config.channel_multipliers) - 1
     for side, attentive in (("encoder", coarsest), ("decoder", 0)):
         layers |= _stack(f"{side}.middle", [f"{side}.mid.{i}" for i in range(3)])
@@ -91,15 +97,9 @@ def _renames(network: LlamaGenVQ) -> Renames:
             blocks = [f"{theirs}.{kind}.{i}" for i in range(num_blocks) for kind in kinds]
             layers |= _stack(f"{side}.levels.{level}", blocks)
     for level in range(coarsest):
-        layers[f"encoder.downsamplers.{level}"] = (f"encoder.conv_blocks.{level}.downsample.conv",)
-        layers[f"decoder.upsamplers.{level}"] = (f"decoder.conv_blocks.{level}.upsample.conv",)
-
-    renames: dict[str, Theirs] = {"codebook": CODEBOOK}
-    for name in network.state_dict():
-        layer, _, kind = name.rpartition(".")  # weight or bias
-        if layer:
-            renames[name] = tuple(f"{part}.{kind}" for part in layers[layer])
-    return renames
+        layers[f"encoder.downsamplers.{level}"] = f"encoder.conv_blocks.{level}.downsample.conv"
+        layers[f"decoder.upsamplers.{level}"] = f"decoder.conv_blocks.{level}.upsample.conv"
+    return rename_layers(network, layers, {"codebook": CODEBOOK})
 
 
 def _stack(ours: str, theirs: list[str]) -> dict[str, tuple[str, ...]]:

@@ -9,8 +9,8 @@ shapes; both have the published values unless the caller knows better.
 Source: hmorimitsu/maskgit-torch, release `weights`. Order of the vocabulary: codes, classes, mask.
 """
 
-from maskgit.checkpoints import CheckpointError
 from maskgit.conversion.renames import Renames, State, count, fill, shape_of
+from maskgit.conversion.sizes import reading_sizes
 from maskgit.models import BidirectionalTransformer
 from maskgit.models.empty import without_weights
 from maskgit.sizes import TransformerConfig
@@ -65,7 +65,7 @@ def transformer_from_state(
     rows, width = shape_of(state, "tok_emb.weight", 2)
     positions, _ = shape_of(state, "pos_emb", 2)
     mlp_size, _ = shape_of(state, "blocks.0.MLP.0.weight", 2)
-    try:
+    with reading_sizes(f"a maskgit-torch transformer over {codebook_size} codes"):
         config = TransformerConfig(
             num_layers=count(state, "blocks."),
             hidden_size=width,
@@ -75,10 +75,6 @@ def transformer_from_state(
             codebook_size=codebook_size,
             num_classes=rows - codebook_size - 1,  # the mask
         )
-    except ValueError as error:
-        raise CheckpointError(
-            f"not a maskgit-torch transformer over {codebook_size} codes: {error}"
-        ) from error
     with without_weights():
         network = BidirectionalTransformer(config)
     return config, fill(network, state, _renames(config.num_layers))

@@ -7,8 +7,8 @@ Source: baaivision/MUSE-Pytorch (MIT). Its guidance is c + s (c - u) with s grow
 to 3, which is u + (1 + s) (c - u), and both its temperatures fade from 4.5.
 """
 
-from maskgit.checkpoints import CheckpointError
-from maskgit.conversion.renames import Renames, State, count, fill, shape_of
+from maskgit.conversion.renames import Renames, State, count, fill, rename_layers, shape_of
+from maskgit.conversion.sizes import reading_sizes
 from maskgit.models import UViT
 from maskgit.models.empty import without_weights
 from maskgit.sizes import UViTConfig
@@ -56,7 +56,7 @@ def transformer_from_state(
     rows, width = shape_of(state, "token_emb.word_embeddings.weight", 2)
     positions, _ = shape_of(state, "token_emb.position_embeddings.weight", 2)
     mlp_size, _ = shape_of(state, "mid_block.mlp.fc1.weight", 2)
-    try:
+    with reading_sizes(f"a U-ViT over {codebook_size} codes"):
         config = UViTConfig(
             num_skips=count(state, "in_blocks."),
             hidden_size=width,
@@ -66,8 +66,6 @@ def transformer_from_state(
             codebook_size=codebook_size,
             num_classes=rows - codebook_size - 2,  # the mask and the null class
         )
-    except ValueError as error:
-        raise CheckpointError(f"not a U-ViT over {codebook_size} codes: {error}") from error
     with without_weights():
         network = UViT(config)
     shapes = {BIAS: (1, 1, rows)}
@@ -82,10 +80,4 @@ def _renames(network: UViT) -> Renames:
         stages[f"second_half.{i}"] = f"out_blocks.{i}"
     for ours, theirs in stages.items():
         layers |= {f"{ours}.{layer}": f"{theirs}.{name}" for layer, name in _BLOCK.items()}
-
-    renames = {"output_bias": BIAS}
-    for name in network.state_dict():
-        layer, _, kind = name.rpartition(".")  # weight or bias
-        if layer:
-            renames[name] = f"{layers[layer]}.{kind}"
-    return renames
+    return rename_layers(network, layers, {"output_bias": BIAS})

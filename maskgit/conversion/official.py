@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from maskgit.checkpoints import CheckpointError, differences
 from maskgit.conversion.msgpack import read_msgpack
 from maskgit.conversion.official_tables import Table, tokenizer_table, transformer_table
+from maskgit.conversion.sizes import multipliers, reading_sizes
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.models.empty import without_weights
 from maskgit.sizes import TokenizerConfig, TransformerConfig
@@ -157,14 +158,10 @@ def tokenizer_config(leaves: Leaves) -> TokenizerConfig:
         _shape(leaves, f"encoder/ResBlock_{i * per_level}/Conv_0/kernel", 4)[-1]
         for i in range(levels)
     ]
-    if filters < 1 or any(width % filters for width in widths):
-        raise CheckpointError(f"level widths {widths} are not multiples of {filters} filters")
+    channel_multipliers = multipliers(widths, filters)
     codes, width = _shape(leaves, "quantizer/codebook", 2)
-    try:
-        multipliers = tuple(width // filters for width in widths)
-        return TokenizerConfig(filters, multipliers, per_level, codes, width)
-    except ValueError as error:
-        raise CheckpointError(f"not an official tokenizer: {error}") from error
+    with reading_sizes("an official tokenizer"):
+        return TokenizerConfig(filters, channel_multipliers, per_level, codes, width)
 
 
 def transformer_config(leaves: Leaves, codebook_size: int) -> TransformerConfig:
@@ -188,7 +185,7 @@ def transformer_config(leaves: Leaves, codebook_size: int) -> TransformerConfig:
     attention = "TransformerLayer_0/Attention_0/self_attention/query/kernel"
     _, heads, _ = _shape(leaves, attention, 3)
     _, mlp = _shape(leaves, "TransformerLayer_0/Mlp_0/intermediate_output/kernel", 2)
-    try:
+    with reading_sizes(f"an official transformer over {codebook_size} codes"):
         return TransformerConfig(
             num_layers=layers,
             hidden_size=width,
@@ -198,10 +195,6 @@ def transformer_config(leaves: Leaves, codebook_size: int) -> TransformerConfig:
             codebook_size=codebook_size,
             num_classes=words - codebook_size - 1,
         )
-    except ValueError as error:
-        raise CheckpointError(
-            f"not an official transformer over {codebook_size} codes: {error}"
-        ) from error
 
 
 def _fill(network: Network, leaves: Leaves, table: Table) -> Network:

@@ -62,6 +62,24 @@ def fill(
     return network.eval().requires_grad_(False)
 
 
+def rename_layers(
+    network: nn.Module, layers: Mapping[str, Theirs], outside: Mapping[str, Theirs]
+) -> Renames:
+    """Make the table of a network whose layers alone have other names, not what is in them.
+
+    Args:
+        network: Says what there is in each layer, weight or bias or both.
+        layers: Our name of every layer -> theirs.
+        outside: Our names of tensors that lie in no layer -> theirs.
+    """
+    renames = dict(outside)
+    for name in network.state_dict():
+        layer, _, kind = name.rpartition(".")  # weight or bias
+        if layer:
+            renames[name] = tuple(f"{part}.{kind}" for part in _parts(layers[layer]))
+    return renames
+
+
 def shape_of(state: State, name: str, rank: int) -> Shape:
     """Give the shape of a tensor that sizes are read off.
 

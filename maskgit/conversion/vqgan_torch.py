@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from maskgit.checkpoints import CheckpointError
-from maskgit.conversion.renames import Renames, State, count, fill, shape_of
+from maskgit.conversion.renames import Renames, State, count, fill, rename_layers, shape_of
+from maskgit.conversion.sizes import multipliers, reading_sizes
 from maskgit.models import VQGAN
 from maskgit.models.empty import without_weights
 from maskgit.sizes import TokenizerConfig
@@ -108,12 +109,7 @@ def tokenizer_from_state(state: State) -> tuple[TokenizerConfig, VQGAN]:
 def renames(layout: Layout, network: VQGAN) -> Renames:
     """Say for every tensor of the network what it is called in a layout."""
     layers = dict(_layers(layout, network.config))
-    names = {"codebook": layout.codebook}
-    for name in network.state_dict():
-        layer, _, kind = name.rpartition(".")  # weight or bias
-        if layer:
-            names[name] = f"{layers[layer]}.{kind}"
-    return names
+    return rename_layers(network, layers, {"codebook": layout.codebook})
 
 
 def _layers(layout: Layout, config: TokenizerConfig) -> Iterator[tuple[str, str]]:
@@ -161,14 +157,10 @@ def _config(state: State, layout: Layout) -> TokenizerConfig:
     widths = [shape_of(state, _fix(first_conv, level=i), 4)[0] for i in levels]
     filters = shape_of(state, "encoder.conv_in.weight", 4)[0]
     codes, embedding_dim = shape_of(state, layout.codebook, 2)
-    if filters < 1 or any(width % filters for width in widths):
-        raise CheckpointError(f"level widths {widths} are not multiples of {filters} filters")
+    channel_multipliers = multipliers(widths, filters)
     blocks = count(state, _fix(layout.encoder_block, level=0).partition("{block}")[0])
-    multipliers = tuple(width // filters for width in widths)
-    try:
-        return TokenizerConfig(filters, multipliers, blocks, codes, embedding_dim)
-    except ValueError as error:
-        raise CheckpointError(f"not an official VQGAN: {error}") from error
+    with reading_sizes("an official VQGAN"):
+        return TokenizerConfig(filters, channel_multipliers, blocks, codes, embedding_dim)
 
 
 def _fix(pattern: str, **places: int) -> str:
