@@ -35,7 +35,9 @@
 //   running        whether a run is under way
 //   step, steps    position on the timeline (0 = start, steps = result) and its length; 0 without
 //   seen           step whose picture lies on the stage, or -1 where the document itself does
+//   reconstructed  whether that is the tokenizer's own picture
 //   overlay        name of the overlay, see overlays.js
+//   mapped         step whose map of uncertainty is here, or -1
 //   variations     number of results to pick from; variation: index of the taken one, or -1
 //   historyLength, position   entries of the history, and the index of the present one
 //   status         {text, kind} of the status line; kind is "", "busy" or "error"
@@ -319,7 +321,9 @@ const probe = {
   running: () => state.running,
   step: () => state.run?.at ?? 0,
   steps: () => state.run?.steps ?? 0,
-  seen: () => preview.seen()?.index ?? -1,
+  seen: () => preview.seen()?.step.index ?? -1,
+  reconstructed: () => preview.seen()?.isReconstruction ?? false,
+  mapped: () => (overlays.about(state.step)?.entropy ? state.step.index : -1),
   overlay: () => state.overlay,
   variations: () => (state.run?.done ? state.run.patches.length : 0),
   variation: () => state.run?.results?.indexOf(state.picture) ?? -1,

@@ -111,6 +111,7 @@ function createOverlays(root, state, { sights, redraw, reshow }) {
 
   /** What an overlay knows about a step besides what the step says itself. */
   function about(step) {
+    if (!step) return null;
     const { run, overlay } = state;
     const { needs } = OVERLAYS[overlay];
     const known = { steps: run?.steps ?? 0, entropy: entropies.get(step) ?? null };

@@ -6,7 +6,7 @@
 function createPreview(canvas, paper, sights) {
   let wanted = null; // {run, step, isReconstruction}; null while the document itself is shown
   let isDrawing = false;
-  let seen = null; // the step whose picture is on the canvas
+  let seen = null; // the wish that is on the canvas
 
   function show(wish) {
     wanted = wish;
@@ -35,7 +35,7 @@ function createPreview(canvas, paper, sights) {
     if (isReconstruction) drawSquare(context, step, pictures[0]);
     else steps.forEach((each, i) => drawWindow(context, each, pictures[i]));
     canvas.hidden = false;
-    seen = step;
+    seen = wish;
   }
 
   function begin() {

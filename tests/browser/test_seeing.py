@@ -1,7 +1,7 @@
 """A run can be walked through, looked into, plotted and taken along, in a real browser."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
 
 from tests.browser.editor import Editor
 
@@ -113,3 +113,64 @@ def test_the_plots_follow_the_step_and_lead_to_others(either: Editor) -> None:
     either.page.locator(".mgs-steps").focus()
     either.page.keyboard.press("End")
     expect(captions.first).to_have_text("Still masked: 0 %")
+
+
+def test_how_undecided_the_model_is_is_asked_once_for_each_step(desktop: Editor) -> None:
+    run_once(desktop)
+    go_to(desktop, 4)
+    asked = count_questions(desktop, "maps")
+    stage = desktop.page.locator(".mgs-stage")
+    before = stage.screenshot(animations="disabled")
+    desktop.tap("[data-overlay=entropy]")
+    desktop.wait("studio.mapped === 4")
+    assert "undecided" in legend(desktop)
+    assert stage.screenshot(animations="disabled") != before
+    go_to(desktop, 5)
+    desktop.wait("studio.mapped === 5")
+    go_to(desktop, 4)
+    desktop.wait("studio.mapped === 4")
+    assert len(asked) == 2
+
+
+def test_changes_are_counted_against_another_step_or_another_run(either: Editor) -> None:
+    run_once(either)
+    go_to(either, 4)
+    either.tap("[data-overlay=changes]")
+    assert "in the step before" in legend(either)
+    assert "of 30 cells" in legend(either)
+    against = either.page.locator(".mgs-against")
+    against.select_option("run")
+    assert "nothing to compare with" in legend(either)
+    either.undo()
+    either.fill()
+    go_to(either, 4)
+    either.tap("[data-overlay=changes]")
+    against.select_option("run")
+    assert "in the run before" in legend(either)
+
+
+def test_the_tokenizers_own_picture_is_shown_at_any_step(desktop: Editor) -> None:
+    run_once(desktop)
+    go_to(desktop, 2)
+    asked = count_questions(desktop, "reconstruct")
+    stage = desktop.page.locator(".mgs-stage")
+    before = stage.screenshot(animations="disabled")
+    desktop.tap("[data-overlay=tokenizer]")
+    desktop.wait("studio.reconstructed")
+    assert "nothing imagined" in legend(desktop)
+    assert stage.screenshot(animations="disabled") != before
+    desktop.page.keyboard.press("End")
+    desktop.wait("studio.step === studio.steps && studio.reconstructed")
+    assert len(asked) == 1
+
+
+def count_questions(editor: Editor, name: str) -> list[str]:
+    """Note from now on every time the page asks the server that."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and f'"{name}"' in (request.post_data or ""):
+            asked.append(request.url)
+
+    editor.page.on("request", note)
+    return asked
