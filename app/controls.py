@@ -21,6 +21,7 @@ MAX_TEMPERATURE = 5.0
 MAX_NOISE = 50.0
 MAX_GUIDANCE = 10.0
 MIN_TOP_P = 0.01
+CUSTOM_SCHEDULE = "custom:"  # and the shares still masked, with commas between
 NO_CLASS_ID = -1  # Gradio keeps None for "nothing chosen"
 
 
@@ -44,6 +45,7 @@ class Controls(NamedTuple):
     reveal: str = "confidence"
     seed: float | None = 0
     randomise: bool = True
+    previews: bool = True
 
     def seed_or(self, fresh: int) -> int:
         """Take the seed in the field, or a fresh one where that is wished."""
@@ -73,7 +75,7 @@ class Controls(NamedTuple):
         noise = _number(texts.CHOICE_TEMPERATURE, self.choice_temperature, 0, MAX_NOISE)
         return Settings(
             steps=int(_number(texts.STEPS, self.steps, 1, MAX_STEPS)),
-            schedule=_one_of(texts.SCHEDULE, self.schedule, info.schedules),
+            schedule=_schedule(self.schedule, info.schedules),
             temperature=_number(texts.TEMPERATURE, self.temperature, 0, MAX_TEMPERATURE),
             choice_temperature=noise,
             top_k=int(_number(texts.TOP_K, self.top_k, 0, info.codebook_size)),
@@ -91,6 +93,13 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
         return float(value)
     allowed = f"{low:g} to {high:g}"
     raise UserError(texts.BAD_SETTING.format(name=name, value=value, allowed=allowed))
+
+
+def _schedule(value: Any, names: Collection[str]) -> str:
+    """Take a schedule by name, or one of somebody's own, which the engine checks."""
+    if isinstance(value, str) and value.startswith(CUSTOM_SCHEDULE):
+        return value
+    return _one_of(texts.SCHEDULE, value, names)
 
 
 def _one_of(name: str, value: Any, choices: Collection[Any]) -> Any:

@@ -57,6 +57,7 @@ class Desk:
         self._label = controls.label_for(self._info)
         self._count = controls.num_pictures()
         self._settings = controls.settings(self._info, seed)
+        self._previews = bool(controls.previews)
 
     def job(self, action: Action) -> Job:
         """Make the job that an action asks for.
@@ -78,13 +79,21 @@ class Desk:
         window = choose_window(document.lattice, document.cells)
         cells = window and window.cells_of(document.cells, document.lattice.grid)
         request = Fill(
-            self._model, picture, region, window, cells, self._label, self._count, self._settings
+            self._model,
+            picture,
+            region,
+            window,
+            cells,
+            self._label,
+            self._count,
+            self._settings,
+            self._previews,
         )
         return Job(request, region, {}, self._drawing)
 
     def _generate(self) -> Job:
         side = self._info.image_size
-        request = Generate(self._model, self._label, self._count, self._settings)
+        request = Generate(self._model, self._label, self._count, self._settings, self._previews)
         return Job(request, None, {"size": [side, side]})
 
     def _outpaint(self) -> Job:
@@ -106,6 +115,7 @@ class Desk:
             self._label,
             self._count,
             self._settings,
+            self._previews,
         )
         return Job(request, None, {"size": [width, height], "origin": [left, top]})
 

@@ -40,6 +40,8 @@ REVEAL_INFO = "Confidence is the paper's rule; raster goes cell by cell, and tak
 SEED = "Seed"
 SEED_INFO = "The same seed gives the same picture."
 RANDOMISE = "A new seed each time"
+PREVIEWS = "Show the steps while it runs"
+PREVIEWS_INFO = "Drawing them takes time. Without, they are drawn when you look at them."
 
 EXAMPLES = "Examples"
 UPLOAD_HINT = "Or drop, paste or open a picture of your own on the canvas."

@@ -21,6 +21,8 @@ All of it runs on the host: counts are known before a pass starts, so nothing wa
 import math
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -32,6 +34,10 @@ F32: TypeAlias = NDArray[np.float32] | np.float32
 Curve: TypeAlias = Callable[[F32, F32], F32]  # (share done, open tokens) -> share still masked
 
 ONE = np.float32(1)
+CUSTOM = "custom:"
+MAX_POINTS = 33  # of a custom schedule
+_POINT = r"(?:\d+(?:\.\d*)?|\.\d+)"
+_POINTS = re.compile(rf"{_POINT}(?:,{_POINT})*", re.ASCII)
 SMALLEST_RATIO = np.float32(1e-6)  # official clip; keeps the logarithm's end above zero
 
 
@@ -39,8 +45,10 @@ def mask_ratio(schedule: str, ratio: Numbers, num_open: Numbers) -> Float[np.nda
     """Give the share of open tokens still masked when a share of the passes is done.
 
     Args:
-        schedule: A name in `SCHEDULES`, an official name (`uniform`, `log`, `exp`), or `pow`
-            followed by an exponent above 0, such as `pow2.5`.
+        schedule: A name in `SCHEDULES`, an official name (`uniform`, `log`, `exp`), `pow` followed
+            by an exponent above 0, such as `pow2.5`, or `custom:` followed by the shares at evenly
+            spaced moments, such as `custom:1,0.9,0.4,0`: from 1 to 0, never rising, straight in
+            between, at most MAX_POINTS of them.
         ratio: Share of the passes done, in [0, 1].
         num_open: Tokens that were masked at the start; only `logarithmic` and `exponential`
             depend on it. Broadcast with `ratio`.
@@ -166,7 +174,31 @@ SCHEDULES = tuple(_CURVES)
 """The paper's names, and arccos, which Halton-MaskGIT was trained with."""
 
 
+@lru_cache(maxsize=256)
+def _custom(points: str) -> Curve:
+    """Read the points of a custom schedule.
+
+    Raises:
+        ValueError: If they are no schedule, with what they must be.
+    """
+    if len(points) > 16 * MAX_POINTS or not _POINTS.fullmatch(points):
+        raise ValueError(f"a custom schedule is numbers with commas between, got {points[:80]!r}")
+    shares = [float(point) for point in points.split(",")]
+    if not 2 <= len(shares) <= MAX_POINTS:
+        raise ValueError(f"a custom schedule has 2 to {MAX_POINTS} points, got {len(shares)}")
+    if shares[0] != 1 or shares[-1] != 0:
+        raise ValueError(
+            f"a custom schedule goes from 1 (all masked) to 0 (none), got {points[:80]!r}"
+        )
+    if any(after > before for before, after in pairwise(shares)):
+        raise ValueError(f"a custom schedule never rises, got {points[:80]!r}")
+    moments = np.linspace(0, 1, len(shares))
+    return lambda r, _: np.asarray(np.interp(r, moments, shares), np.float32)
+
+
 def _curve(schedule: str) -> Curve:
+    if schedule.startswith(CUSTOM):
+        return _custom(schedule.removeprefix(CUSTOM))
     if curve := _CURVES.get(_OFFICIAL_NAMES.get(schedule, schedule)):
         return curve
     power = re.fullmatch(r"pow(\d+(?:\.\d+)?)", schedule)
@@ -174,5 +206,6 @@ def _curve(schedule: str) -> Curve:
         return _power(float(power[1]))
     raise ValueError(
         f"no schedule {schedule!r}; choose one of {', '.join(SCHEDULES)}, "
-        f"{', '.join(_OFFICIAL_NAMES)}, or pow<exponent>, such as pow2.5"
+        f"{', '.join(_OFFICIAL_NAMES)}, pow<exponent>, such as pow2.5, "
+        f"or {CUSTOM} and shares from 1 to 0, such as {CUSTOM}1,0.9,0.4,0"
     )

@@ -24,6 +24,7 @@ class AdvancedPanel(NamedTuple):
     reveal: gr.Dropdown
     seed: gr.Number
     randomise: gr.Checkbox
+    previews: gr.Checkbox
 
 
 def advanced_panel(info: ModelInfo) -> AdvancedPanel:
@@ -56,7 +57,7 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
         )  # fmt: skip
         schedule = gr.Dropdown(
             schedules, value=start.schedule, label=texts.SCHEDULE,
-            info=texts.SCHEDULE_INFO, elem_id="schedule",
+            info=texts.SCHEDULE_INFO, allow_custom_value=True, elem_id="schedule",
         )  # fmt: skip
         reveal = gr.Dropdown(
             rules, value=start.reveal, label=texts.REVEAL, info=texts.REVEAL_INFO, elem_id="reveal"
@@ -70,9 +71,12 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
                 MIN_TOP_P, 1, start.top_p, step=0.01, label=texts.TOP_P, info=texts.TOP_P_INFO,
                 min_width=120, elem_id="top-p",
             )  # fmt: skip
+        previews = gr.Checkbox(
+            True, label=texts.PREVIEWS, info=texts.PREVIEWS_INFO, elem_id="previews"
+        )
     return AdvancedPanel(
         steps, schedule, temperature, choice_temperature, top_k, top_p, guidance_scale, reveal,
-        seed, randomise,
+        seed, randomise, previews,
     )  # fmt: skip
 
 

@@ -104,6 +104,20 @@ def test_controls_reach_the_model(studio: FakeStudio, handlers: Handlers) -> Non
     ]
 
 
+def test_steps_are_drawn_only_for_those_who_want_to_see_them(
+    studio: FakeStudio, handlers: Handlers
+) -> None:
+    drawn = opened(studio, 8)
+    for action in ("fill", "generate", "outpaint"):
+        frames(handlers, action, drawn, CHOSEN._replace(previews=False, left=8))
+    assert [request.previews for request in studio.requests] == [False] * 3
+
+
+def test_a_schedule_of_ones_own_reaches_the_model(studio: FakeStudio, handlers: Handlers) -> None:
+    frames(handlers, "generate", Drawing(), CHOSEN._replace(schedule="custom:1,0.5,0"))
+    assert studio.requests[0].settings.schedule == "custom:1,0.5,0"
+
+
 def test_a_new_picture_says_its_size_in_every_frame(handlers: Handlers) -> None:
     shown = frames(handlers, "generate", Drawing())
     assert all(s.frame["size"] == [SIZE, SIZE] for s in shown)

@@ -96,6 +96,17 @@ def test_a_fill_shows_every_pass_and_changes_only_what_is_painted(studio: Studio
     assert (result.pictures[0] != request.picture).any()
 
 
+def test_without_previews_a_run_makes_the_same_picture_and_draws_no_step(studio: Studio) -> None:
+    steps, result = answers(studio, replace(fill(), previews=False))
+    assert [step.image for step in steps] == [None] * (STEPS + 1)
+    np.testing.assert_array_equal(result.pictures[0], answers(studio, fill())[1].pictures[0])
+
+
+def test_a_schedule_that_rises_is_a_sentence(studio: Studio) -> None:
+    with pytest.raises(UserError, match="never rises"):
+        answers(studio, fill(settings=replace(SETTINGS, schedule="custom:1,0.2,0.5,0")))
+
+
 def test_the_painted_cells_are_the_ones_that_open_and_close(studio: Studio) -> None:
     request = fill()
     steps, _ = answers(studio, request)

@@ -121,3 +121,46 @@ def test_a_lone_token_stays_masked_until_the_last_pass() -> None:
 def test_unknown_names_are_refused_with_the_choices(name: str) -> None:
     with pytest.raises(ValueError, match=r"no schedule .*choose one of cosine, linear"):
         mask_ratio(name, 0.5, 256)
+
+
+@given(st.lists(st.floats(0, 1, width=16), max_size=31), st.integers(1, 40), st.integers(1, 300))
+def test_a_custom_schedule_passes_through_its_points_and_never_rises(
+    inner: list[float], steps: int, num_open: int
+) -> None:
+    shares = [1.0, *sorted(inner, reverse=True), 0.0]
+    name = "custom:" + ",".join(f"{share:.6f}" for share in shares)
+    points = [float(f"{share:.6f}") for share in shares]
+    moments = np.linspace(0, 1, len(points))
+    np.testing.assert_allclose(
+        mask_ratio(name, moments, num_open), np.maximum(points, 1e-6), rtol=0, atol=1e-5
+    )
+    counts = plan(name, steps, num_open)
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 0
+
+
+def test_a_straight_custom_schedule_is_the_linear_one() -> None:
+    assert plan("custom:1,0.75,0.5,0.25,0", 8, 256) == plan("linear", 8, 256)
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ("", "numbers"),
+        ("1", "2 to 33"),
+        ("1," * 33 + "0", "2 to 33"),
+        ("1,0.5", "from 1"),
+        ("0.9,0", "from 1"),
+        ("1,0.2,0.3,0", "never rises"),
+        ("1,nan,0", "numbers"),
+        ("1,1e0,0", "numbers"),
+        ("1,-0.5,0", "numbers"),
+        ("1,,0", "numbers"),
+        ("1,.,0", "numbers"),
+        ("1;0", "numbers"),
+        ("1," + "0" * 10_000, "numbers"),
+    ],
+)
+def test_what_is_no_custom_schedule_is_refused(points: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        mask_ratio(f"custom:{points}", 0.5, 16)
