@@ -146,6 +146,16 @@ class StateRequest(ContextRequest):
     state: State
 
 
+class StepRequest(StateRequest):
+    """One pass.
+
+    Attributes:
+        previews: Whether to draw what came of it; that takes time.
+    """
+
+    previews: bool = True
+
+
 class InspectRequest(StateRequest):
     """What the model thinks of a cell."""
 
@@ -248,7 +258,7 @@ class Walker(Protocol):
         """Begin, without a pass."""
         ...
 
-    def step(self, scene: Scene, state: str) -> Step:
+    def step(self, scene: Scene, state: str, previews: bool = True) -> Step:
         """Run one pass; nothing happens where nothing is masked any more."""
         ...
 

@@ -30,6 +30,7 @@ from app.scene import (
     StartRequest,
     StateRequest,
     SteerRequest,
+    StepRequest,
     read,
     read_canvas,
 )
@@ -70,11 +71,12 @@ class Walk:
         return self._answer(started)
 
     def step(self, request: object) -> Answer:
-        """Run one pass: `{"context", "state"}`."""
+        """Run one pass: `{"context", "state"}`, and `"previews": false` for no picture of it."""
 
         def stepped() -> Answer:
-            asked = read(StateRequest, request)
-            return self._frame(asked.context, self._walker.step(_scene(asked), asked.state))
+            asked = read(StepRequest, request)
+            step = self._walker.step(_scene(asked), asked.state, asked.previews)
+            return self._frame(asked.context, step)
 
         return self._answer(stepped)
 

@@ -50,11 +50,12 @@ class Walker:
                 job = prepare(engine, request)
             return describe(job.state, None, square_of(engine, job))
 
-    def step(self, scene: Scene, state: str) -> Step:
+    def step(self, scene: Scene, state: str, previews: bool = True) -> Step:
         """Run one pass."""
         with self._restored(scene, state) as (engine, before), self._pass:
             after = engine.step(before)
-            return describe(after, engine.preview(after)[0], scene.window)
+            image = engine.preview(after)[0] if previews else None
+            return describe(after, image, scene.window)
 
     def look(self, scene: Scene, state: str) -> Picture:
         """Draw the window."""

@@ -145,6 +145,12 @@ def test_a_look_shows_what_the_step_showed(walk: Walk) -> None:
     assert pixels(look["image"]).shape == (SIZE, SIZE, 3)
 
 
+def test_a_step_without_a_picture_is_the_same_step(walk: Walk) -> None:
+    start = begun(walk)
+    step = ok(walk.step(on(start, start)))
+    assert ok(walk.step(on(start, start, previews=False))) == {**step, "image": None}
+
+
 def test_the_map_shows_where_the_model_is_undecided(walk: Walk) -> None:
     start = begun(walk)
     step = ok(walk.step(on(start, start)))
