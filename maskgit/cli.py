@@ -1,6 +1,6 @@
 """The engine from the shell: `python -m maskgit VERB`.
 
-One function per verb; each reads files, calls the pipeline and writes PNGs.
+One function per verb; each reads files, calls the pipeline and writes what came out.
 """
 
 import argparse
@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,18 @@ from maskgit.commands_models import convert, models
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
 from maskgit.evaluation import commands as evaluation
+from maskgit.film import FILM_FORMATS, OVERLAYS, film, overlaid
 from maskgit.hub import HubError
 from maskgit.images import open_picture, to_png
 from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
 from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
+from maskgit.traces import to_json, to_npz
 from maskgit.types import Picture, Region
 from maskgit.window import resample
+
+TRACE_FILES = {"npz": to_npz, "json": to_json}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,7 +84,7 @@ def reconstruct(options: argparse.Namespace) -> None:
 
 
 def trace(options: argparse.Namespace) -> None:
-    """Write the contact sheet of a decode: every pass, masked cells in grey."""
+    """Write every pass of a decode: a sheet (.png), a film (.mp4, ...), a file (.npz, .json)."""
     engine = _engine(options)
     with _progress() as on_step:
         if options.picture:
@@ -92,8 +97,20 @@ def trace(options: argparse.Namespace) -> None:
             raise ValueError("--mask and --box say what may change in a picture: name the picture")
         else:
             result = engine.generate(_label(options), on_step=on_step, **_common(options))
-    sheets = [contact_sheet(engine, states) for states in result.traces]
-    _write_all(options.out, sheets, result.seeds)
+    write = partial(_trace_file, engine, options)
+    _write_all(options.out, map(write, result.traces), result.seeds)
+
+
+def _trace_file(
+    engine: MaskGIT, options: argparse.Namespace, states: Sequence[DecodeState]
+) -> Picture | bytes:
+    kind = options.out.suffix.lower().removeprefix(".")
+    if kind in FILM_FORMATS:
+        pictures = (overlaid(engine.preview(s)[0], s, options.overlay) for s in states)
+        return film(pictures, kind, options.seconds_per_step)
+    if kind in TRACE_FILES:
+        return TRACE_FILES[kind](states, options.model)
+    return contact_sheet(engine, states)
 
 
 def classes(options: argparse.Namespace) -> None:
@@ -142,7 +159,12 @@ def _parser() -> argparse.ArgumentParser:
         where.add_argument(
             "--box", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help="change this box, in pixels"
         )
-        _add_choices(sub, "trace.png" if verb is trace else "edited.png")
+        if verb is edit:
+            _add_choices(sub, "edited.png")
+            continue
+        _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
+        sub.add_argument("--overlay", choices=OVERLAYS, default="none", help="what a film shows")
+        sub.add_argument("--seconds-per-step", type=float, default=0.4, help="of a film")
     _add_model(sub := add(outpaint))
     sub.add_argument("picture", type=Path, help="picture to extend")
     for side in ("left", "top", "right", "bottom"):
@@ -150,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_choices(sub, "outpainted.png")
     _add_model(sub := add(reconstruct))
     sub.add_argument("picture", type=Path, help="any picture")
-    sub.add_argument("--out", type=_png, default=Path("reconstruction.png"), help="PNG to write")
+    sub.add_argument("--out", type=_path, default=Path("reconstruction.png"), help="PNG to write")
     _add_model(add(classes))
     _add_train(add(train))
     evaluation.add_arguments(add(evaluate))
@@ -165,7 +187,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16")
 
 
-def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
+def _add_choices(
+    parser: argparse.ArgumentParser, out: str, kinds: Sequence[str] = ("png",)
+) -> None:
     add = parser.add_argument
     add("--label", help="class: ImageNet index, name, synonym or WordNet id (see `classes`)")
     add("--count", type=int, default=1, help="how many pictures, 1 to 64")
@@ -181,7 +205,12 @@ def _add_choices(parser: argparse.ArgumentParser, out: str) -> None:
     add("--top-p", type=float, help="draw among codes of this probability together")
     add("--guidance-scale", type=float, help="1 = off (default: the model's)")
     add("--guidance-schedule", choices=GUIDANCE_SCHEDULES, help="constant, or a ramp from 1")
-    add("--out", type=_png, default=Path(out), help="PNG to write; several are numbered by seed")
+    add(
+        "--out",
+        type=partial(_path, kinds=kinds),
+        default=Path(out),
+        help=f"file to write ({', '.join(kinds)}); several are numbered by seed",
+    )
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -232,9 +261,10 @@ def _box(text: str) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
-def _png(text: str) -> Path:
-    if Path(text).suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"pictures are written as PNG; {text!r} ends otherwise")
+def _path(text: str, kinds: Sequence[str] = ("png",)) -> Path:
+    if Path(text).suffix.lower().removeprefix(".") not in kinds:
+        allowed = " or ".join(kind.upper() for kind in kinds)
+        raise argparse.ArgumentTypeError(f"this is written as {allowed}; {text!r} ends otherwise")
     return Path(text)
 
 
@@ -272,18 +302,18 @@ def _read(path: Path) -> Picture:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _write(path: Path, picture: Picture) -> None:
+def _write(path: Path, content: Picture | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(to_png(picture))
+    path.write_bytes(content if isinstance(content, bytes) else to_png(content))
     print(path)
 
 
-def _write_all(path: Path, pictures: Iterable[Picture], seeds: Sequence[int]) -> None:
+def _write_all(path: Path, contents: Iterable[Picture | bytes], seeds: Sequence[int]) -> None:
     if len(seeds) == 1:
-        _write(path, *pictures)
+        _write(path, *contents)
         return
-    for seed, picture in zip(seeds, pictures, strict=True):
-        _write(path.with_stem(f"{path.stem}-{seed}"), picture)
+    for seed, content in zip(seeds, contents, strict=True):
+        _write(path.with_stem(f"{path.stem}-{seed}"), content)
 
 
 @contextmanager

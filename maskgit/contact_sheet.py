@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import UInt8
 
 from maskgit.decoding import DecodeState
 from maskgit.masks import to_region
@@ -24,21 +25,29 @@ def contact_sheet(engine: MaskGIT, trace: Sequence[DecodeState]) -> Picture:
     Raises:
         ValueError: If the trace is empty.
     """
-    if not trace:
+    return side_by_side([tile(engine.preview(state)[0], state) for state in trace])
+
+
+def tile(picture: Picture, state: DecodeState) -> Picture:
+    """Turn the masked cells of a state's picture grey."""
+    masked = state.mask[0].view(state.constraints.grid).cpu().numpy()
+    region = to_region(masked, *picture.shape[:2])
+    return np.where(region[..., None], np.uint8(GREY), picture)
+
+
+def side_by_side(tiles: Sequence[Picture]) -> UInt8[np.ndarray, "h w 3"]:
+    """Lay square pictures of one size in rows of COLUMNS.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if not tiles:
         raise ValueError("the trace is empty")
-    tiles = [_tile(engine, state) for state in trace]
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
-    side = engine.image_size + GAP_PX
+    side = len(tiles[0]) + GAP_PX
     sheet = np.full((rows * side - GAP_PX, columns * side - GAP_PX, 3), 255, np.uint8)
-    for i, tile in enumerate(tiles):
+    for i, each in enumerate(tiles):
         top, left = i // columns * side, i % columns * side
-        sheet[top : top + len(tile), left : left + len(tile)] = tile
+        sheet[top : top + len(each), left : left + len(each)] = each
     return sheet
-
-
-def _tile(engine: MaskGIT, state: DecodeState) -> Picture:
-    tile = engine.preview(state)[0]
-    masked = state.mask[0].view(state.constraints.grid).cpu().numpy()
-    tile[to_region(masked, *tile.shape[:2])] = GREY
-    return tile

@@ -18,7 +18,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"masks", "window", "outpainting", "compositing", "images"},
     {"classes", "jobs", "runtime", "checkpoints", "conversion", "published", "transfer", "hub"},
     {"pipeline"},
-    {"catalogue", "contact_sheet", "inspection", "training", "evaluation"},
+    {"catalogue", "contact_sheet", "film", "inspection", "traces", "training", "evaluation"},
     {"cli", "commands_models", "__main__"},
 ]
 MAY_IMPORT_GRADIO = {"launch", "interface", "canvas", "panels", "events", "theme"}

@@ -1,5 +1,7 @@
-"""The shell does what the pipeline does, writes PNGs, and answers mistakes with a sentence."""
+"""The shell does what the pipeline does, writes files, and answers mistakes with a sentence."""
 
+import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from maskgit import MaskGIT, cli
 from maskgit.contact_sheet import contact_sheet
+from maskgit.film import film, overlaid
 from maskgit.images import open_picture, to_png
 from maskgit.types import Picture
 from tests.models import some_picture
@@ -135,6 +138,23 @@ def test_trace_writes_the_contact_sheet_of_each_picture(shell: Shell, engine: Ma
     np.testing.assert_array_equal(shell.read("t-1.png"), contact_sheet(engine, traces[1]))
 
 
+@pytest.mark.parametrize("kind", ["npz", "json", "gif", "webp", "mp4"])
+def test_trace_writes_the_file_that_its_ending_asks_for(
+    shell: Shell, engine: MaskGIT, kind: str
+) -> None:
+    shell("trace", "--label", "rose", "--out", f"t.{kind}", "--overlay", "confidence")
+    data = (shell.folder / f"t.{kind}").read_bytes()
+    states = engine.generate("rose").traces[0]
+    if kind == "npz":
+        with np.load(io.BytesIO(data)) as trace:
+            np.testing.assert_array_equal(trace["tokens"][-1].ravel(), states[-1].tokens[0])
+    elif kind == "json":
+        assert json.loads(data)["states"][-1]["tokens"] == states[-1].tokens[0].tolist()
+    else:
+        pictures = [overlaid(engine.preview(s)[0], s, "confidence") for s in states]
+        assert data == film(pictures, kind)
+
+
 def test_classes_lists_ids_names_and_synonyms(shell: Shell) -> None:
     lines = shell("classes").splitlines()
     assert lines[1] == " 1001  sea shore, beach"
@@ -180,7 +200,7 @@ USAGE = {
     "edit photo.png": "one of the arguments --mask --box is required",
     "edit photo.png --box 1,2,3": "expected four whole numbers, got '1,2,3'",
     "edit photo.png --box a,b,c,d": "expected four whole numbers, got 'a,b,c,d'",
-    "generate --out picture.jpg": "pictures are written as PNG; 'picture.jpg' ends otherwise",
+    "generate --out picture.jpg": "this is written as PNG; 'picture.jpg' ends otherwise",
     "generate --steps many": "invalid int value: 'many'",
     "generate --reveal spiral": "halton",
     "outpaint": "picture",
