@@ -6,6 +6,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from inspect import signature
 from math import isfinite
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -125,7 +126,8 @@ def from_mapping(kind: type[T], values: object) -> T:
     """
     if not isinstance(values, Mapping):
         raise ValueError(f"{kind.__name__} must be a JSON object, got {values!r}")
-    types = get_type_hints(kind)
+    hints = get_type_hints(kind)
+    types = {name: hints[name] for name in signature(kind).parameters}  # no class variables
     if unknown := sorted(set(values) - set(types)):
         raise ValueError(f"{kind.__name__} has no field {unknown}; it has {sorted(types)}")
     fitted = {name: _fit(value, types[name], name) for name, value in values.items()}

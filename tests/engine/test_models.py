@@ -108,6 +108,11 @@ def test_config_survives_json() -> None:
         ({"tokenizer": {"architecture": "bert"}}, "architecture must be one of .*, got 'bert'"),
         ({"transformer": {"architecture": []}}, "architecture must be one of"),
         ({"tokenizer": {"depth": 3}}, "TokenizerConfig has no field"),
+        (
+            {"tokenizer": {"architecture": "llamagen_vq", "NORM_GROUPS": 8}},
+            "LlamaGenConfig has no field",
+        ),
+        ({"transformer": {"architecture": "uvit", "has_null_label": False}}, "has no field"),
         ({"tokenizer": {"filters": "32"}}, "filters"),
         ({"tokenizer": {"channel_multipliers": [1.5]}}, "channel_multipliers"),
         ({"tokenizer": {"channel_multipliers": 3}}, "channel_multipliers must be tuple"),
