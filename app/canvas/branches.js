@@ -11,7 +11,8 @@ function createBranches(root, state, { grove, walk, compare }) {
   const part = (name) => root.querySelector(`.mgs-${name}`);
   const [tree, sheet, lines] = ["tree", "tree-sheet", "tree-lines"].map(part);
   const [count, name] = ["branch-count", "branch-name"].map(part);
-  const [remove, versus, up] = ["delete", "versus", "up"].map((n) => root.querySelector(`[data-branch=${n}]`));
+  const button = (does) => root.querySelector(`[data-branch=${does}]`);
+  const [remove, versus, up] = ["delete", "versus", "up"].map(button);
   const shown = new Map(); // id of a node -> its element
   const thumbs = new Map(); // id -> canvas, oldest first
   const waiting = []; // ids whose pictures are wanted, the most wanted last
@@ -26,7 +27,7 @@ function createBranches(root, state, { grove, walk, compare }) {
     sheet.style.width = `${layout.columns * PLACE_WIDTH}px`;
     sheet.style.height = `${layout.rows * PLACE_HEIGHT}px`;
     const open = grove.forest.nodes.get(walk.last());
-    const total = layout.places.length;
+    const total = layout.rows;
     count.textContent = total === 1 ? "1 branch" : `${total || "No"} branches`;
     if (document.activeElement !== name) name.value = open?.name ?? "";
     name.disabled = remove.disabled = versus.disabled = !open || walk.isBusy();
@@ -155,7 +156,23 @@ function createBranches(root, state, { grove, walk, compare }) {
     shown.get(id)?.firstElementChild.replaceChildren(canvas);
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
-    context.drawImage(await grove.pictureOf(node), 0, 0, THUMB_SIDE, THUMB_SIDE);
+    const picture = await grove.pictureOf(node);
+    const [left, top, side] = cropOf(grove.aboutOf(node)).map((share) => share * picture.width);
+    context.drawImage(picture, left, top, side, side, 0, 0, THUMB_SIDE, THUMB_SIDE);
+    if (node.parent !== null) return;
+    context.fillStyle = "rgba(24, 20, 40, 0.75)"; // nothing is drawn yet: what is seen means nothing
+    context.fillRect(0, 0, THUMB_SIDE, THUMB_SIDE);
+  }
+
+  /** A square around the cells that may change, in shares of the window: left, top, side. */
+  function cropOf({ open: cells, grid }) {
+    const marked = [...cells.keys()].filter((cell) => cells[cell]);
+    const span = (at) => [Math.min(...at), Math.max(...at) + 1];
+    const [top, bottom] = span(marked.map((cell) => Math.floor(cell / grid)));
+    const [left, right] = span(marked.map((cell) => cell % grid));
+    const side = Math.min(grid, Math.max(bottom - top, right - left) + 2); // and a rim of one cell
+    const start = (from, to) => Math.max(0, Math.min(grid - side, (from + to - side) / 2));
+    return [start(left, right), start(top, bottom), side].map((value) => value / grid);
   }
 
   // --- buttons and keys ----------------------------------------------------------------------

@@ -14,12 +14,10 @@ function createGrove({ ask, sights, store, changed }) {
 
   const aboutOf = (node) => forest.runs.get(node.run);
 
-  /** A frame as a step; pinned cells are drawn like those that may change. */
   function read(frame, about) {
-    const step = makeStep(frame, about);
+    const step = makeStep({ ...frame, open: null }, about); // what is pinned is still of this run
     step.steps = frame.steps ?? about.steps;
-    step.pinned = about.open.map((open, cell) => Number(open && !step.open[cell]));
-    step.open = about.open;
+    step.pinned = unpackCells(frame.pinned ?? "", about.grid * about.grid);
     return step;
   }
 

@@ -159,5 +159,9 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
   });
   reshape();
 
-  return { look, hide };
+  return {
+    look,
+    /** On a small screen the answer may be below what is seen. */
+    bring: () => part("inspector").scrollIntoView({ block: "nearest", behavior: "smooth" }),
+  };
 }

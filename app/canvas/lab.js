@@ -6,7 +6,7 @@
 function createLab(root, state, parts) {
   const { player, store, sights, ask, announce, redraw, say } = parts;
   const part = (name) => root.querySelector(`.mgs-${name}`);
-  const [body, words] = ["lab-body", "lab-words"].map(part);
+  const [aside, tree, words] = ["aside", "branches", "lab-words"].map(part);
   const toggle = root.querySelector("[data-do=lab]");
   const resume = root.querySelector("[data-lab=resume]");
   let stopped = null; // the last node of a run that was stopped
@@ -32,12 +32,16 @@ function createLab(root, state, parts) {
   function look(cell) {
     open(true);
     if (cell < 0) say(NOTHING_TO_STEER);
-    else inspector.look();
+    else {
+      inspector.look();
+      inspector.bring();
+    }
     return false;
   }
 
-  function open(isOpen = body.hidden) {
-    body.hidden = !isOpen;
+  function open(isOpen = aside.hidden) {
+    aside.hidden = tree.hidden = !isOpen;
+    root.classList.toggle("mgs-lab-open", isOpen);
     toggle.setAttribute("aria-expanded", String(isOpen));
     changed();
   }
@@ -48,10 +52,10 @@ function createLab(root, state, parts) {
     const isKept = stopped && grove.forest.nodes.has(stopped.id);
     resume.hidden = !isKept || state.running;
     if (isKept) resume.textContent = `Go on from step ${stopped.step}`;
-    words.textContent = state.walking ? "Your picture stays as it is until this branch is finished." : "";
+    words.textContent = state.walking ? "Your picture stays as it is until this is finished." : "";
     steering.refresh();
     inspector.look();
-    if (!body.hidden) branches.refresh();
+    if (!tree.hidden) branches.refresh();
     parts.refresh();
   }
 

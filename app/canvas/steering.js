@@ -7,11 +7,13 @@
 const SHARE_SENT_BACK = 0.1;
 const SETTINGS = [
   "steps", "schedule", "temperature", "choice_temperature", "top_k", "top_p", "guidance_scale",
+  "reveal",
 ];
 
 function createSteering(root, state, { walk, marks, doc, say, controls }) {
   const panel = root.querySelector(".mgs-steer");
-  const [about, className] = ["steer-about", "steer-class"].map((n) => panel.querySelector(`.mgs-${n}`));
+  const about = panel.querySelector(".mgs-steer-about");
+  const className = panel.querySelector(".mgs-steer-class");
   const buttons = new Map(
     [...root.querySelectorAll("[data-steer]")].map((button) => [button.dataset.steer, button]),
   );
@@ -45,7 +47,7 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
     unpin: () => steerCells("unpin", "Unpin"),
     remask: () => steerCells("remask", "Send back"),
     least: () => walk.steer(
-      [{ kind: "remask", share: SHARE_SENT_BACK }], `Send back the least certain 10 %`,
+      [{ kind: "remask", share: SHARE_SENT_BACK }], "Send back the least certain 10 %",
     ),
     label() {
       const values = controls();
@@ -82,15 +84,14 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
   function refresh() {
     const from = walk.here();
     const picked = from ? marks.numPicked() : 0;
-    const chosen = from ? marks.chosen() : [];
-    const has = (map) => Boolean(map) && chosen.some((cell, i) => cell && map[i]);
+    const chosen = marks.chosen();
     const isFree = Boolean(from) && !walk.isBusy();
     const isOver = Boolean(from?.step) && !from.step.masked.includes(1);
     const { pinned = null, masked = null } = from?.step ?? {};
     const free = chosen.some((cell, i) => cell && !masked?.[i] && !pinned?.[i]);
     const can = {
       pin: chosen.some((cell, i) => cell && !pinned?.[i]),
-      unpin: has(pinned),
+      unpin: chosen.some((cell, i) => cell && pinned?.[i]),
       remask: free,
       least: Boolean(from?.step),
       nothing: picked > 0,
@@ -101,13 +102,15 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
     halt.hidden = !walk.isGoing();
     run.hidden = walk.isGoing();
     step.disabled ||= isOver;
+    run.disabled ||= isOver && !state.walking; // it is the picture already
     leave.hidden = !state.walking;
     begin.hidden = Boolean(from);
     begin.disabled = walk.isBusy() || !state.picture || !state.cells.includes(1) || state.running;
     run.textContent = isOver ? "Use this picture" : "Run to the end";
     about.textContent = picked
       ? `${words(picked)} picked`
-      : chosen.includes?.(1) ? "The inspected cell" : "No cells picked: drag over some with the tool Q";
+      : chosen.includes(1) ? "The inspected cell"
+      : "No cells picked: drag over some with the tool Q";
     className.textContent = controls()?.title() || "none";
   }
   addEventListener("studio-controls", () => root.isConnected && refresh());

@@ -37,7 +37,7 @@ function createVersus(root, { grove, fail }) {
   }
 
   function sentence(differing) {
-    if (!differing) return "They do not show the same part of a picture, so cells are not compared.";
+    if (!differing) return "They show different parts of a picture: cells cannot be compared.";
     const { count, cells } = differing;
     if (!count) return "All cells are the same.";
     return `${count} of ${cells.length} cells differ.`;
@@ -85,7 +85,9 @@ function createVersus(root, { grove, fail }) {
   }
 
   share.addEventListener("input", divide);
-  for (const button of modes) button.addEventListener("click", () => setMode(button.dataset.versus));
+  for (const button of modes) {
+    button.addEventListener("click", () => setMode(button.dataset.versus));
+  }
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
 
   return { open };
