@@ -75,7 +75,7 @@ def _about_pictures(handlers: Handlers) -> list[Answers]:
     about_pictures = (handlers.open_picture, handlers.open_example, handlers.has_picture)
     about_states = (
         walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.finish,
-        walk.reconstruct,
+        walk.reconstruct, walk.film, walk.trace,
     )  # fmt: skip
     return [_function(ask) for ask in (*about_pictures, *about_states)]
 

@@ -32,7 +32,6 @@ MAX_STATE = 2**17  # characters
 MAX_EDITS = 64  # in one request
 MAX_STATES = 512  # in a film or a trace
 MAX_SIDE = 2**16  # of a window, in pixels
-FILM_FORMATS = ("gif", "webp", "mp4")
 R = TypeVar("R", bound="BaseModel")
 
 Hex: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]*$", max_length=2**14)]
@@ -168,6 +167,22 @@ class SteerRequest(StateRequest):
     edits: Annotated[list[Edit], Field(max_length=MAX_EDITS)]
 
 
+class FilmRequest(ContextRequest):
+    """States as a film."""
+
+    states: States
+    format: Literal["gif", "webp", "mp4"]
+    overlay: Literal["none", "mask", "confidence", "order"] = "none"
+    seconds_per_step: float = 0.4
+
+
+class TraceRequest(ContextRequest):
+    """States as a file: arrays, JSON or a contact sheet."""
+
+    states: States
+    format: Literal["npz", "json", "png"]
+
+
 def write_context(
     model: str, window: tuple[int, int, int], drawing: Drawing | None
 ) -> dict[str, Any]:
@@ -284,4 +299,14 @@ class Walker(Protocol):
 
     def reconstruct(self, scene: Scene) -> Picture:
         """Draw what the tokenizer alone makes of the window."""
+        ...
+
+    def film(
+        self, scene: Scene, states: Sequence[str], kind: str, overlay: str, seconds: float
+    ) -> bytes:
+        """Show states one after another; an overlay lies over each."""
+        ...
+
+    def trace(self, scene: Scene, states: Sequence[str], kind: str) -> bytes:
+        """Write states as a file."""
         ...

@@ -114,3 +114,4 @@ UPLOAD_TOO_LARGE = "That file is too large; at most {megabytes:.0f} MB can be op
 NO_EXAMPLE = "There is no example of that name."
 BAD_SETTING = "{name}: {value} is not allowed; it must be {allowed}."
 REFUSED = "The model cannot do that:"
+TOO_MANY_STATES = "{number} steps are too many for one file; at most {most} fit."

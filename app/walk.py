@@ -7,6 +7,7 @@ them for people who write scripts; `app.scene` has the fields.
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable
 
@@ -25,12 +26,14 @@ from app.runs import Fill, Generate, Step, Studio
 from app.scene import (
     Context,
     ContextRequest,
+    FilmRequest,
     InspectRequest,
     Scene,
     StartRequest,
     StateRequest,
     SteerRequest,
     StepRequest,
+    TraceRequest,
     read,
     read_canvas,
 )
@@ -152,6 +155,29 @@ class Walk:
 
         return self._answer(reconstructed)
 
+    def film(self, request: object) -> Answer:
+        """Make a film: `{"context", "states", "format", "overlay", "seconds_per_step"}`."""
+
+        def filmed() -> Answer:
+            asked = read(FilmRequest, request)
+            scene = Scene(asked.context.model, asked.context.window)
+            data = self._walker.film(
+                scene, asked.states, asked.format, asked.overlay, asked.seconds_per_step
+            )
+            return _file(asked.format, data)
+
+        return self._answer(filmed)
+
+    def trace(self, request: object) -> Answer:
+        """Write states as a file: `{"context", "states", "format"}`."""
+
+        def traced() -> Answer:
+            asked = read(TraceRequest, request)
+            scene = Scene(asked.context.model, asked.context.window)
+            return _file(asked.format, self._walker.trace(scene, asked.states, asked.format))
+
+        return self._answer(traced)
+
     def _answer(self, action: Callable[[], Answer]) -> Answer:
         return answer_in_turn(self._places, PATIENCE_S, action)
 
@@ -191,6 +217,10 @@ class Walk:
 def walk_frame(step: Step) -> Frame:
     """Describe a step that somebody walked to."""
     return {**step_frame(step), "done_decoding": not step.is_masked.any()}
+
+
+def _file(kind: str, data: bytes) -> Answer:
+    return {"name": f"maskgit.{kind}", "data": base64.b64encode(data).decode("ascii")}
 
 
 def _scene(asked: StateRequest) -> Scene:

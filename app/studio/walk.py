@@ -26,12 +26,17 @@ from app.runs import Fill, Generate, Picture, Result, Step
 from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
 from app.studio.models import ModelStore
 from maskgit import DecodeState, MaskGIT, Window, inspection, steering
+from maskgit.contact_sheet import side_by_side, tile
+from maskgit.film import film, overlaid
+from maskgit.images import to_png
 from maskgit.jobs import Place
 from maskgit.state_text import to_text
+from maskgit.traces import to_json, to_npz
 from maskgit.types import TokenMask
 from maskgit.window import view
 
 TOP_CODES = 10
+MAX_PIXELS = 2**26  # of all pictures of a film or a sheet together
 
 
 class Walker:
@@ -112,6 +117,39 @@ class Walker:
                 raise UserError(texts.NO_ORIGINAL)
             with self._pass:
                 return engine.reconstruct(place.seen)[0]
+
+    def film(
+        self, scene: Scene, states: Sequence[str], kind: str, overlay: str, seconds: float
+    ) -> bytes:
+        """Show states one after another."""
+        with self._all_restored(scene, states) as (engine, shown):
+            pictures = (overlaid(self._drawn(engine, now), now, overlay) for now in shown)
+            return film(pictures, kind, seconds)
+
+    def trace(self, scene: Scene, states: Sequence[str], kind: str) -> bytes:
+        """Write states as a file."""
+        with self._all_restored(scene, states) as (engine, shown):
+            if kind == "npz":
+                return to_npz(shown, scene.model)
+            if kind == "json":
+                return to_json(shown, scene.model)
+            return to_png(side_by_side([tile(self._drawn(engine, now), now) for now in shown]))
+
+    def _drawn(self, engine: MaskGIT, state: DecodeState) -> Picture:
+        """Draw a state; between two of them somebody else may have the machine."""
+        with self._pass:
+            return engine.preview(state)[0]
+
+    @contextmanager
+    def _all_restored(
+        self, scene: Scene, states: Sequence[str]
+    ) -> Iterator[tuple[MaskGIT, list[DecodeState]]]:
+        with refusals():
+            engine = self._models.engine(scene.model)
+            if len(states) * engine.image_size**2 > MAX_PIXELS:
+                most = MAX_PIXELS // engine.image_size**2
+                raise UserError(texts.TOO_MANY_STATES.format(number=len(states), most=most))
+            yield engine, [engine.restore(state) for state in states]
 
     @contextmanager
     def _restored(self, scene: Scene, state: str) -> Iterator[tuple[MaskGIT, DecodeState]]:

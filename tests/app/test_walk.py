@@ -18,6 +18,7 @@ from app.handlers import Handlers
 from app.scene import MAX_EDITS, MAX_STATE
 from app.studio import ModelStore, Studio
 from app.walk import AT_ONCE, Walk
+from maskgit.contact_sheet import contact_sheet
 from maskgit.inspection import PATCH_CELLS
 from maskgit.state_text import to_text
 from tests.models import some_picture, write_small_model
@@ -229,6 +230,53 @@ def test_the_tokenizer_alone(walk: Walk, studio: Studio) -> None:
     image = ok(walk.reconstruct({"context": start["context"]}))["image"]
     assert pixels(image).shape == (SIZE, SIZE, 3)
     assert "no original" in refused(walk.reconstruct({"context": begun(walk)["context"]}))
+
+
+def states_of(walk: Walk, start: Answer) -> list[str]:
+    states, frame = [start["state"]], start
+    while not frame["done_decoding"]:
+        frame = ok(walk.step(on(frame, start)))
+        states.append(frame["state"])
+    return states
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "mp4"])
+def test_states_make_a_film(walk: Walk, kind: str) -> None:
+    start = begun(walk)
+    request = {"context": start["context"], "states": states_of(walk, start), "format": kind}
+    answer = ok(walk.film({**request, "overlay": "mask", "seconds_per_step": 0.1}))
+    assert answer["name"] == f"maskgit.{kind}"
+    data = base64.b64decode(answer["data"])
+    if kind != "mp4":
+        assert getattr(Image.open(io.BytesIO(data)), "n_frames", 1) == 5
+    assert data != base64.b64decode(ok(walk.film(request))["data"])
+
+
+def test_states_make_a_trace(walk: Walk, engine: maskgit.MaskGIT) -> None:
+    start = begun(walk)
+    states = states_of(walk, start)
+    request = {"context": start["context"], "states": states}
+    files = {kind: ok(walk.trace({**request, "format": kind})) for kind in ("npz", "json", "png")}
+    data = {kind: base64.b64decode(answer["data"]) for kind, answer in files.items()}
+    with np.load(io.BytesIO(data["npz"])) as trace:
+        assert trace["state"].tolist() == states
+        assert trace["model"] == "small"
+    assert [each["state"] for each in json.loads(data["json"])["states"]] == states
+    sheet = contact_sheet(engine, [engine.restore(state) for state in states])
+    np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(data["png"]))), sheet)
+
+
+def test_what_cannot_be_filmed_is_a_sentence(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = begun(walk)
+    request = {"context": start["context"], "states": [start["state"]] * 3, "format": "gif"}
+    assert "format" in refused(walk.film({**request, "format": "avi"}))
+    assert "overlay" in refused(walk.film({**request, "overlay": "map"}))
+    assert "seconds" in refused(walk.film({**request, "seconds_per_step": 99}))
+    assert "states" in refused(walk.film({**request, "states": []}))
+    assert "512" in refused(walk.trace({**request, "states": [""] * 513, "format": "json"}))
+    assert "not a packed state" in refused(walk.film({**request, "states": ["AAAA"]}))
+    monkeypatch.setattr("app.studio.walk.MAX_PIXELS", 2 * SIZE**2)
+    assert "at most 2" in refused(walk.film(request))
 
 
 def test_a_decode_with_masked_cells_is_not_finished(walk: Walk) -> None:
