@@ -50,7 +50,7 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
     with gr.Blocks(title=texts.TITLE, analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_id="top"):
             header()
-            tour = tour_panel([])
+            tour = tour_panel(_about_demonstrations(handlers))
             models = models_panel(menu.default, _about_models(menu))
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=1, elem_id="stage"):
@@ -78,6 +78,11 @@ def _about_pictures(handlers: Handlers) -> list[Answers]:
         walk.reconstruct, walk.film, walk.trace,
     )  # fmt: skip
     return [_function(ask) for ask in (*about_pictures, *about_states)]
+
+
+def _about_demonstrations(handlers: Handlers) -> list[Answers]:
+    walk = handlers.walk
+    return [_function(ask) for ask in (walk.start, walk.step, walk.look, walk.reconstruct)]
 
 
 def _about_models(menu: ModelMenu) -> list[Answers]:

@@ -48,11 +48,11 @@ function createAsking() {
   }
 
   /** One pass after another, each with the milliseconds it took from here. */
-  async function* passes(frame, isOver) {
+  async function* passes(frame, isOver, previews = true) {
     const { context } = frame;
     while (!frame.done_decoding && !isOver()) {
       const began = performance.now();
-      frame = await ask("step", { context, state: frame.state });
+      frame = await ask("step", { context, state: frame.state, previews });
       yield { ...frame, context, took_ms: performance.now() - began };
     }
   }

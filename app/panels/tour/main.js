@@ -96,7 +96,7 @@ function describe(stop) {
     if (i === at) dot.firstChild.setAttribute("aria-current", "step");
     else dot.firstChild.removeAttribute("aria-current");
   });
-  demoArea.hidden = !stop.demo || !server.start;
+  demoArea.hidden = !stop.demo;
   card.classList.toggle("mgt-roomy", stop.demo === "race");
   part("plates").replaceChildren();
   write(part("say"), "");
@@ -112,7 +112,6 @@ async function startDemo() {
   const isOver = () => showing !== mine || !element.isConnected;
   const say = (text) => !isOver() && write(part("say"), text);
   part("plates").replaceChildren();
-  part("scroll").scrollTop = demoArea.offsetTop; // on a phone, the text makes way
   say(words.working);
   write(show, words.stop);
   try {

@@ -8,7 +8,7 @@ const SOON_MS = 1500; // a panel that was unfolded shows its controls by then
 const isSeen = (node) => Boolean(node?.getClientRects().length) && node.offsetWidth > 0;
 
 function createPage() {
-  const unfolded = new Set(); // panels that were folded before
+  const unfolded = new Set(); // buttons of panels that were folded before
   let before = [0, 0]; // where the page was scrolled to
 
   const open = () => {
@@ -18,15 +18,16 @@ function createPage() {
   const findAnchor = ({ anchor }) =>
     anchor.map((selector) => document.querySelector(selector)).find(isSeen);
 
-  const isOpen = (panel) => isSeen(document.querySelector(`${panel} input`));
-  const press = (panel) => document.querySelector(`${panel} > button`)?.click();
+  /** Whether the panel of a button is unfolded; not every kind of panel says so itself. */
+  const isOpen = (button) =>
+    button.ariaExpanded ? button.ariaExpanded === "true" : isSeen(button.nextElementSibling);
 
   /** Unfolds what hides the anchor of a stop; answers with the anchor, or null if it has none. */
   async function reveal(stop) {
-    const { unfold } = stop;
-    if (unfold && !isOpen(unfold)) {
-      press(unfold);
-      unfolded.add(unfold);
+    const button = stop.unfold && document.querySelector(stop.unfold);
+    if (button && !isOpen(button)) {
+      button.click();
+      unfolded.add(button);
     }
     for (const end = performance.now() + SOON_MS; ; ) {
       const found = findAnchor(stop);
@@ -43,7 +44,7 @@ function createPage() {
 
   /** Folds up what was folded; who works on the page by now is not scrolled away from there. */
   function putBack(mayScroll) {
-    for (const panel of unfolded) if (isOpen(panel)) press(panel);
+    for (const button of unfolded) if (isOpen(button)) button.click();
     unfolded.clear();
     room(0);
     if (!mayScroll) return;

@@ -45,6 +45,7 @@ function createPlate(parent, title) {
     context.restore();
   }
 
+  figure.scrollIntoView({ block: "nearest" }); // on a phone, the text makes way
   return { figure, show, note: (text) => write(note, text) };
 }
 
@@ -60,4 +61,5 @@ function addBars(plate, counts) {
     make("b", "", bar, number.format(value)).ariaHidden = "true";
     make("i", "", bar).style.height = `${Math.max(2, (48 * value) / most)}px`;
   }
+  row.scrollIntoView({ block: "nearest" });
 }
