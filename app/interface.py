@@ -10,6 +10,7 @@ from gradio.components import Component
 
 from app import texts
 from app.answers import Answer
+from app.api import bind_api
 from app.canvas.canvas import Canvas
 from app.controls import Controls
 from app.events import Answers, bind
@@ -66,6 +67,7 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
                     gallery=gallery_panel(handlers.examples),
                     last_run=gr.State(None),
                 )
+        bind_api(handlers)  # first, so that its names are as they are documented
         bind(layout, handlers, menu)
     return page
 

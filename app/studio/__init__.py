@@ -3,6 +3,7 @@
 Everything else in the app works with arrays and plain values; only here `maskgit` is imported.
 
     studio.py       requests answered pass by pass
+    walk.py         steps, looks and steers from states alone
     models.py       which models there are, which are loaded, which are on their way
     shelf.py        what stays loaded
     downloads.py    what goes on in the background

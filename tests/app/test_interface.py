@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -16,6 +17,8 @@ from app.models import ClassChoice, ModelInfo
 from app.panels.make import class_choices, class_text
 from app.theme import CSS, theme
 from tests.app.fakes import INFO, FakeStudio
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
 def page(info: ModelInfo = INFO) -> gr.Blocks:
@@ -54,8 +57,10 @@ def test_stop_cancels_every_run() -> None:
     assert set(cancel.cancels) == runs
 
 
-def test_nothing_of_the_page_is_a_public_endpoint() -> None:
-    assert {f.api_visibility for f in page().fns.values()} == {"private"}
+def test_only_the_questions_of_the_documentation_are_public_endpoints() -> None:
+    public = {f.api_name for f in page().fns.values() if f.api_visibility != "private"}
+    documented = re.findall(r"^\| `/(\w+)` \|", DOCS.read_text(), re.MULTILINE)
+    assert public == set(documented)
 
 
 def test_the_picker_finds_a_class_by_name_synonym_and_number() -> None:
