@@ -24,6 +24,7 @@ from app.menu import ModelMenu
 from app.panels.advanced import advanced_updates
 from app.panels.make import class_choices
 from app.panels.outpaint import add_script
+from app.panels.schedule import drawn_script
 from app.panels.tour import SITUATION
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
     _bind_runs(ui, handlers)
     _bind_outpainting(ui)
     _bind_models(ui, menu)
+    _bind_schedule(ui, handlers)
     _bind_steering(ui)
 
     def open_example(model: str, event: gr.EventData) -> tuple[Any, Any]:
@@ -123,6 +125,13 @@ def _bind_outpainting(ui: Layout) -> None:
         )
 
     gr.on([side.change for side in sides], outline, sides, ui.canvas, queue=False, **QUIET)
+
+
+def _bind_schedule(ui: Layout, handlers: Handlers) -> None:
+    """Let list and curve of the schedule follow each other, in the browser."""
+    names, curve = ui.advanced.schedule, ui.advanced.curve
+    curve.draw(None, curve, names, js=drawn_script(handlers.info), queue=False, **QUIET)
+    names.change(None, names, curve, js="(name) => name", queue=False, **QUIET)
 
 
 def _bind_models(ui: Layout, menu: ModelMenu) -> None:

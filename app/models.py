@@ -9,7 +9,8 @@ Read in this order:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -53,6 +54,7 @@ class ModelInfo:
         schedules: Names of mask schedules.
         reveal_rules: Names of the rules for which tokens stay.
         defaults: What it decodes best with.
+        curves: For each schedule the share still masked, at evenly spaced moments.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ModelInfo:
     schedules: tuple[str, ...]
     reveal_rules: tuple[str, ...]
     defaults: Settings
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

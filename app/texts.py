@@ -25,6 +25,14 @@ STEPS = "Steps"
 STEPS_INFO = "Passes of the model. 8 is the paper's choice; more is slower, seldom better."
 SCHEDULE = "Schedule"
 SCHEDULE_INFO = "How fast cells are decided: cosine decides few at first and many at the end."
+OWN_SCHEDULE = "drawn by hand"
+SCHEDULE_WORDS = {  # the curve's own script shows them
+    "hint": "Drag the points to draw your own.",
+    "curve": "Share of cells still masked over the passes",
+    "point": "Still masked after {done} of the passes",
+    "start": "start",
+    "end": "last pass",
+}
 TEMPERATURE = "Temperature"
 TEMPERATURE_INFO = "0 takes the likeliest code everywhere, 1 follows the model, above 1 is wilder."
 CHOICE_TEMPERATURE = "Choice temperature"

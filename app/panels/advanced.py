@@ -9,13 +9,18 @@ import gradio as gr
 from app import texts
 from app.controls import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
 from app.models import ModelInfo
+from app.panels.schedule import schedule_choices, schedule_editor
 
 
 class AdvancedPanel(NamedTuple):
-    """Components of the panel; the names are those of `app.controls.Controls`."""
+    """Components of the panel; the names are those of `app.controls.Controls`.
+
+    `curve` is no control: it shows the schedule, and what is drawn on it is chosen there.
+    """
 
     steps: gr.Slider
     schedule: gr.Dropdown
+    curve: gr.HTML
     temperature: gr.Slider
     choice_temperature: gr.Slider
     top_k: gr.Number
@@ -31,7 +36,6 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
     """Lay out the panel, folded."""
     start = info.defaults
     rules = [(texts.REVEAL_NAMES.get(name, name), name) for name in info.reveal_rules]
-    schedules = [(texts.SCHEDULE_NAMES.get(name, name), name) for name in info.schedules]
     with gr.Accordion(texts.ADVANCED, open=False, elem_id="advanced", elem_classes="card"):
         steps = gr.Slider(
             1, MAX_STEPS, start.steps, step=1, label=texts.STEPS, info=texts.STEPS_INFO,
@@ -56,9 +60,10 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
             info=texts.GUIDANCE_INFO, visible=info.has_no_class, elem_id="guidance",
         )  # fmt: skip
         schedule = gr.Dropdown(
-            schedules, value=start.schedule, label=texts.SCHEDULE,
+            schedule_choices(info), value=start.schedule, label=texts.SCHEDULE,
             info=texts.SCHEDULE_INFO, allow_custom_value=True, elem_id="schedule",
         )  # fmt: skip
+        curve = schedule_editor(info)
         reveal = gr.Dropdown(
             rules, value=start.reveal, label=texts.REVEAL, info=texts.REVEAL_INFO, elem_id="reveal"
         )
@@ -75,8 +80,8 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
             True, label=texts.PREVIEWS, info=texts.PREVIEWS_INFO, elem_id="previews"
         )
     return AdvancedPanel(
-        steps, schedule, temperature, choice_temperature, top_k, top_p, guidance_scale, reveal,
-        seed, randomise, previews,
+        steps, schedule, curve, temperature, choice_temperature, top_k, top_p, guidance_scale,
+        reveal, seed, randomise, previews,
     )  # fmt: skip
 
 

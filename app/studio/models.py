@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 import maskgit
 from app import texts
 from app.errors import UserError
@@ -21,7 +23,9 @@ from app.studio.shelf import Shelf
 from maskgit import MaskGIT, hub
 from maskgit.catalogue import Entry, catalogue
 from maskgit.reveal import REVEAL_RULES
-from maskgit.schedules import SCHEDULES
+from maskgit.schedules import SCHEDULES, mask_ratio
+
+CURVE_POINTS = 33  # of a schedule that is shown
 
 
 class ModelStore:
@@ -186,4 +190,11 @@ def describe(engine: maskgit.MaskGIT) -> ModelInfo:
         schedules=tuple(SCHEDULES),
         reveal_rules=tuple(REVEAL_RULES),
         defaults=defaults,
+        curves={name: _curve(name, config.grid_size**2) for name in SCHEDULES},
     )
+
+
+def _curve(schedule: str, num_open: int) -> list[float]:
+    """Sample a schedule for people to look at, from all masked to none."""
+    inner = mask_ratio(schedule, np.linspace(0, 1, CURVE_POINTS)[1:-1], num_open)
+    return [1.0, *(round(float(share), 4) for share in inner), 0.0]

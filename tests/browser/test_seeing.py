@@ -174,3 +174,43 @@ def count_questions(editor: Editor, name: str) -> list[str]:
 
     editor.page.on("request", note)
     return asked
+
+
+def test_a_schedule_is_drawn_by_dragging_and_by_keys_and_then_kept_to(either: Editor) -> None:
+    either.unfold("advanced")
+    listed = either.page.locator("#schedule input")
+    point = either.page.locator(".mgd-point").nth(3)  # half-way
+    point.scroll_into_view_if_needed()
+    assert point.get_attribute("aria-valuetext") == "71 %"
+    box = point.locator(".mgd-dot").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    if either.is_touch:
+        either.drag_fingers([[(x, y)], [(x, y - 20)], [(x, y - 200)]])
+    else:
+        either.page.mouse.move(x, y)
+        either.page.mouse.down()
+        either.page.mouse.move(x, y - 20)
+        either.page.mouse.move(x, y - 200)
+        either.page.mouse.up()
+    expect(point).to_have_attribute("aria-valuetext", "100 %")
+    expect(listed).to_have_value("drawn by hand")
+    point.focus()
+    either.page.keyboard.press("PageDown")
+    either.page.keyboard.press("PageDown")
+    expect(point).to_have_attribute("aria-valuetext", "80 %")
+    either.type_number("steps", 8)
+    run_once(either)
+    either.tap(".mgs-plots summary")
+    go_to(either, 4)
+    caption = either.page.locator(".mgs-charts figcaption").first
+    expect(caption).to_have_text("Still masked: 80 %")
+
+
+def test_the_curve_shows_the_schedule_that_is_chosen(desktop: Editor) -> None:
+    desktop.unfold("advanced")
+    point = desktop.page.locator(".mgd-point").nth(3)
+    desktop.choose("schedule", "linear")
+    expect(point).to_have_attribute("aria-valuetext", "50 %")
+    desktop.choose("schedule", "cosine")
+    expect(point).to_have_attribute("aria-valuetext", "71 %")

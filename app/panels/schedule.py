@@ -1,0 +1,47 @@
+"""The schedule as a curve whose points can be dragged, below the list of schedules by name.
+
+The value is the schedule as the engine reads it; `schedule.js` says what the browser does. Event:
+`draw`, when somebody has moved a point.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gradio as gr
+
+from app import texts
+from app.models import ModelInfo
+
+HERE = Path(__file__).parent
+
+
+def schedule_choices(info: ModelInfo) -> list[tuple[str, str]]:
+    """List the schedules by name, as people read them and as the engine does."""
+    return [(texts.SCHEDULE_NAMES.get(name, name), name) for name in info.schedules]
+
+
+def schedule_editor(info: ModelInfo) -> gr.HTML:
+    """Lay out the curve."""
+    return gr.HTML(
+        value=info.defaults.schedule,
+        html_template=_read("schedule.html"),
+        js_on_load=_read("schedule.js"),
+        head=f"<style>{_read('schedule.css')}</style>",
+        apply_default_css=False,
+        elem_id="schedule-curve",
+        curves=dict(info.curves),
+        words=texts.SCHEDULE_WORDS,
+    )
+
+
+def drawn_script(info: ModelInfo) -> str:
+    """Write how a drawn schedule is chosen in the list: in words, not as its numbers."""
+    choices = json.dumps(schedule_choices(info))
+    own = json.dumps(texts.OWN_SCHEDULE)
+    return f"(value) => ({{ __type__: 'update', value, choices: [...{choices}, [{own}, value]] }})"
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
