@@ -11,6 +11,7 @@ Read in this order:
 from dataclasses import dataclass, replace
 from math import inf
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -93,8 +94,9 @@ def inspect(engine: MaskGIT, state: DecodeState, cell: int) -> Inspection:
 def patches(engine: MaskGIT, state: DecodeState, cell: int, codes: Int[Tensor, " C"]) -> Pictures:
     """Draw the surroundings of a cell, once with each code in its place.
 
-    A part of the picture is drawn and its margin cut off. That costs a few per cent of the whole
-    picture, and a code hardly shows further away.
+    What a code changes hardly reaches beyond its neighbours, so only a part is drawn for each, and
+    its difference from the part as it is goes into the whole picture. The part alone would have
+    other colours: the decoder evens them out over all that it draws.
 
     Args:
         engine: The model.
@@ -110,17 +112,27 @@ def patches(engine: MaskGIT, state: DecodeState, cell: int, codes: Int[Tensor, "
     row, column = divmod(cell, width)
     top, left = _first(row, side, height), _first(column, side, width)
     grid = state.drawn.masked_fill(state.drawn == state.mask_id, 0).view(height, width)
-    crops = grid[top : top + side, left : left + side].repeat(len(codes), 1, 1)  # (C, side, side)
-    crops[:, row - top, column - left] = codes
-    pictures = engine.decode(crops)
-    stride, size = pictures.shape[1] // side, min(PATCH_CELLS, side)
-    y, x = (_first(at, size, side) * stride for at in (row - top, column - left))
-    return pictures[:, y : y + size * stride, x : x + size * stride]
+    crops = grid[top : top + side, left : left + side].repeat(len(codes) + 1, 1, 1)  # (1 + C, ...)
+    crops[1:, row - top, column - left] = codes
+    as_it_is, *changed = engine.decode(crops).astype(np.int16)
+    whole = engine.decode(grid)[0]
+
+    size = min(PATCH_CELLS, side)
+    y, x = _first(row, size, height), _first(column, size, width)  # of the patch, in the grid
+    stride = len(whole) // height
+    in_whole = _stretch(y, size, stride), _stretch(x, size, stride)
+    in_crop = _stretch(y - top, size, stride), _stretch(x - left, size, stride)
+    differences = np.stack([crop[in_crop] - as_it_is[in_crop] for crop in changed])
+    return np.clip(whole[in_whole] + differences, 0, 255).astype(np.uint8)
 
 
 def _first(cell: int, side: int, size: int) -> int:
     """Give the first cell of a stretch of `side` around a cell, inside a line of `size`."""
     return min(max(cell - side // 2, 0), size - side)
+
+
+def _stretch(first: int, cells: int, stride: int) -> slice:
+    return slice(first * stride, (first + cells) * stride)
 
 
 def _entropy(logits: Float[Tensor, "*B K"]) -> Float[Tensor, "*B"]:
