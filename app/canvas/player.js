@@ -28,7 +28,7 @@ function createPlayer(root, state, parts) {
   }
 
   function follow() {
-    if (following) show(newest());
+    if (following) show(newest(), true);
     refresh();
   }
 
@@ -50,7 +50,8 @@ function createPlayer(root, state, parts) {
     overlays.choose("mask");
   }
 
-  function show(position) {
+  /** What only passes by is not drawn for its own sake: a run without previews stays cheap. */
+  function show(position, isPassing = false) {
     const { run } = state;
     if (!run) {
       state.step = null;
@@ -63,7 +64,8 @@ function createPlayer(root, state, parts) {
     const step = run.trace.slice(0, run.at + 1).findLast((found) => found);
     const isReconstruction = state.overlay === "tokenizer";
     state.step = atResult && !overlays.now().isOverResult ? null : step;
-    preview.show(atResult && !isReconstruction ? null : { run, step, isReconstruction });
+    const isWanted = isReconstruction || (!atResult && (!isPassing || step.image));
+    preview.show(isWanted ? { run, step, isReconstruction } : null);
     overlays.fetchNeeds();
     layers.invalidate();
     refresh();

@@ -33,7 +33,8 @@ function createPreview(canvas, paper, sights) {
     if (!wanted || wanted.run !== run) return; // the result came meanwhile, or another run
     const context = begin();
     if (isReconstruction) drawSquare(context, step, pictures[0]);
-    else steps.forEach((each, i) => drawWindow(context, each, pictures[i]));
+    else if (steps.length) steps.forEach((each, i) => drawWindow(context, each, pictures[i]));
+    else if (run.baseCrop) context.drawImage(run.baseCrop, run.area.left, run.area.top);
     canvas.hidden = false;
     seen = wish;
   }

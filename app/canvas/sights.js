@@ -22,7 +22,8 @@ function createSights(ask) {
   }
 
   const canAsk = (run, step) => Boolean(run.context && step?.state);
-  const hasPicture = (run, step) => Boolean(step.image) || canAsk(run, step);
+  /** Before the first pass there is nothing to draw but the picture itself. */
+  const hasPicture = (run, step) => Boolean(step.image) || (step.index > 0 && canAsk(run, step));
 
   async function imageOf(run, step) {
     if (step.image) return step.image;

@@ -20,7 +20,7 @@ function createThumbnails(root, state, { paper, sights, seek }) {
       }
       drawSeen();
     },
-    { root: strip, rootMargin: "120px" },
+    { rootMargin: "0px 120px" },
   );
 
   function makeFrame(position) {
@@ -83,7 +83,11 @@ function createThumbnails(root, state, { paper, sights, seek }) {
     for (let frame = next(); frame; frame = next()) {
       const { run, step } = frame;
       drawn.set(frame, step ?? undefined); // first: what cannot be drawn is not tried for ever
-      await draw(frame.firstElementChild, run, step).catch(() => {});
+      delete frame.dataset.drawn;
+      await draw(frame.firstElementChild, run, step).then(
+        () => { frame.dataset.drawn = step ? step.index : ""; },
+        () => {}, // one picture less is no reason to stop
+      );
     }
     isDrawing = false;
   }
@@ -121,6 +125,7 @@ function createThumbnails(root, state, { paper, sights, seek }) {
     context.translate(-crop.left, -crop.top);
     if (picture) context.drawImage(picture, left, top, side, side);
     else if (!run.size) context.drawImage(paper.canvas, 0, 0);
+    if (!picture && run.baseCrop) context.drawImage(run.baseCrop, run.area.left, run.area.top);
     context.fillStyle = "rgba(24, 20, 40, 0.62)";
     forEachToken(step, (token, x0, y0, x1, y1) => {
       if (step.masked[token] && mayChange(step, token)) context.fillRect(x0, y0, x1 - x0, y1 - y0);

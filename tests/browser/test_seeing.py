@@ -1,6 +1,12 @@
 """A run can be walked through, looked into, plotted and taken along, in a real browser."""
 
+import io
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Request, expect
 
 from tests.browser.editor import Editor
@@ -69,8 +75,7 @@ def test_every_step_has_a_thumbnail_that_leads_to_it(either: Editor) -> None:
     go_to(either, 3)
     assert frames.nth(3).get_attribute("aria-current") == "step"
     assert "Step 3" in (frames.nth(3).get_attribute("aria-label") or "")
-    drawn = "(frame) => frame.firstElementChild.getContext('2d').getImageData(56, 56, 1, 1).data[3]"
-    either.page.wait_for_function(f"({drawn})(document.querySelectorAll('.mgs-frame')[3]) === 255")
+    either.page.locator(".mgs-frame[data-drawn='3']").wait_for()
 
 
 def test_what_a_step_revealed_is_marked_and_counted(desktop: Editor) -> None:
@@ -214,3 +219,46 @@ def test_the_curve_shows_the_schedule_that_is_chosen(desktop: Editor) -> None:
     expect(point).to_have_attribute("aria-valuetext", "50 %")
     desktop.choose("schedule", "cosine")
     expect(point).to_have_attribute("aria-valuetext", "71 %")
+
+
+def test_a_run_without_previews_is_drawn_where_it_is_looked_at(desktop: Editor) -> None:
+    desktop.unfold("advanced")
+    desktop.page.locator("#previews input").uncheck()
+    desktop.page.set_viewport_size({"width": 1440, "height": 480})  # the strip is out of sight
+    asked = count_questions(desktop, "look")
+    steps = run_once(desktop)
+    assert asked == []
+    go_to(desktop, 3)
+    for step in range(1, steps + 1):
+        desktop.page.locator(f".mgs-frame[data-drawn='{step}']").wait_for()
+    go_to(desktop, 5)
+    desktop.tap("[data-overlay=confidence]")
+    go_to(desktop, 3)
+    assert len(asked) == steps
+
+
+def test_the_run_can_be_taken_along_as_film_sheet_and_data(either: Editor) -> None:
+    steps = run_once(either)
+    either.tap(".mgs-save summary")
+    either.page.locator(".mgs-save [name=overlay]").select_option("mask")
+    for kind in ("gif", "webp", "mp4"):
+        either.page.locator(".mgs-save [name=format]").select_option(kind)
+        name, data = saved(either, "film")
+        assert name.endswith(f".{kind}")
+        if kind == "mp4":
+            assert data[4:8] == b"ftyp"
+        else:
+            with Image.open(io.BytesIO(data)) as pictures:
+                assert getattr(pictures, "n_frames", 1) >= steps
+    with Image.open(io.BytesIO(saved(either, "png")[1])) as sheet:
+        assert sheet.format == "PNG"
+    with np.load(io.BytesIO(saved(either, "npz")[1])) as arrays:
+        assert len(arrays.files) > 3
+    assert json.loads(saved(either, "json")[1])
+
+
+def saved(editor: Editor, what: str) -> tuple[str, bytes]:
+    """Save the run as something; gives the name that is offered, and the file."""
+    with editor.page.expect_download() as download:
+        editor.tap(f"[data-save={what}]")
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
