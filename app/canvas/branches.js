@@ -3,7 +3,7 @@
 // Only what is in sight has elements, so hundreds of branches cost no more than a dozen; pictures
 // are made when they come into sight, one after another, the last wish first.
 
-const [PLACE_WIDTH, PLACE_HEIGHT] = [96, 92]; // CSS pixels
+const [PLACE_WIDTH, PLACE_HEIGHT] = [96, 96]; // CSS pixels
 const THUMB_SIDE = 112; // device pixels; shown at half of it
 const THUMBS_KEPT = 300;
 
@@ -31,7 +31,7 @@ function createBranches(root, state, { grove, walk, compare }) {
     count.textContent = total === 1 ? "1 branch" : `${total || "No"} branches`;
     if (document.activeElement !== name) name.value = open?.name ?? "";
     name.disabled = remove.disabled = versus.disabled = !open || walk.isBusy();
-    up.disabled = !state.walking || walk.isBusy();
+    up.disabled = !open || open.parent === null || walk.isBusy();
     isSure &&= Boolean(open) && remove.dataset.id === String(open.id);
     remove.textContent = isSure ? sureWords(open) : "Delete";
     versus.setAttribute("aria-pressed", String(isPicking));
@@ -78,6 +78,10 @@ function createBranches(root, state, { grove, walk, compare }) {
       shown.delete(id);
     }
     for (const place of inSight) update(place);
+    const elements = [...shown.values()];
+    if (elements.length && !elements.some((element) => element.tabIndex === 0)) {
+      elements[0].tabIndex = 0; // the Tab key has to find one
+    }
     const reach = ({ from, row, col }) =>
       from && col >= firstCol && from.row <= lastRow && row >= firstRow && from.col <= lastCol;
     lines.setAttribute("d", layout.places.filter(reach).map(lineTo).join(""));
@@ -98,7 +102,7 @@ function createBranches(root, state, { grove, walk, compare }) {
     const isOpen = id === walk.last();
     element.setAttribute("aria-selected", String(isOpen));
     element.setAttribute("aria-level", String(col + 1));
-    element.tabIndex = isOpen || (!walk.last() && row === 0 && col === 0) ? 0 : -1;
+    element.tabIndex = isOpen ? 0 : -1;
     const title = node.name || node.edit || (node.parent === null ? "Start" : "");
     const step = node.parent === null ? "" : `Step ${node.step}`;
     const [first, second] = element.querySelectorAll("span");
@@ -160,7 +164,7 @@ function createBranches(root, state, { grove, walk, compare }) {
     const [left, top, side] = cropOf(grove.aboutOf(node)).map((share) => share * picture.width);
     context.drawImage(picture, left, top, side, side, 0, 0, THUMB_SIDE, THUMB_SIDE);
     if (node.parent !== null) return;
-    context.fillStyle = "rgba(24, 20, 40, 0.75)"; // nothing is drawn yet: what is seen means nothing
+    context.fillStyle = "rgba(24, 20, 40, 0.75)"; // nothing is drawn yet: it would mislead
     context.fillRect(0, 0, THUMB_SIDE, THUMB_SIDE);
   }
 

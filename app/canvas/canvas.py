@@ -36,6 +36,8 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
         "stopped"  "message"
         "error"    "message", "code"; with "unknown-picture" the canvas uploads the picture again
                    and fires `retry`
+    Frames of a run that can be steered also have "state" and "tokens", and the first one "context":
+    the browser keeps all states and goes on from any of them by server functions (see `app.scene`).
     A run that makes a new picture (generate, outpaint) has "size": [width, height] in every frame,
     and outpaint also "origin": [left, top], the old picture's place on the new one; its patches
     cover the new picture.
@@ -50,7 +52,8 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
 "id", "width", "height", "png" (data URL); name "" is the example to begin with.
-`has_picture({"id"})` answers with "known".
+`has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,
+`maps`, `inspect`, `steer`, `finish`, ...) is described in `app.walk`.
 
 Events that return to the canvas need `show_progress="hidden"`: Gradio would dim the picture.
 """

@@ -35,6 +35,7 @@
 //   running        whether a run is under way
 //   step, steps    position on the timeline (0 = start, steps = result) and its length; 0 without
 //   seen           step whose picture lies on the stage, or -1 where the document itself does
+//   isDrawn        whether the stage shows what it is to show
 //   reconstructed  whether that is the tokenizer's own picture
 //   overlay        name of the overlay, see overlays.js
 //   mapped         step whose map of uncertainty is here, or -1
@@ -92,9 +93,9 @@ const actions = {
     state.size = Math.max(1, Math.min(MAX_SIZE, cells));
     redraw();
   },
-  invert: () => doc.setCells(state.cells.map((cell) => 1 - cell)),
-  clear: () => doc.setCells(new Uint8Array(state.cells.length)),
-  paint_all: () => doc.setCells(new Uint8Array(state.cells.length).fill(1)),
+  invert: () => setMask(state.cells.map((cell) => 1 - cell)),
+  clear: () => setMask(new Uint8Array(state.cells.length)),
+  paint_all: () => setMask(new Uint8Array(state.cells.length).fill(1)),
   undo: () => (state.walking ? lab.walk.up() : doc.undo()),
   redo: () => (state.walking ? lab.walk.down() : doc.redo()),
   lab: () => lab.open(),
@@ -103,7 +104,7 @@ const actions = {
     redraw();
   },
   mask() {
-    player.rest();
+    showDocument();
     doc.setShown(!state.shown);
   },
   fit: () => view.fit(),
@@ -136,6 +137,15 @@ const redraw = () => {
   layers.invalidate();
   refresh();
 };
+/** Back from whatever step is shown over it: somebody wants to paint. */
+function showDocument() {
+  lab.walk.leave();
+  player.rest();
+}
+function setMask(cells) {
+  showDocument();
+  doc.setCells(cells);
+}
 const say = (words, kind) => toolbar.say(words, kind);
 const fail = (words) => toolbar.say(words, "error");
 
@@ -189,6 +199,7 @@ const doc = createDocument(state, {
   },
   changed() {
     opening.introduce(state.picture);
+    lab.walk.follow();
     player.rest();
     player.refresh();
     variations.refresh();
@@ -199,10 +210,7 @@ const doc = createDocument(state, {
 const painter = createPainter(state, {
   redraw: () => layers.invalidate(),
   refresh, say,
-  starting() {
-    lab.walk.leave();
-    player.rest();
-  },
+  starting: showDocument,
   finished: (hasChanged) => (hasChanged ? doc.stroke() : refresh()),
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
@@ -322,6 +330,7 @@ const probe = {
   step: () => state.run?.at ?? 0,
   steps: () => state.run?.steps ?? 0,
   seen: () => preview.seen()?.step.index ?? -1,
+  isDrawn: () => preview.isDrawn(),
   reconstructed: () => preview.seen()?.isReconstruction ?? false,
   mapped: () => (overlays.about(state.step)?.entropy ? state.step.index : -1),
   overlay: () => state.overlay,

@@ -14,7 +14,7 @@ function createVersus(root, { grove, fail }) {
 
   function titleOf(node) {
     const name = node.name || node.edit || (node.parent === null ? "Start" : "");
-    return [name, `step ${node.step}`].filter(Boolean).join(", ");
+    return name ? `${name}, step ${node.step}` : `Step ${node.step}`;
   }
 
   /** Opens with two nodes, by their ids. */

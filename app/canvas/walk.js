@@ -13,6 +13,7 @@ function createWalk(state, parts) {
   let isBusy = false; // one thing at a time
   let isGoing = false; // whether passes follow each other until somebody says stop
   let undone = []; // where undo came from, for redo
+  let under = null; // the document's picture that the open branch lies on
 
   state.walking = false; // a branch is open
 
@@ -76,7 +77,9 @@ function createWalk(state, parts) {
   }
 
   async function enter(about) {
+    under = null;
     await stage(about);
+    under = state.picture;
     if (!state.walking) before = state.run;
     const { id, context, window, grid, open, size, origin, base } = about;
     const run = { id: `branch-${id}`, tree: id, context, window, grid, open, size, origin, base };
@@ -161,6 +164,7 @@ function createWalk(state, parts) {
   async function finish(about, node) {
     const frame = await ask("finish", about, { state: node.state });
     if (!state.walking) return;
+    under = null; // the document changes, and this time it is the branch that changes it
     await parts.conclude(frame);
     grove.made(about, state.run.results[0]);
     state.walking = false;
@@ -177,6 +181,7 @@ function createWalk(state, parts) {
   function leave() {
     if (!state.walking) return;
     isGoing = state.running = state.walking = false;
+    under = null;
     [state.run, before] = [before, null];
     paper.stageSize(null);
     player.start(state.run);
@@ -184,6 +189,11 @@ function createWalk(state, parts) {
     variations.show(state.run);
     player.refresh();
     changed();
+  }
+
+  /** The document changed: another picture needs the stage. */
+  function follow() {
+    if (under && state.picture !== under) leave();
   }
 
   const last = () => state.run?.nodes?.at(-1) ?? null;
@@ -211,7 +221,8 @@ function createWalk(state, parts) {
   }
 
   return {
-    alone, here, open, steer, advance, begin, leave, up, down, remove, last,
+    alone, here, open, steer, advance, begin, leave, follow, up, down, remove,
+    last,
     visit(id) {
       undone = [];
       return open(id);

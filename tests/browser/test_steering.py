@@ -272,6 +272,13 @@ def test_undo_walks_up_and_redo_down_until_the_picture_is_back(desktop: Editor) 
     desktop.wait("!studio.walking")
     assert desktop.see("[studio.historyLength, studio.position]") == held
     open_branch(desktop, "Draw anew")
+    desktop.tap("#examples [data-example=coast]")  # another picture takes the stage
+    desktop.wait("!studio.walking")
+    desktop.undo()
+    desktop.tap("[data-branch=up]")
+    desktop.wait("studio.walking")
+    settled(desktop)
+    open_branch(desktop, "Draw anew")
     desktop.pick_tool("brush")
     desktop.stroke((1.5, 1.5))  # who paints wants the picture
     desktop.wait("!studio.walking && studio.count > 64")
