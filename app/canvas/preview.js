@@ -74,5 +74,5 @@ function createPreview(canvas, paper, sights) {
     context.drawImage(picture, left, top, side, side);
   }
 
-  return { show, seen: () => seen };
+  return { show, seen: () => seen, isDrawn: () => seen === wanted };
 }
