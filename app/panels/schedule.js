@@ -1,9 +1,10 @@
 // The schedule as a curve to look at and to draw: the share of cells still masked over the passes.
 //
-// Gradio calls this with `element`, `trigger`, `props` and `watch`. The value is the schedule as
-// the engine reads it: a name, or "custom:" and shares at evenly spaced moments. A point that is
-// dragged takes its neighbours along where the curve would rise, so that every drawing is a
-// schedule: from all masked to none. The event "draw" is told when a point is let go.
+// Gradio calls this with `element`, `trigger`, `props` and `watch`; schedule.py puts `curves` (the
+// schedules that have a name) and `words` in front. The value is the schedule as the engine reads
+// it: a name, or "custom:" and shares at evenly spaced moments. A point that is dragged takes its
+// neighbours along where the curve would rise, so that every drawing is a schedule: from all masked
+// to none. The event "draw" is told when a point is let go.
 
 const CUSTOM = "custom:";
 const POINTS = 9; // of a schedule that is drawn; the first and the last stay where they are
@@ -11,7 +12,6 @@ const REACH = 20; // around a point, for fingers
 const AREA = { left: 30, top: 8, right: 292, bottom: 112 };
 const SVG = "http://www.w3.org/2000/svg";
 
-const { words, curves } = props;
 const svg = element.querySelector("svg");
 let shares = []; // what is shown, from 1 to 0
 let handles = [];

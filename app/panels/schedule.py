@@ -27,12 +27,10 @@ def schedule_editor(info: ModelInfo) -> gr.HTML:
     return gr.HTML(
         value=info.defaults.schedule,
         html_template=_read("schedule.html"),
-        js_on_load=_read("schedule.js"),
+        js_on_load=_script(info),
         head=f"<style>{_read('schedule.css')}</style>",
         apply_default_css=False,
         elem_id="schedule-curve",
-        curves=dict(info.curves),
-        words=texts.SCHEDULE_WORDS,
     )
 
 
@@ -41,6 +39,16 @@ def drawn_script(info: ModelInfo) -> str:
     choices = json.dumps(schedule_choices(info))
     own = json.dumps(texts.OWN_SCHEDULE)
     return f"(value) => ({{ __type__: 'update', value, choices: [...{choices}, [{own}, value]] }})"
+
+
+def _script(info: ModelInfo) -> str:
+    """Join what the curve knows and what it does.
+
+    Not as further props: a value that arrives while the panel is being unfolded for the first time
+    would leave the script without them (Gradio 6).
+    """
+    known = f"const curves = {json.dumps(dict(info.curves))};"
+    return f"{known}\nconst words = {json.dumps(texts.SCHEDULE_WORDS)};\n{_read('schedule.js')}"
 
 
 def _read(name: str) -> str:
