@@ -140,8 +140,7 @@ def test_stopping_in_the_middle_loses_nothing(either: Editor) -> None:
     slow_down(either)
     held = either.see("[studio.cells, studio.historyLength, studio.picture.id]")
     either.tap("#fill")
-    either.wait("studio.running && studio.step >= 3")
-    either.tap("#stop")
+    either.press_once("studio.running && studio.step >= 3", "stop")
     either.wait("!studio.running")
     assert either.see("[studio.cells, studio.historyLength, studio.picture.id]") == held
     assert np.array_equal(either.pixels(), before)
@@ -163,13 +162,9 @@ def test_fill_pressed_right_after_stop_is_never_lost(desktop: Editor) -> None:
     )
     desktop.tap("#fill")
     for runs in range(1, 12):
-        desktop.page.wait_for_function(f"window.runs === {runs}")
-        desktop.wait("studio.running && studio.step >= 1")
-        if runs <= 10:
-            presses = ["stop", "fill", "fill"]  # an impatient second one begins nothing more
-            script = "(names) => names.forEach((name) => document.getElementById(name).click())"
-            desktop.page.evaluate(script, presses)
-    desktop.tap("#stop")
+        under_way = f"window.runs === {runs} && studio.running && studio.step >= 1"
+        again = ["fill", "fill"] if runs <= 10 else []  # the second, impatient, begins nothing
+        desktop.press_once(under_way, "stop", *again)
     desktop.wait("!studio.running")
     assert "Stopped" in desktop.page.locator("#status").inner_text()
     assert desktop.page.evaluate("window.runs") == 11

@@ -158,8 +158,7 @@ def test_half_way_stop_pin_send_back_another_class_two_branches_compared(either:
     either.tap("#advanced > button")
     held = either.see("[studio.cells, studio.historyLength, studio.picture.id]")
     either.tap("#fill")
-    either.wait("studio.running && studio.step >= 3")
-    either.tap("#stop")
+    either.press_once("studio.running && studio.step >= 3", "stop")
     either.wait("!studio.running")
     assert either.see("[studio.cells, studio.historyLength, studio.picture.id]") == held
     either.tap("[data-lab=resume]")  # the steps so far are kept
