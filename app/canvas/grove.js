@@ -12,6 +12,10 @@ function createGrove({ ask, sights, store, changed }) {
   const unseen = new Map(); // node -> what stands for its step where only the picture was asked for
   let lastId = 0;
 
+  // A node's state travels as text and is kept as bytes, a quarter less.
+  const packed = (row) => ("state" in row ? { ...row, state: bytesOfBase64(row.state) } : row);
+  const unpacked = (row) => ({ ...row, state: base64OfBytes(row.state) });
+
   const aboutOf = (node) => forest.runs.get(node.run);
 
   function read(frame, about) {
@@ -40,7 +44,7 @@ function createGrove({ ask, sights, store, changed }) {
 
   function save(rows, gone = []) {
     for (const id of gone) steps.delete(id);
-    store.saveBranches(rows, gone);
+    store.saveBranches(rows.map(packed), gone);
   }
 
   /** Makes the start of a tree of what every branch of a run needs. */
@@ -79,7 +83,7 @@ function createGrove({ ask, sights, store, changed }) {
   function restore({ branches, isCopy }) {
     for (const { tab: _, ...row } of branches) {
       lastId = Math.max(lastId, row.id);
-      if (!row.context) forest.add(row);
+      if (!row.context) forest.add(unpacked(row));
       else {
         const open = unpackCells(row.open, row.grid * row.grid);
         forest.addRun({ ...row, open, made: new Set(row.made) });

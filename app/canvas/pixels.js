@@ -27,6 +27,10 @@ function bytesOfBase64(text) {
   return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
 }
 
+function base64OfBytes(bytes) {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
 /** Reads a base64 data URL without a request; a page's security policy may forbid fetching it. */
 function blobOfDataUrl(url) {
   const comma = url.indexOf(",");

@@ -4,8 +4,8 @@
 // id, so a tab also holds a lock of that name; who does not get the lock takes a new id and a copy
 // of the document. A new tab starts with a copy of the latest document. Pictures are written once
 // and shared by all entries; a failure of storage is reported once and never stops the editor.
-// Branches are rows of their own, written one by one: a step is a few hundred bytes, and there may
-// be many.
+// Branches are rows of their own, written one by one: a step is some hundred bytes, about a thousand
+// where all cells are open, and there may be many.
 
 const TAB_KEY = "maskgit-studio-tab";
 const DATABASE = "maskgit-studio";

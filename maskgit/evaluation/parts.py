@@ -27,17 +27,17 @@ def measure_reconstruction(bench: Bench) -> Report:
     sets = load_each(request.data, "val", engine.image_size, request.packs)
     columns = min([COLUMNS, *(len(bench.limited(images)) for _, images in sets)])
     perceptual = find_perceptual(request.classifier, torch.device("cpu"))
-    rows, shown = [], []
+    seen, shown = [], []
     for name, whole in sets:
-        images = bench.limited(whole)
-        again = reconstruction.reconstruct(engine, images.pictures)
-        codes = engine.config.tokenizer.codebook_size
-        extractor = bench.judge.extractor
-        rows.append(
-            reconstruction.measure(name, images.pictures, again, codes, extractor, perceptual)
-        )
-        places = sheets.evenly(len(images), columns)
-        shown += [images.pictures[places], again.pictures[places]]
+        pictures = bench.limited(whole).pictures
+        again = reconstruction.reconstruct(engine, pictures)
+        seen.append((name, pictures, again))
+        places = sheets.evenly(len(pictures), columns)
+        shown += [pictures[places], again.pictures[places]]
+    if len(seen) > 1:
+        seen.append(reconstruction.together(seen))
+    codes, extractor = engine.config.tokenizer.codebook_size, bench.judge.extractor
+    rows = [reconstruction.measure(*one, codes, extractor, perceptual) for one in seen]
     sheet = bench.keep(".webp", sheets.columns_of(shown))
     return _report(
         bench,

@@ -1,5 +1,6 @@
 """What the tokenizer alone makes of held-out pictures: the ceiling of everything after it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,16 @@ def reconstruct(engine: MaskGIT, pictures: Pictures) -> Reconstruction:
         np.concatenate([decoded for decoded, _ in results]),
         np.concatenate([tokens for _, tokens in results]),
     )
+
+
+def together(
+    sets: Sequence[tuple[str, Pictures, Reconstruction]],
+) -> tuple[str, Pictures, Reconstruction]:
+    """Join sets of pictures, named `all`: every picture counts the same."""
+    _, pictures, again = zip(*sets, strict=True)
+    decoded = np.concatenate([one.pictures for one in again])
+    tokens = np.concatenate([one.tokens for one in again])
+    return "all", np.concatenate(pictures), Reconstruction(decoded, tokens)
 
 
 def measure(

@@ -49,6 +49,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+FRAMES_TO_SETTLE = 12
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -363,9 +364,19 @@ class Editor:
         self.wait(f"studio.historyLength > {before}")
 
     def unfold(self, panel: str) -> None:
-        """Open a folded panel."""
+        """Open a folded panel.
+
+        Gradio writes the values of its fields once more some frames after it has made them: what a
+        test types before that, faster than anybody, would be gone.
+        """
         self.tap(f"#{panel} > button")
         self.page.locator(f"#{panel} input").first.wait_for(state="visible")
+        self.page.evaluate(
+            """async (frames) => {
+                while (frames--) await new Promise((done) => requestAnimationFrame(done));
+            }""",
+            FRAMES_TO_SETTLE,
+        )
 
     def type_number(self, field_id: str, value: int) -> None:
         """Type a number into a field."""
