@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from maskgit.decoding import DecodeState, predict
+from maskgit.images import to_pictures
 from maskgit.pipeline import MaskGIT
 from maskgit.steering import one_cell
 from maskgit.types import Pictures
@@ -114,7 +115,7 @@ def patches(engine: MaskGIT, state: DecodeState, cell: int, codes: Int[Tensor, "
     grid = state.drawn.masked_fill(state.drawn == state.mask_id, 0).view(height, width)
     crops = grid[top : top + side, left : left + side].repeat(len(codes) + 1, 1, 1)  # (1 + C, ...)
     crops[1:, row - top, column - left] = codes
-    as_it_is, *changed = engine.decode(crops).astype(np.int16)
+    as_it_is, *changed = to_pictures(engine.tokenizer.decode(crops)).astype(np.int16)
     whole = engine.decode(grid)[0]
 
     size = min(PATCH_CELLS, side)
