@@ -37,7 +37,10 @@ def measure_reconstruction(bench: Bench) -> Report:
     if len(seen) > 1:
         seen.append(reconstruction.together(seen))
     codes, extractor = engine.config.tokenizer.codebook_size, bench.judge.extractor
-    rows = [reconstruction.measure(*one, codes, extractor, perceptual) for one in seen]
+    rows = [
+        reconstruction.measure(name, pictures, again, codes, extractor, perceptual)
+        for name, pictures, again in seen
+    ]
     sheet = bench.keep(".webp", sheets.columns_of(shown))
     return _report(
         bench,

@@ -16,13 +16,15 @@ from maskgit.pipeline import find_folder
 from maskgit.sizes import AnyTokenizerConfig, AnyTransformerConfig
 from maskgit.training import fine_tuning, recipes
 from maskgit.training.data import ImageSet, known_classes, load_images
-from maskgit.training.perceptual import find_perceptual
+from maskgit.training.perceptual import find_perceptual, has_lpips
 from maskgit.training.recipes import Recipe
 from maskgit.training.run import Run, checkpoints
 from maskgit.training.tokenizer import train_tokenizer
 from maskgit.training.transformer import train_transformer
 
 logger = logging.getLogger(__name__)
+
+SEED_APART = 7  # of the classifier that trains a tokenizer: the one that judges it is another
 
 
 def run(options: argparse.Namespace) -> None:
@@ -38,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
     if start is not None:
         recipe = replace(recipe, image_size=start.config.image_size)
     if options.stage == "classifier":
-        _classifier(options.data, recipe, options.steps, options.run)
+        _classifier(options, recipe)
     elif options.stage == "tokenizer":
         _train_tokenizer(options, recipe, start)
     else:
@@ -55,12 +57,17 @@ def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model |
     if start is not None:
         stage = fine_tuning.tokenizer_recipe(stage, start)
     steps = options.steps or stage.schedule.steps
-    stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
+    stage = replace(stage, schedule=replace(stage.schedule, steps=steps), seed=options.seed)
     images, val = _data(options.data, recipe, recipe.tokenizer_packs)
     run = Run(options.run, steps, compile=False, accumulate=options.accumulate)
     perceptual = None
     if stage.perceptual_weight:
-        perceptual = find_perceptual(options.classifier, run.accelerator.device)
+        classifier = options.classifier
+        if classifier is None and not has_lpips():
+            classifier = options.run / "classifier"
+            logger.info("no LPIPS here: pictures are compared by a classifier, in %s", classifier)
+            _train_classifier(options.data, recipe, ClassifierRecipe(seed=SEED_APART), classifier)
+        perceptual = find_perceptual(classifier, run.accelerator.device)
     network = start.tokenizer if start else None
     train_tokenizer(stage, images, val, run, perceptual, network)  # pyright: ignore[reportArgumentType]
 
@@ -86,7 +93,7 @@ def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model
         known = known_classes(images, stage.model.null_label)
         network = fine_tuning.with_classes(start.transformer, start.classes, known)
     steps = options.steps or stage.schedule.steps
-    stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
+    stage = replace(stage, schedule=replace(stage.schedule, steps=steps), seed=options.seed)
     is_compiled = not options.no_compile
     run = Run(options.run, steps, compile=is_compiled, accumulate=options.accumulate)
     transformer = train_transformer(stage, tokenizer, images, val, run, network)
@@ -141,14 +148,20 @@ def _finished_tokenizer(
     return train_tokenizer(stage, images, val, run)  # no step: only what was trained
 
 
-def _classifier(data: str, recipe: Recipe, steps: int | None, folder: Path) -> None:
-    """Train what judges the model: it learns the classes of stage 2, from the same pictures."""
+def _classifier(options: argparse.Namespace, recipe: Recipe) -> None:
+    """Train what judges the model."""
+    stage = ClassifierRecipe(seed=options.seed)
+    steps = options.steps or stage.schedule.steps
+    stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
+    accuracy = _train_classifier(options.data, recipe, stage, options.run)
+    logger.info("%.1f %% of the held-out pictures got their class", 100 * accuracy)
+
+
+def _train_classifier(data: str, recipe: Recipe, stage: ClassifierRecipe, folder: Path) -> float:
+    """Let a network learn the classes of stage 2, from the same pictures; gives its accuracy."""
     images, val = _data(data, recipe, recipe.transformer_packs)
-    stage = ClassifierRecipe()
-    if steps:
-        stage = replace(stage, schedule=replace(stage.schedule, steps=steps))
-    trained = train_classifier(stage, images, val, Run(folder, stage.schedule.steps, compile=False))
-    logger.info("%.1f %% of the held-out pictures got their class", 100 * trained.accuracy)
+    run = Run(folder, stage.schedule.steps, compile=False)
+    return train_classifier(stage, images, val, run).accuracy
 
 
 def _data(path: str, recipe: Recipe, packs: tuple[str, ...]) -> tuple[ImageSet, ImageSet]:

@@ -65,6 +65,12 @@ class LpipsPerceptual:
         return self.network(ours * 2 - 1, theirs * 2 - 1).mean()
 
 
+def has_lpips() -> bool:
+    """Whether LPIPS and the weights of VGG-16 are on this computer."""
+    vgg = Path(torch.hub.get_dir()) / "checkpoints" / VGG_FILE
+    return vgg.is_file() and importlib.util.find_spec("lpips") is not None
+
+
 def find_perceptual(classifier: Path | None, device: torch.device) -> Perceptual:
     """Choose what pictures are compared by.
 
@@ -75,8 +81,7 @@ def find_perceptual(classifier: Path | None, device: torch.device) -> Perceptual
     Raises:
         ValueError: If neither is here.
     """
-    vgg = Path(torch.hub.get_dir()) / "checkpoints" / VGG_FILE
-    if vgg.is_file() and importlib.util.find_spec("lpips") is not None:
+    if has_lpips():
         return LpipsPerceptual(device)
     if classifier is not None:
         return ClassifierPerceptual(classifier, device)
