@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,11 @@ from torch import nn
 
 import maskgit
 from maskgit import cli
+from maskgit.evaluation.classifier import ClassifierRecipe
 from maskgit.images import open_picture
 from maskgit.models import VQGAN, AnyTransformer
 from maskgit.sizes import HourglassConfig
-from maskgit.training import recipes
+from maskgit.training import commands, recipes
 from maskgit.training.commands import write_model
 from maskgit.training.data import ImageSet, load_images
 from maskgit.training.run import Run
@@ -217,6 +219,22 @@ def test_both_stages_run_from_the_shell(
     second = ["--run", "two", "--tokenizer-run", "one", "--out", "model"]
     assert cli.main(["train", "transformer", *common, *second]) == 0
     assert maskgit.load("model", "cpu", "float32").generate("red").traces[0][-1].finished
+
+
+def test_the_perceptual_network_is_trained_where_there_is_none(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = recipes.tiny()
+    recipe = replace(plain, tokenizer=replace(plain.tokenizer, perceptual_weight=0.1))
+    monkeypatch.setattr(recipes, "find", lambda _: recipe)
+    quick = replace(plain.tokenizer.schedule, steps=1)
+    monkeypatch.setattr(commands, "ClassifierRecipe", partial(ClassifierRecipe, quick))
+    monkeypatch.setattr(commands, "has_lpips", lambda: False)
+    run = tmp_path / "one"
+    arguments = ["--data", str(folders), "--run", str(run), "--steps", "1"]
+    assert cli.main(["train", "tokenizer", *arguments]) == 0
+    first = json.loads((run / "log.jsonl").read_text().splitlines()[0])
+    assert str(run / "classifier") in json.dumps(first)
 
 
 @pytest.mark.parametrize(
