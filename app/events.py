@@ -55,8 +55,9 @@ def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
         label = handlers.class_for(name, model)
         return command("open_example", name=name), gr.skip() if label is None else label
 
-    # A new stroke makes the last sentence old; the browser clears it without asking here.
-    ui.canvas.stroke(None, None, ui.make.status, js="() => ''", queue=False, **QUIET)
+    # A stroke or a branch makes the last sentence old; the browser clears it without asking here.
+    for makes_old in (ui.canvas.stroke, ui.canvas.walk):
+        makes_old(None, None, ui.make.status, js="() => ''", queue=False, **QUIET)
     ui.gallery.pick(open_example, ui.models, [ui.canvas, ui.make.label], queue=False, **QUIET)
     shown = [ui.models, ui.make.label, ui.canvas]
     ui.tour.ask(None, shown, ui.tour, js=SITUATION, queue=False, **QUIET)

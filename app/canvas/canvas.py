@@ -10,6 +10,7 @@ Events, each without data, to be used as `canvas.stroke(...)`:
     stroke  a stroke was finished, or the mask or picture changed by undo, redo, clear, a command
     open    a picture was opened (upload, drop, paste, example); nothing is painted on it yet
     retry   the server had forgotten the picture; it is uploaded again, so repeat the last run
+    walk    a branch was opened: what was said about the last run is old
 
 Props (Python to browser), set by returning `gr.HTML(frame=...)` or `gr.HTML(command=...)`, always
 as a JSON **string** (Gradio walks through objects key by key, which is slow for pictures):
@@ -110,7 +111,7 @@ SCRIPTS = (
     "main.js",
 )
 STYLES = ("uplot/uPlot.min.css", "canvas.css", "steering.css")
-EVENTS = ("stroke", "open", "retry")
+EVENTS = ("stroke", "open", "retry", "walk")
 
 
 class _WithoutStub(ComponentMeta):

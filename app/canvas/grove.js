@@ -20,7 +20,6 @@ function createGrove({ ask, sights, store, changed }) {
 
   function read(frame, about) {
     const step = makeStep({ ...frame, open: null }, about); // what is pinned is still of this run
-    step.steps = frame.steps ?? about.steps;
     step.pinned = unpackCells(frame.pinned ?? "", about.grid * about.grid);
     return step;
   }

@@ -232,6 +232,7 @@ const lab = createLab(root, state, {
   announce: toolbar.announce,
   redraw: () => layers.invalidate("upper"),
   conclude: (frame) => runs.conclude(frame),
+  opened: () => trigger("walk"),
 });
 const { hand } = lab.marks;
 createPointer(stage, view, state, hand, {

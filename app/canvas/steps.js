@@ -16,6 +16,7 @@ function makeStep(frame, run) {
   const grid = frame.grid ?? run.grid;
   return {
     index: frame.step,
+    steps: frame.steps ?? run.steps, // of the whole run, as it was planned here
     window: frame.window ?? run.window,
     grid,
     image: frame.image ?? null, // null: nobody has drawn it yet, see sights.js

@@ -7,7 +7,7 @@
 const NOTHING_TO_STEER = "Fill something first: there is no step to go on from yet.";
 
 function createWalk(state, parts) {
-  const { grove, player, paper, doc, variations, say, fail, changed } = parts;
+  const { grove, player, paper, doc, variations, say, fail, changed, opened } = parts;
   const { forest, steps, ask, aboutOf, stepOf } = grove;
   let before = null; // the run that was on the timeline when a branch was opened
   let isBusy = false; // one thing at a time
@@ -70,7 +70,10 @@ function createWalk(state, parts) {
     }
     run.trace.length = run.nodes.length = node.step + 1;
     run.steps = steps.get(node.id).steps;
-    if (isNew) player.start(run);
+    if (isNew) {
+      player.start(run);
+      opened();
+    }
     player.show(node.step);
     changed();
     return node;
