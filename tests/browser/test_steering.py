@@ -165,7 +165,7 @@ def test_half_way_stop_pin_send_back_another_class_two_branches_compared(either:
     either.wait("studio.walking && studio.step >= 3")
     settled(either)
     assert either.page.locator(".mgs-step-label").inner_text().endswith(" of 32")
-    either.page.wait_for_function("!document.querySelector('#status').innerText.trim()")  # it is old
+    either.page.wait_for_function("!document.querySelector('#status').innerText.trim()")
     for _ in range(2):
         either.tap("[data-do=back]")  # and can be walked
     either.wait("studio.step >= 1")
