@@ -8,25 +8,20 @@ What callers may rely on (tests/app/test_studio.py):
 
 from __future__ import annotations
 
-import importlib.util
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
 
 import maskgit
 from app.errors import UserError
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
+from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
 from app.studio.walk import Walker, describe, prepare, refusals, square_of
 from maskgit import DecodeState, MaskGIT
 from maskgit.images import PictureError, open_picture
 from maskgit.outpainting import outpaint_windows
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-GPU_SECONDS = 20  # asked for per run where GPUs are lent by the second
 
 
 class Studio:
@@ -38,7 +33,7 @@ class Studio:
         self._store = store or PictureStore()
         self._pass = threading.Lock()
         self.walker = Walker(models, self._pass)
-        self._passes = on_gpu(self._passes)  # where GPUs are lent, only this part runs on one
+        self._passes = on_gpu(self._passes)
 
     def open(self, data: bytes) -> tuple[str, Picture]:
         """Read an uploaded file and keep its picture; return its id and the picture.
@@ -147,14 +142,6 @@ class Studio:
                 image = engine.preview(state.row(0))[0] if previews else None
             yield describe(state, image, square, done + state.step[0], steps)
         return state
-
-
-def on_gpu(passes: F) -> F:
-    """Let the function run where Hugging Face lends GPUs by the second; elsewhere do nothing."""
-    if importlib.util.find_spec("spaces") is None:
-        return passes
-    spaces = importlib.import_module("spaces")
-    return spaces.GPU(duration=GPU_SECONDS)(passes)
 
 
 def _result(result: maskgit.Result) -> Result:

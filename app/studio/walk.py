@@ -1,6 +1,6 @@
 """Steps, looks and steers from packed states; the studio's passes and these take turns.
 
-What callers may rely on (tests/app/test_studio_walk.py):
+What callers may rely on (tests/app/test_walk.py):
     * Nothing is kept between calls: the same state gives the same answer, whoever sends it.
     * The machine is held only while a network runs.
 """
@@ -24,6 +24,7 @@ from app import texts
 from app.errors import UserError
 from app.runs import Fill, Generate, Picture, Result, Step
 from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
+from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from maskgit import DecodeState, MaskGIT, Window, inspection, steering
 from maskgit.contact_sheet import side_by_side, tile
@@ -35,6 +36,18 @@ from maskgit.traces import to_json, to_npz
 from maskgit.types import TokenMask
 from maskgit.window import view
 
+QUESTIONS = (  # which run a network, or may
+    "start",
+    "step",
+    "look",
+    "entropy",
+    "inspect",
+    "steer",
+    "finish",
+    "reconstruct",
+    "film",
+    "trace",
+)
 TOP_CODES = 10
 MAX_PIXELS = 2**26  # of all pictures of a film or a sheet together
 
@@ -46,6 +59,8 @@ class Walker:
         """Share the machine with whoever else holds `one_pass` during a pass."""
         self._models = models
         self._pass = one_pass
+        for question in QUESTIONS:
+            setattr(self, question, on_gpu(getattr(self, question)))
 
     def start(self, request: Fill | Generate) -> Step:
         """Begin, without a pass. For this and all others, see `app.scene.Walker`."""

@@ -3,8 +3,14 @@
 import base64
 import io
 import json
+import pickle
+import sys
 import threading
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from inspect import isgenerator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,8 +21,11 @@ import maskgit
 from app.answers import Answer
 from app.document import pack
 from app.handlers import Handlers
+from app.models import Settings
+from app.runs import Generate
 from app.scene import MAX_EDITS, MAX_STATE
 from app.studio import ModelStore, Studio
+from app.studio.walk import QUESTIONS
 from app.walk import AT_ONCE, Walk
 from maskgit.contact_sheet import contact_sheet
 from maskgit.inspection import PATCH_CELLS
@@ -407,3 +416,49 @@ def test_a_walk_waits_for_the_pass_of_a_run_and_no_longer(studio: Studio, walk: 
         assert not done.wait(0.2)
     thread.join(20)
     assert done.is_set()
+
+
+def travelled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 (our own)
+
+
+def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
+    engine: maskgit.MaskGIT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`spaces` cannot lend here; what it does to a call, two pickles, is done in its place."""
+    sent = set[str]()
+
+    def lend(duration: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        assert duration > 0
+
+        def lent(method: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any, **named: Any) -> Any:
+                sent.add(method.__name__)
+                args, named = travelled((args, named))
+                answer = method(*args, **named)
+                if isgenerator(answer):
+                    return (travelled(part) for part in answer)
+                return travelled(answer)
+
+            return call
+
+        return lent
+
+    lender = ModuleType("spaces")
+    lender.__spec__ = ModuleSpec("spaces", None)
+    lender.GPU = lend  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "spaces", lender)
+    studio = Studio(ModelStore(engine, "small"))
+    walk = Handlers(studio).walk
+    start = ok(walk.start({"model": "small", "label": 207, "drawing": painted(studio)}))
+    ok(walk.steer(on(start, start, edits=[{"kind": "label", "label": 1000}])))
+    ok(walk.inspect(on(start, start, cell=5)))
+    ok(walk.look(on(start, start)))
+    ok(walk.maps(on(start, start)))
+    ok(walk.reconstruct({"context": start["context"]}))
+    states = {"context": start["context"], "states": [start["state"]]}
+    ok(walk.film({**states, "format": "gif"}))
+    ok(walk.trace({**states, "format": "json"}))
+    ok(walk.finish(on(ended(walk, start), start)))
+    list(studio.run(Generate("small", 207, 1, Settings(steps=2, seed=1))))
+    assert sent == {*QUESTIONS, "_passes"}
