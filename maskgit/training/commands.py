@@ -87,7 +87,7 @@ def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model
     _description(
         "any", images, recipe, sizes, stage.model
     )  # whatever is wrong shows before hours pass
-    tokenizer = _finished_tokenizer(options, recipe, start)
+    tokenizer = _finished_tokenizer(options, recipe, start, images, val)
     network = None
     if start is not None:
         known = known_classes(images, stage.model.null_label)
@@ -135,17 +135,23 @@ def _description(
 
 
 def _finished_tokenizer(
-    options: argparse.Namespace, recipe: Recipe, start: Model | None
+    options: argparse.Namespace,
+    recipe: Recipe,
+    start: Model | None,
+    images: ImageSet,
+    val: ImageSet,
 ) -> AnyTokenizer:
-    """Give the tokenizer of stage 1: that of its run, otherwise the model's."""
+    """Give the tokenizer of stage 1: that of its run, otherwise the model's.
+
+    No step is trained, so any pictures will do; those of stage 2 are read already.
+    """
     stage, folder = recipe.tokenizer, options.tokenizer_run
     if start is not None:
         if folder is None:
             return start.tokenizer
         stage = fine_tuning.tokenizer_recipe(stage, start)
-    images, val = _data(options.data, recipe, recipe.tokenizer_packs)
     run = Run(folder, 0, compile=False, accumulate=options.accumulate)
-    return train_tokenizer(stage, images, val, run)  # no step: only what was trained
+    return train_tokenizer(stage, images, val, run)
 
 
 def _classifier(options: argparse.Namespace, recipe: Recipe) -> None:

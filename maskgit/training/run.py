@@ -189,7 +189,7 @@ class Run:
             initial=self.step,
             total=self.steps,
             unit="step",
-            disable=not self.accelerator.is_main_process,
+            disable=not self.is_main or self.step >= self.steps,
         )
 
     def is_due(self, every: int) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,21 @@ def test_two_processes_learn_like_one(data: Path, alone: Path, tmp_path: Path) -
     command = [*launch, "-m", "tests.engine.shared_training", str(data), str(tmp_path)]
     subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
     assert_same_curves(tmp_path, alone)
+
+
+@pytest.mark.slow
+def test_the_documented_launch_trains(data: Path, tmp_path: Path) -> None:
+    documented = (ROOT / "docs/training.md").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in documented if " torchrun " in line)
+    variable, torchrun, *launch = shlex.split(line, comments=True)
+    name, _, value = variable.partition("=")
+    assert torchrun == "torchrun"
+    assert launch[-3:] == ["train", "transformer", "..."]
+    stage = ["tokenizer", "--recipe", "tiny", "--data", str(data), "--run", str(tmp_path / "1")]
+    command = ["-m", "torch.distributed.run", *launch[:-2], *stage, "--steps", "2"]
+    here = {**os.environ, name: value, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
+    assert (tmp_path / "1/checkpoints/step-00000002").is_dir()
 
 
 def test_parts_of_a_batch_together_teach_what_the_whole_does(
