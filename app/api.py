@@ -1,7 +1,7 @@
-"""The questions of the canvas as named endpoints, for scripts: `Client(url).predict({...}, ...)`.
+"""Named endpoints for programs: `Client(url).predict({...}, api_name="/edit")`.
 
-Each takes one object and answers with one; docs/api.md describes them, `app.walk` answers. All
-else on the page is private.
+Each takes one object and answers with one; docs/api.md describes them. `app.service` makes whole
+edits, `app.walk` goes through one as the canvas does. All else on the page is private.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from app.walk import AT_ONCE
 
 def bind_api(handlers: Handlers) -> None:
     """Name the endpoints; to be called while the page is laid out."""
-    walk = handlers.walk
+    walk, service = handlers.walk, handlers.service
     methods = (
+        service.generate, service.edit, service.outpaint, service.classes, service.models,
         walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.finish,
-        walk.reconstruct, walk.film, walk.trace, handlers.open_picture, handlers.open_example,
+        walk.film, walk.trace,
+        handlers.reconstruct, handlers.open_picture, handlers.open_example,
     )  # fmt: skip
     for method in methods:
         api(

@@ -7,13 +7,15 @@ Read in this order:
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from app import texts
 from app.canvas.drawing import Drawing
-from app.controls import Controls
+from app.controls import NO_CLASS_ID, Controls
 from app.document import Document, Region, choose_window
 from app.errors import UNKNOWN_PICTURE, UserError
+from app.models import ModelStore
 from app.overlays import Frame
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
 from app.scene import write_context
@@ -21,6 +23,17 @@ from app.scene import write_context
 Action: TypeAlias = Literal["fill", "generate", "outpaint"]
 
 MAX_PIXELS = 40e6  # of a picture made larger
+SETTINGS = (
+    "steps",
+    "schedule",
+    "temperature",
+    "choice_temperature",
+    "top_k",
+    "top_p",
+    "guidance_scale",
+    "reveal",
+    "seed",
+)
 
 
 class Job(NamedTuple):
@@ -101,10 +114,7 @@ class Desk:
         left, top, right, bottom = self._controls.sides()
         if not any((left, top, right, bottom)):
             raise UserError(texts.NO_SIDES)
-        height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
-        if width * height > MAX_PIXELS:
-            limit = MAX_PIXELS / 1e6
-            raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
+        height, width = require_fit(picture, left, top, right, bottom)
         request = Outpaint(
             self._model,
             picture,
@@ -137,3 +147,34 @@ def known_picture(studio: Studio, document: Document) -> Picture:
     if picture is None or picture.shape[:2] != size:
         raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
     return picture
+
+
+def controls_for(
+    models: ModelStore, model: str, label: int | None, settings: Mapping[str, Any]
+) -> Controls:
+    """Take what a program wishes; what it does not name is as the model does best.
+
+    Raises:
+        UserError: If there is no such model or setting.
+    """
+    model = model or models.default
+    defaults = models.info(model).defaults
+    if unknown := sorted(settings.keys() - set(SETTINGS)):
+        what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}"
+        raise UserError(texts.BAD_REQUEST.format(where="settings", what=what))
+    values = {name: getattr(defaults, name) for name in SETTINGS} | dict(settings)
+    label = NO_CLASS_ID if label is None else label
+    return Controls(model=model, label=label, randomise=False, **values)
+
+
+def require_fit(picture: Picture, left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
+    """Give the height and width of a picture that was made larger.
+
+    Raises:
+        UserError: If that is too large.
+    """
+    height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
+    if width * height > MAX_PIXELS:
+        limit = MAX_PIXELS / 1e6
+        raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
+    return height, width

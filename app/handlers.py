@@ -10,8 +10,6 @@ which method (events), what frames hold (overlays), the model (studio).
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 import secrets
 import threading
@@ -30,11 +28,12 @@ from app.export import png_url
 from app.models import ModelInfo
 from app.overlays import Frame, done_frame, step_frame
 from app.runs import Step, Studio
+from app.service import Service
+from app.uploads import read_upload
 from app.walk import Walk
 
 log = logging.getLogger(__name__)
 
-MAX_UPLOAD_BYTES = 32 * 2**20  # as base64, which is what arrives
 TRACED_STEPS = 64  # longer runs would send megabytes twice
 PATIENCE_S = 20  # how long an upload waits for the ones before it
 
@@ -63,6 +62,7 @@ class Handlers:
         self._models = studio.models
         self.examples = examples or Examples()
         self.walk = Walk(studio)
+        self.service = Service(studio)
         self._uploads = threading.BoundedSemaphore(2)  # server functions have no queue of their own
 
     @property
@@ -106,7 +106,7 @@ class Handlers:
 
     def open_picture(self, request: object) -> Answer:
         """Open what a person brought: `{"name", "data"}`, the file's bytes as base64."""
-        return self._answer(lambda: self._opened(_uploaded(request)))
+        return self._answer(lambda: self._opened(read_upload(fields(request).get("data"))))
 
     def open_example(self, request: object) -> Answer:
         """Open an example: `{"name"}`; the empty name is the one to begin with."""
@@ -118,6 +118,14 @@ class Handlers:
             return self._opened(example.path.read_bytes())
 
         return self._answer(opened)
+
+    def reconstruct(self, request: object) -> Answer:
+        """Draw what the tokenizer makes of a run's window, or of a picture.
+
+        Takes `{"context"}`, or `{"model", "picture"}`.
+        """
+        answers = self.walk if "context" in fields(request) else self.service
+        return answers.reconstruct(request)
 
     def has_picture(self, request: object) -> Answer:
         """Say whether a picture is still known: `{"id"}`."""
@@ -167,16 +175,3 @@ class Handlers:
 def _failed(run: str, seed: int, message: str, code: str) -> Shown:
     frame = {"run": run, "kind": "error", "code": code, "message": message}
     return Shown(frame, message, is_running=False, seed=seed)
-
-
-def _uploaded(request: object) -> bytes:
-    data = fields(request).get("data")
-    if not isinstance(data, str):
-        raise UserError(texts.BAD_UPLOAD)
-    if len(data) > MAX_UPLOAD_BYTES:
-        megabytes = MAX_UPLOAD_BYTES * 0.75 / 2**20
-        raise UserError(texts.UPLOAD_TOO_LARGE.format(megabytes=megabytes), "too-large")
-    try:
-        return base64.b64decode(data.rpartition(",")[2], validate=True)
-    except (binascii.Error, ValueError):
-        raise UserError(texts.BAD_UPLOAD) from None

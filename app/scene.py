@@ -42,13 +42,13 @@ Place: TypeAlias = Annotated[int, Field(ge=-MAX_SIDE, le=MAX_SIDE)]
 Side: TypeAlias = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Values of the right kind only: "3" is no number, and there are no other fields."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Context(_Strict):
+class Context(Strict):
     """What all states of a run have in common.
 
     Attributes:
@@ -62,14 +62,14 @@ class Context(_Strict):
     drawing: str | None = None
 
 
-class Pin(_Strict):
+class Pin(Strict):
     """Hold on to what is drawn in some cells; or, as `unpin`, let go."""
 
     kind: Literal["pin", "unpin"]
     cells: Hex
 
 
-class Choose(_Strict):
+class Choose(Strict):
     """Put another code into a cell, and hold on to it."""
 
     kind: Literal["choose"]
@@ -77,7 +77,7 @@ class Choose(_Strict):
     code: Index
 
 
-class Ban(_Strict):
+class Ban(Strict):
     """Forbid a code, in one cell or everywhere."""
 
     kind: Literal["ban"]
@@ -85,7 +85,7 @@ class Ban(_Strict):
     cell: Index | None = None
 
 
-class Remask(_Strict):
+class Remask(Strict):
     """Send cells back to the mask: these, or the least certain share of them."""
 
     kind: Literal["remask"]
@@ -93,14 +93,14 @@ class Remask(_Strict):
     share: float | None = None
 
 
-class Relabel(_Strict):
+class Relabel(Strict):
     """Another class from here on; None: no class."""
 
     kind: Literal["label"]
     label: int | None
 
 
-class Options(_Strict):
+class Options(Strict):
     """Decode otherwise from here on; the engine knows what is allowed."""
 
     kind: Literal["options"]
@@ -124,7 +124,7 @@ Edit: TypeAlias = Annotated[
 ]
 
 
-class StartRequest(_Strict):
+class StartRequest(Strict):
     """Begin: a new picture, or, with a drawing, the painted part of one."""
 
     model: str = Field("", max_length=256)
@@ -133,7 +133,7 @@ class StartRequest(_Strict):
     drawing: str | dict[str, Any] | None = None
 
 
-class ContextRequest(_Strict):
+class ContextRequest(Strict):
     """Something about a run as a whole."""
 
     context: Context

@@ -16,10 +16,8 @@ import numpy as np
 from app import texts
 from app.answers import Answer, answer_in_turn
 from app.canvas.drawing import Drawing
-from app.controls import NO_CLASS_ID, Controls
-from app.desk import Desk, known_picture
+from app.desk import Desk, controls_for, known_picture
 from app.document import Document
-from app.errors import UserError
 from app.export import preview_url
 from app.overlays import Frame, base64_of, done_frame, step_frame
 from app.runs import Fill, Generate, Step, Studio
@@ -40,17 +38,6 @@ from app.scene import (
 
 AT_ONCE = 4  # answers being made; they come outside of Gradio's queue
 PATIENCE_S = 20  # how long others wait for them
-SETTINGS = (
-    "steps",
-    "schedule",
-    "temperature",
-    "choice_temperature",
-    "top_k",
-    "top_p",
-    "guidance_scale",
-    "reveal",
-    "seed",
-)
 
 
 class Walk:
@@ -182,14 +169,8 @@ class Walk:
         return answer_in_turn(self._places, PATIENCE_S, action)
 
     def _desk(self, asked: StartRequest) -> Desk:
-        model = asked.model or self._studio.models.default
-        defaults = self._studio.models.info(model).defaults
-        if unknown := sorted(asked.settings.keys() - set(SETTINGS)):
-            what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}"
-            raise UserError(texts.BAD_REQUEST.format(where="settings", what=what))
-        values = {name: getattr(defaults, name) for name in SETTINGS} | asked.settings
-        label = NO_CLASS_ID if asked.label is None else asked.label
-        controls = Controls(model=model, label=label, randomise=False, **values)
+        wishes = asked.model, asked.label, asked.settings
+        controls = controls_for(self._studio.models, *wishes)
         drawing = read_canvas(asked.drawing) or Drawing()
         return Desk(self._studio, drawing, controls, controls.seed_or(0))
 

@@ -38,14 +38,23 @@ def run(code: str, folder: Path, address: str = "") -> str:
 
 
 def test_the_example_in_python_runs(tmp_path: Path) -> None:
-    in_python, *_ = examples("api.md")
+    _, in_python, *_ = examples("api.md")
     assert run(in_python, tmp_path)
+
+
+def test_a_script_makes_whole_edits(tmp_path: Path, address: str) -> None:
+    shutil.copy(ROOT / "assets" / "examples" / "meadow.jpg", tmp_path / "photo.jpg")
+    whole, *_ = examples("api.md")
+    assert "embedded is here" in run(whole, tmp_path, address)
+    assert len(list(tmp_path.glob("tulip-*.png"))) == 4
+    with Image.open(tmp_path / "photo.jpg") as photo, Image.open(tmp_path / "wider.png") as wider:
+        assert wider.size == (photo.width + 128, photo.height)
 
 
 def test_a_script_steers_branches_and_exports_and_the_file_goes_on(
     tmp_path: Path, address: str
 ) -> None:
-    _, steering, _ = examples("api.md")
+    _, _, steering, _ = examples("api.md")
     said = run(steering, tmp_path, address)
     assert re.search(r"^[1-9]\d* cells differ; pinned: True$", said, re.MULTILINE)
     with Image.open(tmp_path / "picture.png") as picture:

@@ -1,0 +1,226 @@
+"""Whole edits for programs, one question each: generate, edit, outpaint, reconstruct.
+
+A picture is a file as base64, or the id of one that came back before; docs/api.md has examples.
+
+Read in this order:
+    GenerateRequest ... ReconstructRequest   what is asked
+    Service                                  one method per question
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import asdict
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+from pydantic import Field
+
+from app import texts
+from app.answers import Answer, answer, answer_in_turn, fields
+from app.controls import MAX_ADDED_PX
+from app.desk import controls_for, require_fit
+from app.document import Region
+from app.errors import UNKNOWN_PICTURE, UserError
+from app.export import png_url
+from app.models import Settings
+from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Studio
+from app.scene import MAX_SIDE, Scene, Strict, read
+from app.uploads import read_upload
+
+MAX_PICTURES = 16  # of one answer
+AT_ONCE = 2  # answers being made; their passes take turns with everybody's
+PATIENCE_S = 120  # how long others wait for them
+PICTURE_ID = re.compile("[0-9a-f]{32}")
+
+Added: TypeAlias = Annotated[int, Field(ge=0, le=MAX_ADDED_PX)]
+Pixel: TypeAlias = Annotated[int, Field(ge=-MAX_SIDE, le=MAX_SIDE)]
+
+
+class GenerateRequest(Strict):
+    """Whole new pictures.
+
+    Attributes:
+        model: Id of the model; empty: the editor's own.
+        label: Class id, or None for no class.
+        settings: Any of `app.desk.SETTINGS`; the rest is the model's.
+        count: How many; they use the seeds `seed`, `seed + 1`, …
+    """
+
+    model: str = Field("", max_length=256)
+    label: int | None = None
+    settings: dict[str, Any] = Field({}, max_length=32)
+    count: int = Field(1, ge=1, le=MAX_PICTURES)
+
+
+class EditRequest(GenerateRequest):
+    """Another content for a part of a picture.
+
+    Attributes:
+        picture: A file as base64, or an id.
+        mask: The same of a picture of that size, white where it may change; or
+        box: left, top, width and height of what may change, in pixels.
+    """
+
+    picture: str
+    mask: str | None = None
+    box: tuple[Pixel, Pixel, Pixel, Pixel] | None = Field(None, strict=False)
+
+
+class OutpaintRequest(GenerateRequest):
+    """A larger picture; sides in pixels."""
+
+    picture: str
+    left: Added = 0
+    top: Added = 0
+    right: Added = 0
+    bottom: Added = 0
+
+
+class ReconstructRequest(Strict):
+    """A picture as the tokenizer alone draws it: the square in its middle."""
+
+    model: str = Field("", max_length=256)
+    picture: str
+
+
+class ClassesRequest(Strict):
+    """What a model can be asked for."""
+
+    model: str = Field("", max_length=256)
+
+
+class Service:
+    """One method per question; every answer is an object, see `app.answers`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._models = studio.models
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+
+    def generate(self, request: object) -> Answer:
+        """Imagine whole pictures: `{"model", "label", "settings", "count"}`."""
+
+        def generated() -> Answer:
+            asked = read(GenerateRequest, request)
+            model, label, settings = self._wishes(asked)
+            return self._run(Generate(model, label, asked.count, settings, previews=False))
+
+        return self._in_turn(generated)
+
+    def edit(self, request: object) -> Answer:
+        """Imagine a part of a picture anew: as generate, and `{"picture", "mask" or "box"}`."""
+
+        def edited() -> Answer:
+            asked = read(EditRequest, request)
+            model, label, settings = self._wishes(asked)
+            picture = self._picture(asked.picture)
+            region = self._region(asked, picture)
+            return self._run(
+                Fill(model, picture, region, None, None, label, asked.count, settings, False)
+            )
+
+        return self._in_turn(edited)
+
+    def outpaint(self, request: object) -> Answer:
+        """Make a picture larger: as generate, and `{"picture", "left", "top", ...}`."""
+
+        def outpainted() -> Answer:
+            asked = read(OutpaintRequest, request)
+            model, label, settings = self._wishes(asked)
+            picture = self._picture(asked.picture)
+            sides = asked.left, asked.top, asked.right, asked.bottom
+            if not any(sides):
+                raise UserError(texts.NO_SIDES_NAMED)
+            require_fit(picture, *sides)
+            return self._run(
+                Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
+            )
+
+        return self._in_turn(outpainted)
+
+    def reconstruct(self, request: object) -> Answer:
+        """Draw what the tokenizer alone makes of a picture: `{"model", "picture"}`."""
+
+        def reconstructed() -> Answer:
+            asked = read(ReconstructRequest, request)
+            picture = self._picture(asked.picture)
+            height, width = picture.shape[:2]
+            side = min(height, width)
+            window = ((width - side) // 2, (height - side) // 2, side)
+            everything = np.ones((height, width), bool)
+            scene = Scene(asked.model or self._models.default, window, picture, everything)
+            return {"window": window, "image": png_url(self._studio.walker.reconstruct(scene))}
+
+        return self._in_turn(reconstructed)
+
+    def classes(self, request: object) -> Answer:
+        """List what a model can be asked for: `{"model"}`."""
+
+        def listed() -> Answer:
+            asked = read(ClassesRequest, request)
+            info = self._models.info(asked.model or self._models.default)
+            found = [{"id": c.id, "name": c.name, "synonyms": c.synonyms} for c in info.classes]
+            return {"classes": found, "has_no_class": info.has_no_class}
+
+        return answer(listed)
+
+    def models(self, request: object) -> Answer:
+        """List the models there are to choose from: `{}`."""
+
+        def listed() -> Answer:
+            if unknown := ", ".join(fields(request)):
+                raise UserError(texts.BAD_REQUEST.format(where=unknown, what="there is no such"))
+            entries = [asdict(entry) for entry in self._models.entries()]
+            return {"default": self._models.default, "models": entries}
+
+        return answer(listed)
+
+    def _in_turn(self, action: Any) -> Answer:
+        return answer_in_turn(self._places, PATIENCE_S, action)
+
+    def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings]:
+        controls = controls_for(self._models, asked.model, asked.label, asked.settings)
+        info = self._models.info(controls.model)
+        settings = controls.settings(info, controls.seed_or(0))
+        return controls.model, controls.label_for(info), settings
+
+    def _picture(self, text: str) -> Picture:
+        """Find a picture by its id, or read the file that came."""
+        if not PICTURE_ID.fullmatch(text):
+            return self._studio.open(read_upload(text))[1]
+        picture = self._studio.picture(text)
+        if picture is None:
+            raise UserError(texts.NO_SUCH_PICTURE, UNKNOWN_PICTURE)
+        return picture
+
+    def _region(self, asked: EditRequest, picture: Picture) -> Region:
+        """Give the pixels that may change."""
+        if (asked.mask is None) == (asked.box is None):
+            raise UserError(texts.MASK_OR_BOX)
+        if asked.mask is not None:
+            mask = self._picture(asked.mask)
+            if mask.shape != picture.shape:
+                sizes = [f"{p.shape[1]} x {p.shape[0]}" for p in (mask, picture)]
+                raise UserError(texts.MASK_SIZE.format(mask=sizes[0], picture=sizes[1]))
+            region = mask.mean(2) >= 128
+        else:
+            assert asked.box is not None
+            left, top, width, height = asked.box
+            region = np.zeros(picture.shape[:2], bool)
+            bottom, right = max(top + height, 0), max(left + width, 0)
+            region[max(top, 0) : bottom, max(left, 0) : right] = True
+        if not region.any():
+            raise UserError(texts.NOTHING_MASKED)
+        return region
+
+    def _run(self, request: Request) -> Answer:
+        *_, result = self._studio.run(request)
+        assert isinstance(result, Result)
+        pictures = [
+            {"seed": seed, "id": self._studio.keep(picture), "png": png_url(picture)}
+            for seed, picture in zip(result.seeds, result.pictures, strict=True)
+        ]
+        height, width = result.pictures[0].shape[:2]
+        return {"width": width, "height": height, "pictures": pictures}

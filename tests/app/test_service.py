@@ -1,0 +1,158 @@
+"""Whole edits in one question, as programs ask: what comes back, and what is refused."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import maskgit
+from app.answers import Answer
+from app.handlers import Handlers
+from app.service import MAX_PICTURES, Service
+from app.studio import ModelStore, Studio
+from tests.models import some_picture, write_small_model
+
+SIZE = 32
+PICTURE = some_picture(40, 60)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> maskgit.MaskGIT:
+    folder: Path = write_small_model(tmp_path_factory.mktemp("models") / "small")
+    return maskgit.load(folder, device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def handlers(engine: maskgit.MaskGIT) -> Handlers:
+    return Handlers(Studio(ModelStore(engine, "small")))
+
+
+@pytest.fixture(scope="module")
+def service(handlers: Handlers) -> Service:
+    return handlers.service
+
+
+def file(picture: np.ndarray) -> str:
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "PNG")
+    return base64.b64encode(data.getvalue()).decode()
+
+
+def pixels(url: str) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+
+
+def ok(answer: Answer) -> Answer:
+    assert answer["ok"], answer
+    return answer
+
+
+def made(answer: Answer) -> list[np.ndarray]:
+    return [pixels(each["png"]) for each in ok(answer)["pictures"]]
+
+
+def hole() -> np.ndarray:
+    region = np.zeros((40, 60), bool)
+    region[10:25, 20:41] = True
+    return region
+
+
+def test_generated_pictures_are_the_engines(service: Service, engine: maskgit.MaskGIT) -> None:
+    answer = service.generate({"label": 207, "count": 2, "settings": {"seed": 3, "steps": 2}})
+    expected = engine.generate(207, seed=3, count=2, steps=2)
+    np.testing.assert_array_equal(made(answer), expected.pictures)
+    assert [each["seed"] for each in answer["pictures"]] == [3, 4]
+    assert (answer["width"], answer["height"]) == (SIZE, SIZE)
+
+
+def test_an_edit_is_the_engines_by_mask_by_box_and_by_id(
+    service: Service, engine: maskgit.MaskGIT
+) -> None:
+    wish = {"model": "small", "label": 1000, "settings": {"seed": 1}}
+    expected = engine.edit(PICTURE, hole(), 1000, seed=1).pictures[0]
+    mask = np.repeat(hole()[..., None] * np.uint8(255), 3, axis=2)
+    by_mask = service.edit({**wish, "picture": file(PICTURE), "mask": file(mask)})
+    np.testing.assert_array_equal(made(by_mask)[0], expected)
+    url = f"data:image/png;base64,{file(PICTURE)}"
+    by_box = service.edit({**wish, "picture": url, "box": [20, 10, 21, 15]})
+    np.testing.assert_array_equal(made(by_box)[0], expected)
+    assert (expected == PICTURE)[~hole()].all()
+    again = service.edit(
+        {**wish, "picture": by_box["pictures"][0]["id"], "box": [-5, -5, 10, 10], "label": None}
+    )
+    np.testing.assert_array_equal(made(again)[0][10:, 10:], expected[10:, 10:])
+
+
+def test_a_picture_grows_as_the_engine_makes_it(service: Service, engine: maskgit.MaskGIT) -> None:
+    wish = {"picture": file(PICTURE), "label": 207, "right": 20, "top": 8}
+    answer = service.outpaint({**wish, "settings": {"seed": 2}})
+    expected = engine.outpaint(PICTURE, right=20, top=8, label=207, seed=2).pictures[0]
+    np.testing.assert_array_equal(made(answer)[0], expected)
+    assert (answer["width"], answer["height"]) == (80, 48)
+
+
+def test_the_middle_of_a_picture_is_reconstructed(
+    handlers: Handlers, engine: maskgit.MaskGIT
+) -> None:
+    square = some_picture(SIZE, SIZE)
+    wide = np.concatenate([square[:, :4], square, square[:, :4]], axis=1)
+    answer = ok(handlers.reconstruct({"picture": file(wide)}))
+    assert list(answer["window"]) == [4, 0, SIZE]
+    np.testing.assert_array_equal(pixels(answer["image"]), engine.reconstruct(square)[0])
+
+
+def test_what_there_is_to_choose_from(service: Service, engine: maskgit.MaskGIT) -> None:
+    listed = ok(service.classes({}))["classes"]
+    assert [each["id"] for each in listed] == [each.id for each in engine.classes]
+    found = ok(service.models({}))
+    assert found["default"] == "small"
+    assert "embedded" in [each["id"] for each in found["models"]]
+
+
+SENT = {"picture": file(PICTURE)}
+BOX = {"box": [0, 0, 9, 9]}
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "sentence"),
+    [
+        ("generate", {"labels": 3}, "labels: Extra inputs are not permitted"),
+        ("generate", {"label": "tulip"}, "label: Input should be a valid integer"),
+        ("generate", {"label": 3}, "What should appear: 3 is not allowed"),
+        ("generate", {"label": 207, "count": MAX_PICTURES + 1}, "less than or equal to 16"),
+        ("generate", {"label": 207, "settings": {"step": 3}}, "settings: step; there are steps"),
+        ("generate", {"label": 207, "settings": {"steps": 1000}}, "it must be 1 to 32"),
+        ("generate", {"model": "none"}, "There is no model of that name here."),
+        ("edit", {"label": 207, **BOX}, "picture: Field required"),
+        ("edit", {"label": 207, **SENT}, "a mask or a box, one of the two"),
+        ("edit", {"label": 207, **SENT, **BOX, "mask": SENT["picture"]}, "one of the two"),
+        ("edit", {"label": 207, **SENT, "box": [0, 0, 9]}, "box"),
+        ("edit", {"label": 207, **SENT, "box": [99, 0, 9, 9]}, "Nothing may change"),
+        ("edit", {"label": 207, **SENT, "box": [0, 0, -9, 9]}, "Nothing may change"),
+        ("edit", {"label": 207, "picture": "aGk=", **BOX}, "This is a text file"),
+        ("edit", {"label": 207, "picture": "no!", **BOX}, "did not arrive as a picture"),
+        ("edit", {"label": 207, "picture": "0" * 32, **BOX}, "send it again"),
+        (
+            "edit",
+            {"label": 207, **SENT, "mask": file(np.zeros((4, 5, 3), np.uint8))},
+            "The mask is 5 x 4 pixels, the picture 60 x 40",
+        ),
+        ("outpaint", {"label": 207, **SENT}, "Say how many pixels to add"),
+        ("outpaint", {"label": 207, **SENT, "left": -1}, "left: Input should be greater"),
+        ("outpaint", {"label": 207, **SENT, "left": 8000, "top": 8000}, "at most 40 million fit"),
+        ("reconstruct", {}, "picture: Field required"),
+        ("classes", {"model": "none"}, "There is no model of that name here."),
+        ("models", {"all": 1}, "all: there is no such"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    service: Service, name: str, request_: dict[str, Any], sentence: str
+) -> None:
+    answer = getattr(service, name)(request_)
+    assert not answer["ok"]
+    assert answer["error"]["code"] != "fault"
+    assert sentence in answer["error"]["message"]
