@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from maskgit import commands_models, pipeline
+from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
@@ -57,12 +58,32 @@ def generate(options: argparse.Namespace) -> None:
 
 
 def edit(options: argparse.Namespace) -> None:
-    """Imagine the masked part of a picture anew."""
+    """Imagine the masked part of a picture anew, or of every picture in a folder."""
+    if options.images is not None:
+        edit_many(options)
+        return
+    if options.picture is None or options.masks is not None:
+        raise ValueError("name the picture and its --mask, or --images FOLDER and --masks FOLDER")
     engine, picture = _engine(options), _read(options.picture)
-    mask = _mask(options, picture)
+    mask = _mask(picture, options.mask, options.box)
     with _progress() as on_step:
         result = engine.edit(picture, mask, _label(options), on_step=on_step, **_common(options))
     _write_all(options.out, result.pictures, result.seeds)
+
+
+def edit_many(options: argparse.Namespace) -> None:
+    """Edit every picture of a folder."""
+    if options.picture is not None or options.mask is not None:
+        raise ValueError("--images takes its masks from --masks FOLDER, or one --box for all")
+    engine = _engine(options)
+
+    def edit_one(file: Path, mask_file: Path | None) -> Sequence[Picture]:
+        picture = _read(file)
+        mask = _mask(picture, mask_file, options.box)
+        return list(engine.edit(picture, mask, _label(options), **_common(options)).pictures)
+
+    seeds = range(options.seed, options.seed + options.count)
+    edit_folder(options.images, options.masks, options.to, seeds, edit_one)
 
 
 def outpaint(options: argparse.Namespace) -> None:
@@ -89,7 +110,7 @@ def trace(options: argparse.Namespace) -> None:
     with _progress() as on_step:
         if options.picture:
             picture = _read(options.picture)
-            mask = _mask(options, picture)
+            mask = _mask(picture, options.mask, options.box)
             result = engine.edit(
                 picture, mask, _label(options), on_step=on_step, **_common(options)
             )
@@ -151,15 +172,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_choices(sub, "maskgit.png")
     for verb in (edit, trace):
         _add_model(sub := add(verb))
-        sub.add_argument(
-            "picture", type=Path, nargs="?" if verb is trace else None, help="picture to edit"
-        )
+        sub.add_argument("picture", type=Path, nargs="?", help="picture to edit")
         where = sub.add_mutually_exclusive_group(required=verb is edit)
         where.add_argument("--mask", type=Path, help="picture of the same size, white = change")
         where.add_argument(
             "--box", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help="change this box, in pixels"
         )
         if verb is edit:
+            where.add_argument("--masks", type=Path, metavar="FOLDER", help="masks for --images")
+            sub.add_argument("--images", type=Path, metavar="FOLDER", help="edit all of these")
+            sub.add_argument(
+                "--to", type=Path, default=Path("edited"), help="folder for what --images gives"
+            )
             _add_choices(sub, "edited.png")
             continue
         _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
@@ -278,19 +302,18 @@ class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
-def _mask(options: argparse.Namespace, picture: Picture) -> Region:
+def _mask(picture: Picture, file: Path | None, box: tuple[int, int, int, int] | None) -> Region:
     height, width = picture.shape[:2]
-    if options.mask:
-        mask = _read(options.mask)
+    if file:
+        mask = _read(file)
         if mask.shape != picture.shape:
             raise ValueError(
-                f"{options.mask} is {mask.shape[1]}x{mask.shape[0]} px, "
-                f"the picture {width}x{height} px"
+                f"{file} is {mask.shape[1]}x{mask.shape[0]} px, the picture {width}x{height} px"
             )
         return mask.mean(2) >= 128
-    if not options.box:
+    if not box:
         raise ValueError("say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT")
-    left, top, box_width, box_height = options.box
+    left, top, box_width, box_height = box
     region = np.zeros((height, width), bool)
     region[max(top, 0) : max(top + box_height, 0), max(left, 0) : max(left + box_width, 0)] = True
     return region

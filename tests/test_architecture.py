@@ -19,7 +19,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"classes", "jobs", "runtime", "checkpoints", "conversion", "published", "transfer", "hub"},
     {"pipeline"},
     {"catalogue", "contact_sheet", "film", "inspection", "traces", "training", "evaluation"},
-    {"cli", "commands_models", "__main__"},
+    {"cli", "commands_models", "commands_batch", "__main__"},
 ]
 MAY_IMPORT_GRADIO = {"api", "launch", "interface", "canvas", "panels", "events", "theme"}
 

@@ -115,6 +115,45 @@ def test_a_box_may_reach_beyond_the_picture(shell: Shell) -> None:
     assert not changed.any()
 
 
+def test_a_folder_is_edited_picture_by_picture_and_goes_on_where_it_stopped(
+    shell: Shell, engine: MaskGIT
+) -> None:
+    images, masks, out = (shell.folder / name for name in ("images", "masks", "out"))
+    for folder, files in ((images, ("photo.png", "broken.png")), (masks, ("mask.png",))):
+        folder.mkdir()
+        for name in files:
+            (folder / name).write_bytes((shell.folder / name).read_bytes())
+    (masks / "mask.png").rename(masks / "photo.png")
+    (masks / "broken.png").write_bytes((masks / "photo.png").read_bytes())
+    (images / "lonely.webp").write_bytes((images / "photo.png").read_bytes())
+    line = ("edit", "--images", "images", "--masks", "masks", "--to", "out", "--label", "207")
+    status, _, error = shell.attempt(*line)
+    assert status == 1
+    assert "2 of 3 pictures failed; out/failures.json says why" in error
+    failures = json.loads((out / "failures.json").read_text())
+    assert set(failures) == {"broken.png", "lonely.webp"}
+    assert "holds no mask of that name" in failures["lonely.webp"]
+    expected = engine.edit(shell.picture, shell.mask, 207).pictures[0]
+    np.testing.assert_array_equal(shell.read("out/photo.png"), expected)
+    before = (out / "photo.png").stat().st_mtime_ns
+    (images / "broken.png").unlink()
+    (images / "lonely.webp").unlink()
+    assert shell(*line).strip() == "out"
+    assert (out / "photo.png").stat().st_mtime_ns == before
+    assert sorted(file.name for file in out.iterdir()) == ["photo.png"]
+
+
+def test_a_folder_is_edited_in_one_box_with_several_seeds(shell: Shell) -> None:
+    folder = shell.folder / "images"
+    folder.mkdir()
+    (folder / "photo.png").write_bytes((shell.folder / "photo.png").read_bytes())
+    line = ["--images", "images", "--box", "5,5,20,20", "--label", "207", "--to", "out"]
+    shell("edit", *line, "--seed", "4", "--count", "2")
+    for seed in (4, 5):
+        shell("edit", "photo.png", "--box", "5,5,20,20", "--label", "207", "--seed", str(seed))
+        assert (shell.read(f"out/photo-{seed}.png") == shell.read("edited.png")).all()
+
+
 def test_outpaint_adds_pixels_on_each_side(shell: Shell, engine: MaskGIT) -> None:
     shell("outpaint", "photo.png", "--left", "8", "--bottom", "5", "--label", "meadow")
     grown = shell.read("outpainted.png")
@@ -175,6 +214,10 @@ MISTAKES = {
     "edit photo.png --box 90,0,9,9": "the mask is empty",
     "edit photo.png --mask missing.png": "missing.png",
     "edit mask.png --mask small.png": "small.png is 9x9 px, the picture 70x40 px",
+    "edit --box 0,0,9,9": "name the picture and its --mask, or --images FOLDER",
+    "edit photo.png --masks .": "name the picture and its --mask, or --images FOLDER",
+    "edit photo.png --images . --box 0,0,9,9": "--images takes its masks from --masks FOLDER",
+    "edit --images missing --box 0,0,9,9": "missing",
     "trace photo.png": "say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT",
     "trace --box 0,0,9,9": "name the picture",
     "outpaint photo.png": "at least one side must grow",
@@ -197,7 +240,7 @@ def test_a_mistake_is_answered_with_a_sentence_and_status_1(shell: Shell, line: 
 
 
 USAGE = {
-    "edit photo.png": "one of the arguments --mask --box is required",
+    "edit photo.png": "one of the arguments --mask --box --masks is required",
     "edit photo.png --box 1,2,3": "expected four whole numbers, got '1,2,3'",
     "edit photo.png --box a,b,c,d": "expected four whole numbers, got 'a,b,c,d'",
     "generate --out picture.jpg": "this is written as PNG; 'picture.jpg' ends otherwise",
