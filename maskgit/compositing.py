@@ -26,6 +26,10 @@ from maskgit.masks import bounding_box
 from maskgit.types import Picture, Region
 from maskgit.window import Hole, Square, Window, project
 
+FILM_COARSEST_PX = 4  # of a soap film: a side that is solved without a smaller one
+FILM_SWEEPS = 16  # at each size
+NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
+
 
 def feather(region: Region, radius_px: int) -> Float[np.ndarray, "H W"]:
     """Give the weight of the new picture: 0 outside the region, rising to 1 inside.
@@ -53,7 +57,8 @@ def harmonise(square: Square, original: Square, hole: Hole, radius_px: int) -> S
     """Move an imagined region's colours towards its surroundings, most at its border.
 
     What the model draws beside the hole should be the original but is the tokenizer's
-    reconstruction, a shade off. That shade, smoothed, is carried into the hole and fades there.
+    reconstruction, a shade off. That shade is carried into the hole and fades there, details
+    first: gradients are kept and borders meet, as in gradient-domain blending.
 
     Args:
         square: What the model drew, at its own size.
@@ -72,11 +77,7 @@ def harmonise(square: Square, original: Square, hole: Hole, radius_px: int) -> S
         raise ValueError(f"radius_px must be at least 1, got {radius_px}")
     if hole.all() or not hole.any():
         return square
-    known = (~hole).astype(np.float32)
-    shade = (original.astype(np.float32) - square) * known[..., None]
-    sigma = radius_px / 2
-    weight = cv2.GaussianBlur(known, (0, 0), sigma)
-    shade = cv2.GaussianBlur(shade, (0, 0), sigma) / np.maximum(weight, 1e-6)[..., None]
+    shade = _membrane(original.astype(np.float32) - square, hole)
     distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     fade = np.clip(1 - distance / (radius_px + 1), 0, 1)
     corrected = np.clip(np.rint(square + fade[..., None] * shade), 0, 255).astype(np.uint8)
@@ -158,6 +159,30 @@ def blend(
 ) -> Float[np.ndarray, "*B H W 3"]:
     """Give `alpha * generated + (1 - alpha) * original`, the official composite, unclipped."""
     return generated * alpha[..., None] + original * (1 - alpha[..., None])
+
+
+def _membrane(values: Float[np.ndarray, "H W 3"], hole: Hole) -> Float[np.ndarray, "H W 3"]:
+    """Span values over a hole like a soap film over a wire: what is fine fades first.
+
+    The film is the solution of Laplace's equation with the values around the hole as its border,
+    and free where the hole meets the picture's edge. Half the size is solved first, so that a few
+    sweeps do at each size.
+    """
+    height, width = hole.shape
+    known = (~hole).astype(np.float32)
+    if min(height, width) < 2 * FILM_COARSEST_PX:
+        film = np.broadcast_to(values[~hole].mean(0), values.shape)
+    else:
+        size = (width // 2, height // 2)
+        share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+        sums = cv2.resize(values * known[..., None], size, interpolation=cv2.INTER_AREA)
+        means = sums / np.maximum(share, 1e-6)[..., None]
+        film = cv2.resize(_membrane(means, share == 0), (width, height))
+    film = np.where(hole[..., None], film, values)
+    for _ in range(FILM_SWEEPS):
+        mean = cv2.filter2D(film, -1, NEIGHBOURS, borderType=cv2.BORDER_REPLICATE)
+        np.copyto(film, mean, where=hole[..., None])
+    return film
 
 
 def _write(target: Picture, square: Square, window: Window, region: Region, radius_px: int) -> None:

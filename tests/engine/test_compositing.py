@@ -153,6 +153,40 @@ def test_a_shade_of_difference_disappears_at_the_border_and_fades_inside() -> No
     assert (row[49:] == 112).all()
 
 
+def test_broad_differences_reach_into_the_hole_and_fine_ones_fade_at_once() -> None:
+    square = np.full((64, 64, 3), 100, dtype=np.uint8)
+    hole = np.zeros((64, 64), dtype=bool)
+    hole[:, 32:] = True
+    rows = np.arange(64)
+
+    def contrast(steps: np.ndarray) -> np.ndarray:
+        """Give the largest difference between rows, in each column."""
+        original = (square + steps[:, None, None]).astype(np.uint8)
+        return np.ptp(harmonise(square, original, hole, 32)[8:56, :, 0].astype(int), axis=0)
+
+    fine, broad = contrast(rows % 2 * 40), contrast((rows < 32) * 40)
+    assert fine[36:].max() <= 1
+    assert broad[32] >= 35  # of 40: nothing shows at the border
+    assert broad[40] >= 15
+    assert (np.diff(broad[32:]) <= 0).all()
+
+
+@given(side=sides, seed=st.integers(0, 2**31), radius=st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_no_hole_is_corrected_by_more_than_its_surroundings_are_off(
+    side: int, seed: int, radius: int
+) -> None:
+    square, original = noise(side, side, seed), noise(side, side, seed + 1)
+    hole = blobs(side, side, seed)
+    result = harmonise(square, original, hole, radius)
+    assert (result[~hole] == square[~hole]).all()
+    if hole.any() and not hole.all():
+        shade = (original.astype(int) - square)[~hole]
+        change = (result.astype(int) - square)[hole]
+        assert change.min() >= min(shade.min(), 0) - 1
+        assert change.max() <= max(shade.max(), 0) + 1
+
+
 def test_there_is_nothing_to_harmonise_without_a_border() -> None:
     square, original = noise(8, 8), noise(8, 8, 1)
     for hole in (np.zeros((8, 8), dtype=bool), np.ones((8, 8), dtype=bool)):
