@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeAlias
 
@@ -177,7 +178,7 @@ class Service:
 
         return answer(listed)
 
-    def _in_turn(self, action: Any) -> Answer:
+    def _in_turn(self, action: Callable[[], Answer]) -> Answer:
         return answer_in_turn(self._places, PATIENCE_S, action)
 
     def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings]:
