@@ -83,6 +83,7 @@ SCRIPTS = (
     "layers.js",
     "tools.js",
     "pointer.js",
+    "masks.js",
     "keys.js",
     "history.js",
     "document.js",

@@ -42,6 +42,20 @@ function unpackCells(hex, size) {
   return cells;
 }
 
+/** Painted cells and all that touch one, at a side or a corner. */
+function grownCells({ cols, rows }, cells) {
+  const grown = cells.slice();
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      if (!cells[row * cols + col]) continue;
+      for (let y = Math.max(0, row - 1); y <= Math.min(rows - 1, row + 1); y++) {
+        grown.fill(1, y * cols + Math.max(0, col - 1), y * cols + Math.min(cols, col + 2));
+      }
+    }
+  }
+  return grown;
+}
+
 /** The cell under a point, or -1 outside the picture. */
 function cellAt(lattice, point) {
   const { xs, ys, cols, rows, side } = lattice;

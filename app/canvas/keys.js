@@ -26,6 +26,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     f: () => actions.tool("fill"),
     q: () => actions.tool("inspect"),
     i: actions.invert,
+    ".": () => state.lattice && !state.running && actions.grow(),
+    ",": () => state.lattice && !state.running && actions.shrink(),
     g: actions.grid,
     m: actions.mask,
     "[": () => actions.size(state.size - 1),

@@ -18,6 +18,7 @@
 //   marks.js       looking at cells, picking them  inspector.js what is in a cell
 //   steering.js    buttons that steer              branches.js  the tree, drawn
 //   versus.js      two branches compared           lab.js       these, put together
+//   masks.js       masks as files, grown, shrunk
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
@@ -96,6 +97,11 @@ const actions = {
   invert: () => setMask(state.cells.map((cell) => 1 - cell)),
   clear: () => setMask(new Uint8Array(state.cells.length)),
   paint_all: () => setMask(new Uint8Array(state.cells.length).fill(1)),
+  masks: () => masks.open(),
+  grow: () => masks.grow(),
+  shrink: () => masks.shrink(),
+  saveMask: () => masks.save(),
+  loadMask: () => masks.choose(),
   undo: () => (state.walking ? lab.walk.up() : doc.undo()),
   redo: () => (state.walking ? lab.walk.down() : doc.redo()),
   lab: () => lab.open(),
@@ -225,6 +231,7 @@ const runs = createRuns(state, {
   makeWay: () => lab.walk.leave(),
   record: (run, isStopped) => lab.record(run, isStopped),
 });
+const masks = createMasks(root, state, { setMask, say, fail });
 const opening = createOpening(root, state, { server, paper, doc, say, fail });
 const lab = createLab(root, state, {
   player, paper, doc, variations, store, sights, painter, say, fail, refresh,

@@ -1,7 +1,11 @@
 """What is painted is what will change: cells, exactly, by any tool and on any device."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.editor import Editor
 
@@ -138,3 +142,67 @@ def test_every_stroke_is_one_small_message(desktop: Editor) -> None:
     desktop.fill()
     assert sent
     assert max(sent) < 4000
+
+
+def do(editor: Editor, what: str) -> None:
+    editor.tap("[data-do=masks]")
+    editor.tap(f".mgs-masks [data-do={what}]")
+
+
+def load_mask(editor: Editor, name: str, data: bytes) -> None:
+    editor.tap("[data-do=masks]")
+    with editor.page.expect_file_chooser() as chooser:
+        editor.tap(".mgs-masks [data-do=loadMask]")
+    chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": data})
+
+
+def test_a_mask_grows_and_shrinks_and_that_can_be_undone(either: Editor) -> None:
+    either.paint_box(4, 4, 3, 2)
+    do(either, "grow")
+    either.wait("studio.count === 20")
+    assert either.cells[3:7, 3:8].all()
+    do(either, "shrink")
+    either.wait("studio.count === 6")
+    assert either.cells[4:6, 4:7].all()
+    either.tap("[data-do=undo]")
+    either.wait("studio.count === 20")
+
+
+def test_a_mask_at_the_edge_shrinks_from_within_only(desktop: Editor) -> None:
+    desktop.paint_box(0, 0, 4, 4)
+    desktop.page.keyboard.press(",")
+    desktop.wait("studio.count === 9")
+    assert desktop.cells[:3, :3].all()
+    desktop.page.keyboard.press(".")
+    desktop.wait("studio.count === 16")
+
+
+def test_a_mask_is_saved_and_loaded_as_a_picture(either: Editor, tmp_path: Path) -> None:
+    either.paint_box(4, 4, 5, 3)
+    painted = either.cells
+    with either.page.expect_download() as download:
+        do(either, "saveMask")
+    assert download.value.suggested_filename == "mask.png"
+    file = tmp_path / "mask.png"
+    download.value.save_as(file)
+    with Image.open(file) as mask:
+        assert list(mask.size) == either.see("[studio.picture.width, studio.picture.height]")
+        assert set(np.unique(np.asarray(mask.convert("RGB")))) == {0, 255}
+        smaller = io.BytesIO()
+        mask.convert("L").resize((mask.width // 2, mask.height // 2)).save(smaller, "PNG")
+    for data in (file.read_bytes(), smaller.getvalue()):
+        either.tap("[data-do=clear]")
+        either.wait("studio.count === 0")
+        load_mask(either, "mask.png", data)
+        either.wait("studio.count === 15")
+        assert (either.cells == painted).all()
+
+
+def test_a_file_that_is_no_mask_is_refused_in_words_and_nothing_is_lost(desktop: Editor) -> None:
+    desktop.paint_box(4, 4, 2, 2)
+    black = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(black, "PNG")
+    for data, words in ((b"nothing", "not a picture"), (black.getvalue(), "is white")):
+        load_mask(desktop, "night.png", data)
+        desktop.wait(f"studio.status.text.includes({words!r})")
+        assert desktop.see("studio.count") == 4

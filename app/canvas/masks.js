@@ -1,0 +1,81 @@
+// Masks as things of their own: saved as a picture, loaded again, grown and shrunk.
+//
+// As a file a mask is a PNG of the picture's size, white where it was painted; any picture is taken
+// as one, scaled to the picture: a cell is painted where at least half of it is white.
+
+const MASK_READ_PX = 2048; // longest side at which a mask is read: cells are larger than that
+const WHITE = 128; // of 255, from which a pixel counts as white
+
+function createMasks(root, state, { setMask, say, fail }) {
+  const dialog = root.querySelector(".mgs-masks");
+  const chooser = dialog.querySelector("input[type=file]");
+
+  const grow = () => setMask(grownCells(state.lattice, state.cells));
+  const shrink = () => setMask(inverted(grownCells(state.lattice, inverted(state.cells))));
+  const inverted = (cells) => cells.map((cell) => 1 - cell);
+
+  async function save() {
+    const { width, height, cols, xs, ys } = state.lattice;
+    const sheet = makeCanvas(width, height);
+    const context = exactContext(sheet);
+    context.fillRect(0, 0, width, height); // black
+    context.fillStyle = "#fff";
+    state.cells.forEach((cell, index) => {
+      const [row, col] = [Math.floor(index / cols), index % cols];
+      const [x, y] = [xs[col], ys[row]];
+      if (cell) context.fillRect(x, y, xs[col + 1] - x, ys[row + 1] - y);
+    });
+    saveFile(await pngOfCanvas(sheet), "mask.png");
+  }
+
+  async function load(file) {
+    if (!file || !state.lattice || state.running) return;
+    const { lattice } = state;
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    if (!bitmap) return fail(`“${file.name}” is not a picture that this browser can read.`);
+    const cells = cellsOfBitmap(lattice, bitmap);
+    bitmap.close();
+    if (state.lattice !== lattice || state.running) return; // another picture came in between
+    if (!countCells(cells)) return fail(`Nothing in “${file.name}” is white, so nothing is painted.`);
+    setMask(cells);
+    say("");
+  }
+
+  function cellsOfBitmap({ width, height, cols, rows, xs, ys }, bitmap) {
+    const scale = Math.min(1, MASK_READ_PX / Math.max(width, height));
+    const [across, down] = [width, height].map((length) => Math.max(1, Math.round(length * scale)));
+    const sheet = makeCanvas(across, down);
+    const context = exactContext(sheet);
+    context.drawImage(bitmap, 0, 0, across, down);
+    const { data } = context.getImageData(0, 0, across, down);
+    const at = (edge, length, pixels) => Math.round((edge / length) * pixels);
+    const cells = new Uint8Array(cols * rows);
+    for (let index = 0; index < cells.length; index++) {
+      const [row, col] = [Math.floor(index / cols), index % cols];
+      const [left, right] = [xs[col], xs[col + 1]].map((edge) => at(edge, width, across));
+      const [top, bottom] = [ys[row], ys[row + 1]].map((edge) => at(edge, height, down));
+      let white = 0;
+      for (let y = top; y < bottom; y++) {
+        for (let x = left; x < right; x++) white += isWhite(data, 4 * (y * across + x));
+      }
+      cells[index] = Number(white > 0 && 2 * white >= (right - left) * (bottom - top));
+    }
+    return cells;
+  }
+
+  /** Whether an RGBA pixel, over black, is nearer to white. */
+  function isWhite(data, i) {
+    return ((data[i] + data[i + 1] + data[i + 2]) / 3) * (data[i + 3] / 255) >= WHITE;
+  }
+
+  chooser.addEventListener("change", () => {
+    load(chooser.files[0]);
+    chooser.value = ""; // choosing the same file again is a change again
+  });
+  dialog.addEventListener("click", (event) => {
+    const isAway = event.target === dialog; // its backdrop
+    if (isAway || event.target.closest("button")) dialog.close();
+  });
+
+  return { open: () => dialog.showModal(), grow, shrink, save, choose: () => chooser.click() };
+}
