@@ -42,6 +42,29 @@ function unpackCells(hex, size) {
   return cells;
 }
 
+/** The square that the model will see, [left, top, side], or null where no single one shows it all.
+ *
+ * The same choice as app/document.py makes: painted cells in its middle, inside the picture.
+ */
+function squareSeen({ width, height, grid, side, cols }, cells) {
+  const places = [[], []]; // painted rows and columns
+  cells.forEach((cell, index) => {
+    if (!cell) return;
+    places[0].push(Math.floor(index / cols));
+    places[1].push(index % cols);
+  });
+  if (!places[0].length) return null;
+  const lengths = [height / side, width / side];
+  const [top, left] = places.map((painted, axis) => {
+    const [first, last] = [Math.min, Math.max].map((most) => painted.reduce((a, b) => most(a, b)));
+    if (last - first >= grid) return null;
+    const centred = Math.floor((first + last + 1 - grid) / 2);
+    const inside = Math.max(0, Math.min(centred, Math.floor(lengths[axis] + 1e-6) - grid));
+    return Math.floor(Math.max(inside, last + 1 - grid) * side + 0.5);
+  });
+  return top === null || left === null ? null : [left, top, Math.min(width, height)];
+}
+
 /** Painted cells and all that touch one, at a side or a corner. */
 function grownCells({ cols, rows }, cells) {
   const grown = cells.slice();

@@ -108,6 +108,20 @@ function createLayers(root, lower, upper, view, state) {
     }
     below.globalAlpha = 1;
     strokeTwice(below, outlineOf(lattice, (index) => cells[index]), colours.mask, 1.5);
+    drawSquareSeen(lattice, cells);
+  }
+
+  /** What the model will see of a picture that is longer than its square. */
+  function drawSquareSeen(lattice, cells) {
+    const square = lattice.width === lattice.height ? null : squareSeen(lattice, cells);
+    if (!square) return;
+    const [left, top, side] = square;
+    const [x, y] = [deviceX(left), deviceY(top)];
+    const path = new Path2D();
+    path.rect(x, y, deviceX(left + side) - x, deviceY(top + side) - y);
+    below.setLineDash([6 * view.ratio, 6 * view.ratio]);
+    strokeTwice(below, path, "rgba(20, 20, 30, 0.75)", 1, "rgba(255, 255, 255, 0.55)");
+    below.setLineDash([]);
   }
 
   function drawGrid(lattice) {

@@ -317,6 +317,7 @@ const probe = {
   ready: () => state.isReady,
   count: () => countCells(state.cells),
   cells: () => packCells(state.cells),
+  sees: () => state.lattice && squareSeen(state.lattice, state.cells),
   cols: () => state.lattice?.cols ?? 0,
   rows: () => state.lattice?.rows ?? 0,
   shown: () => state.shown,

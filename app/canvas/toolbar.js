@@ -23,8 +23,10 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     if (state.walking) return "A branch is open";
     const painted = countCells(cells);
     if (!painted) return "Paint over what should change";
-    const hidden = state.shown ? "" : " · mask hidden";
-    return `${painted} of ${lattice.size} cells will change${hidden}`;
+    const isLong = lattice.width !== lattice.height;
+    const seen = isLong && squareSeen(lattice, cells) ? " · the model sees the dashed square" : "";
+    const about = state.shown ? seen : " · mask hidden";
+    return `${painted} of ${lattice.size} cells will change${about}`;
   }
 
   function refresh() {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.document import choose_window
 from tests.browser.editor import Editor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -142,6 +143,18 @@ def test_every_stroke_is_one_small_message(desktop: Editor) -> None:
     desktop.fill()
     assert sent
     assert max(sent) < 4000
+
+
+def test_the_square_that_is_shown_is_the_one_the_model_sees(desktop: Editor) -> None:
+    boxes = ((0, 0, 1, 1), (7, 3, 4, 9), (20, 10, 4, 6), (2, 2, 20, 3))
+    for left, top, width, height in boxes:
+        desktop.paint_box(left, top, width, height)
+        window = choose_window(desktop.lattice, desktop.cells)
+        expected = [window.left, window.top, window.side] if window else None
+        assert desktop.see("studio.sees") == expected
+        assert ("dashed" in desktop.page.locator(".mgs-counter").inner_text()) == bool(window)
+        desktop.tap("[data-do=clear]")
+        desktop.wait("studio.count === 0 && studio.sees === null")
 
 
 def do(editor: Editor, what: str) -> None:
