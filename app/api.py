@@ -12,27 +12,32 @@ from typing import Any
 
 from gradio.events import api
 
+from app import service, walk
 from app.answers import Answer
 from app.handlers import Handlers
-from app.walk import AT_ONCE
 
 
 def bind_api(handlers: Handlers) -> None:
     """Name the endpoints; to be called while the page is laid out."""
-    walk, service = handlers.walk, handlers.service
-    methods = (
-        service.generate, service.edit, service.outpaint, service.classes, service.models,
-        walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.finish,
-        walk.film, walk.trace,
+    whole, steps = handlers.service, handlers.walk
+    _bind("edits", service.AT_ONCE, whole.generate, whole.edit, whole.outpaint)
+    _bind(
+        "api", walk.AT_ONCE,
+        steps.start, steps.step, steps.look, steps.maps, steps.inspect, steps.steer, steps.finish,
+        steps.film, steps.trace, whole.classes, whole.models,
         handlers.reconstruct, handlers.open_picture, handlers.open_example,
     )  # fmt: skip
+
+
+def _bind(queue: str, at_once: int, *methods: Callable[[object], Answer]) -> None:
+    """Name endpoints that wait for each other, but not for those of another queue."""
     for method in methods:
         api(
             _endpoint(method),
             api_name=method.__name__,
             api_description=method.__doc__,
-            concurrency_id="api",
-            concurrency_limit=AT_ONCE,
+            concurrency_id=queue,
+            concurrency_limit=at_once,
         )
 
 

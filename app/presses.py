@@ -4,7 +4,8 @@ Gradio ignores a button while the run it began is not over, which is what a seco
 But a stopped run is over only when the server has answered: who pressed Stop and then Fill at once
 was not heard, and nothing said so. Therefore a press waits until what is being stopped is over.
 
-    RUN            before a run: waits if it must, then says so and lets Stop be pressed
+    RUN            before a run: waits if it must, then says so and lets Stop be pressed; an
+                   impatient second press waits until the first one's run has begun
     RUN_IS_OVER    after a run, also one that was stopped
     STOP           before the server hears of Stop
     STOP_IS_OVER   when the page shows what the server answered
@@ -17,7 +18,6 @@ import json
 from app import texts
 
 PATIENCE_MS = 5000  # for a server that does not answer Stop; without that, for nothing to stop
-SOON_MS = 500  # until Gradio knows of a run that was begun
 
 RUN = f"""async () => {{
   const stopping = window.studioIsStopping;
@@ -25,7 +25,9 @@ RUN = f"""async () => {{
   if (stopping) stopping.hasPress = true;
   await stopping;
   if (isFirst) return [{json.dumps(texts.WAITING)}, {{ __type__: "update", interactive: true }}];
-  await new Promise((done) => setTimeout(done, {SOON_MS})); // now Gradio ignores this press
+  const begun = new Promise((done) => addEventListener("studio-run-begun", done, {{ once: true }}));
+  await Promise.race([begun, new Promise((done) => setTimeout(done, {PATIENCE_MS}))]);
+  // Gradio knows of the run that the first press began, and ignores this one.
 }}"""
 STOP = f"""() => {{
   const heard = (name) => new Promise((done) => addEventListener(name, done, {{ once: true }}));

@@ -10,8 +10,6 @@ Read in this order:
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeAlias
 
@@ -19,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from app import texts
-from app.answers import Answer, answer, answer_in_turn, fields
+from app.answers import Answer, answer
 from app.controls import MAX_ADDED_PX
 from app.desk import controls_for, require_fit
 from app.document import Region
@@ -31,8 +29,7 @@ from app.scene import MAX_SIDE, Scene, Strict, read
 from app.uploads import read_upload
 
 MAX_PICTURES = 16  # of one answer
-AT_ONCE = 2  # answers being made; their passes take turns with everybody's
-PATIENCE_S = 120  # how long others wait for them
+AT_ONCE = 2  # answers being made, see `app.api`; their passes take turns with everybody's
 PICTURE_ID = re.compile("[0-9a-f]{32}")
 
 Added: TypeAlias = Annotated[int, Field(ge=0, le=MAX_ADDED_PX)]
@@ -98,7 +95,6 @@ class Service:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._models = studio.models
-        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def generate(self, request: object) -> Answer:
         """Imagine whole pictures: `{"model", "label", "settings", "count"}`."""
@@ -108,7 +104,7 @@ class Service:
             model, label, settings = self._wishes(asked)
             return self._run(Generate(model, label, asked.count, settings, previews=False))
 
-        return self._in_turn(generated)
+        return answer(generated)
 
     def edit(self, request: object) -> Answer:
         """Imagine a part of a picture anew: as generate, and `{"picture", "mask" or "box"}`."""
@@ -122,7 +118,7 @@ class Service:
                 Fill(model, picture, region, None, None, label, asked.count, settings, False)
             )
 
-        return self._in_turn(edited)
+        return answer(edited)
 
     def outpaint(self, request: object) -> Answer:
         """Make a picture larger: as generate, and `{"picture", "left", "top", ...}`."""
@@ -139,7 +135,7 @@ class Service:
                 Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
             )
 
-        return self._in_turn(outpainted)
+        return answer(outpainted)
 
     def reconstruct(self, request: object) -> Answer:
         """Draw what the tokenizer alone makes of a picture: `{"model", "picture"}`."""
@@ -154,7 +150,7 @@ class Service:
             scene = Scene(asked.model or self._models.default, window, picture, everything)
             return {"window": window, "image": png_url(self._studio.walker.reconstruct(scene))}
 
-        return self._in_turn(reconstructed)
+        return answer(reconstructed)
 
     def classes(self, request: object) -> Answer:
         """List what a model can be asked for: `{"model"}`."""
@@ -171,15 +167,11 @@ class Service:
         """List the models there are to choose from: `{}`."""
 
         def listed() -> Answer:
-            if unknown := ", ".join(fields(request)):
-                raise UserError(texts.BAD_REQUEST.format(where=unknown, what="there is no such"))
+            read(Strict, request)
             entries = [asdict(entry) for entry in self._models.entries()]
             return {"default": self._models.default, "models": entries}
 
         return answer(listed)
-
-    def _in_turn(self, action: Callable[[], Answer]) -> Answer:
-        return answer_in_turn(self._places, PATIENCE_S, action)
 
     def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings]:
         controls = controls_for(self._models, asked.model, asked.label, asked.settings)

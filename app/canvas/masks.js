@@ -10,9 +10,10 @@ function createMasks(root, state, { setMask, say, fail }) {
   const dialog = root.querySelector(".mgs-masks");
   const chooser = dialog.querySelector("input[type=file]");
 
-  const grow = () => setMask(grownCells(state.lattice, state.cells));
-  const shrink = () => setMask(inverted(grownCells(state.lattice, inverted(state.cells))));
   const inverted = (cells) => cells.map((cell) => 1 - cell);
+  const grown = (cells) => (state.lattice ? grownCells(state.lattice, cells) : cells);
+  const grow = () => setMask(grown(state.cells));
+  const shrink = () => setMask(inverted(grown(inverted(state.cells))));
 
   async function save() {
     const { width, height, cols, xs, ys } = state.lattice;

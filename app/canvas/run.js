@@ -45,6 +45,7 @@ function createRuns(state, parts) {
     say("");
     variations.clear();
     player.start(run);
+    dispatchEvent(new Event("studio-run-begun")); // presses.py waits for it
     parts.refresh();
   }
 

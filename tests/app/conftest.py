@@ -6,6 +6,12 @@ them; Python warns about each, and here warnings are errors.
 
 import asyncio
 import importlib
+from pathlib import Path
+
+import pytest
+
+import maskgit
+from tests.models import write_small_model
 
 
 async def _load_gradio() -> None:
@@ -13,3 +19,9 @@ async def _load_gradio() -> None:
 
 
 asyncio.run(_load_gradio())
+
+
+@pytest.fixture(scope="session")
+def small_engine(tmp_path_factory: pytest.TempPathFactory) -> maskgit.MaskGIT:
+    folder: Path = write_small_model(tmp_path_factory.mktemp("models") / "small")
+    return maskgit.load(folder, device="cpu", dtype="float32")

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from inspect import isgenerator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,26 +24,20 @@ from app.models import Settings
 from app.runs import Generate
 from app.scene import MAX_EDITS, MAX_STATE
 from app.studio import ModelStore, Studio
-from app.studio.walk import QUESTIONS
+from app.studio.walk import QUESTIONS, Walker
 from app.walk import AT_ONCE, Walk
 from maskgit.contact_sheet import contact_sheet
 from maskgit.inspection import PATCH_CELLS
 from maskgit.state_text import to_text
-from tests.models import some_picture, write_small_model
+from tests.models import some_picture
 
 GRID, CODES, SIZE, CELL = 4, 32, 32, 8
 ALL = "ffff"
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> maskgit.MaskGIT:
-    folder: Path = write_small_model(tmp_path_factory.mktemp("models") / "small")
-    return maskgit.load(folder, device="cpu", dtype="float32")
-
-
-@pytest.fixture(scope="module")
-def studio(engine: maskgit.MaskGIT) -> Studio:
-    return Studio(ModelStore(engine, "small"))
+def studio(small_engine: maskgit.MaskGIT) -> Studio:
+    return Studio(ModelStore(small_engine, "small"))
 
 
 @pytest.fixture(scope="module")
@@ -96,20 +89,22 @@ def pixels(url: str) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
 
 
-def test_stepping_gives_what_the_engine_gives_at_once(walk: Walk, engine: maskgit.MaskGIT) -> None:
+def test_stepping_gives_what_the_engine_gives_at_once(
+    walk: Walk, small_engine: maskgit.MaskGIT
+) -> None:
     start = begun(walk)
     assert (start["kind"], start["step"], start["steps"], start["open"]) == ("start", 0, 4, ALL)
     assert start["size"] == [SIZE, SIZE]
     end = ended(walk, start)
     assert (end["kind"], end["step"], end["masked"]) == ("step", 4, "0000")
     done = ok(walk.finish(on(end, start)))
-    result = engine.generate(1000, seed=5)
+    result = small_engine.generate(1000, seed=5)
     np.testing.assert_array_equal(pixels(done["patches"][0]["png"]), result.pictures[0])
     assert done["patches"][0]["seed"] == 5
 
 
 def test_a_fill_ends_as_the_page_would_end_it(
-    walk: Walk, studio: Studio, engine: maskgit.MaskGIT
+    walk: Walk, studio: Studio, small_engine: maskgit.MaskGIT
 ) -> None:
     drawing = painted(studio)
     for sent in (drawing, json.dumps(drawing)):
@@ -124,11 +119,11 @@ def test_a_fill_ends_as_the_page_would_end_it(
         cells = np.zeros((GRID, GRID), bool)
         column = (10 - window.left) // 10
         cells[1:3, column : column + 3] = True
-        job = engine.prepare_edit(picture, region, 207, seed=1, window=window, cells=cells)
+        job = small_engine.prepare_edit(picture, region, 207, seed=1, window=window, cells=cells)
         state = job.state
         while not state.finished:
-            state = engine.step(state)
-        expected = engine.finish(job, state).pictures[0]
+            state = small_engine.step(state)
+        expected = small_engine.finish(job, state).pictures[0]
         np.testing.assert_array_equal(pixels(patch["png"]), expected[10:30, 10:40])
         np.testing.assert_array_equal(studio.picture(done["picture_ids"][0]), expected)
 
@@ -261,7 +256,7 @@ def test_states_make_a_film(walk: Walk, kind: str) -> None:
     assert data != base64.b64decode(ok(walk.film(request))["data"])
 
 
-def test_states_make_a_trace(walk: Walk, engine: maskgit.MaskGIT) -> None:
+def test_states_make_a_trace(walk: Walk, small_engine: maskgit.MaskGIT) -> None:
     start = begun(walk)
     states = states_of(walk, start)
     request = {"context": start["context"], "states": states}
@@ -271,7 +266,7 @@ def test_states_make_a_trace(walk: Walk, engine: maskgit.MaskGIT) -> None:
         assert trace["state"].tolist() == states
         assert trace["model"] == "small"
     assert [each["state"] for each in json.loads(data["json"])["states"]] == states
-    sheet = contact_sheet(engine, [engine.restore(state) for state in states])
+    sheet = contact_sheet(small_engine, [small_engine.restore(state) for state in states])
     np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(data["png"]))), sheet)
 
 
@@ -386,9 +381,9 @@ def test_too_many_edits_at_once_are_refused(walk: Walk) -> None:
     assert "64" in refused(walk.steer(on(start, start, edits=edits)))
 
 
-def test_a_state_of_another_model_is_refused(walk: Walk, engine: maskgit.MaskGIT) -> None:
+def test_a_state_of_another_model_is_refused(walk: Walk, small_engine: maskgit.MaskGIT) -> None:
     start = begun(walk)
-    text = to_text(engine.prepare_generate(1000).state)
+    text = to_text(small_engine.prepare_generate(1000).state)
     foreign = base64.b64encode(base64.b64decode(text)[:-4]).decode()
     assert "not a packed state" in refused(walk.step({**on(start, start), "state": foreign}))
 
@@ -423,7 +418,7 @@ def travelled(value: Any) -> Any:
 
 
 def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
-    engine: maskgit.MaskGIT, monkeypatch: pytest.MonkeyPatch
+    small_engine: maskgit.MaskGIT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`spaces` cannot lend here; what it does to a call, two pickles, is done in its place."""
     sent = set[str]()
@@ -448,7 +443,7 @@ def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
     lender.__spec__ = ModuleSpec("spaces", None)
     lender.GPU = lend  # pyright: ignore[reportAttributeAccessIssue]
     monkeypatch.setitem(sys.modules, "spaces", lender)
-    studio = Studio(ModelStore(engine, "small"))
+    studio = Studio(ModelStore(small_engine, "small"))
     walk = Handlers(studio).walk
     start = ok(walk.start({"model": "small", "label": 207, "drawing": painted(studio)}))
     ok(walk.steer(on(start, start, edits=[{"kind": "label", "label": 1000}])))
@@ -462,3 +457,4 @@ def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
     ok(walk.finish(on(ended(walk, start), start)))
     list(studio.run(Generate("small", 207, 1, Settings(steps=2, seed=1))))
     assert sent == {*QUESTIONS, "_passes"}
+    assert {name for name in vars(Walker) if not name.startswith("_")} == set(QUESTIONS)
