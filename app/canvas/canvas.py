@@ -81,6 +81,7 @@ SCRIPTS = (
     "overlays.js",
     "maps.js",
     "layers.js",
+    "wand.js",
     "tools.js",
     "pointer.js",
     "masks.js",

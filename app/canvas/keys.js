@@ -24,6 +24,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     r: () => actions.tool("rectangle"),
     l: () => actions.tool("lasso"),
     f: () => actions.tool("fill"),
+    w: () => actions.tool("wand"),
     q: () => actions.tool("inspect"),
     i: actions.invert,
     ".": actions.grow,

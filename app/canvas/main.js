@@ -18,7 +18,7 @@
 //   marks.js       looking at cells, picking them  inspector.js what is in a cell
 //   steering.js    buttons that steer              branches.js  the tree, drawn
 //   versus.js      two branches compared           lab.js       these, put together
-//   masks.js       masks as files, grown, shrunk
+//   masks.js       masks as files, grown, shrunk   wand.js      cells of one colour
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
@@ -214,6 +214,7 @@ const doc = createDocument(state, {
   },
 });
 const painter = createPainter(state, {
+  canvas: paper.canvas,
   redraw: () => layers.invalidate(),
   refresh, say,
   starting: showDocument,

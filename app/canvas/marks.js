@@ -49,8 +49,8 @@ function createMarks(state, { walk, painter, inspect, redraw, changed, announce 
 
   /** What pointer and fingers work with: this tool, or the painter for all others. */
   const hand = {
-    begin(point, erase) {
-      if (state.tool !== "inspect") return painter.begin(point, erase);
+    begin(point, erase, everywhere) {
+      if (state.tool !== "inspect") return painter.begin(point, erase, everywhere);
       if (!follow()) return inspect(-1);
       const cell = under(point);
       if (cell < 0) return false;

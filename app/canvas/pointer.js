@@ -28,7 +28,8 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
     stage.focus({ preventScroll: true });
     capture(event);
     const kind = isPan(event) ? "pan" : "paint";
-    if (kind === "paint" && !painter.begin(view.toPicture(event), isErase(event))) return;
+    const paints = () => painter.begin(view.toPicture(event), isErase(event), event.shiftKey);
+    if (kind === "paint" && !paints()) return;
     const { pointerId: id, pointerType: type, clientX: x, clientY: y } = event;
     action = { kind, id, type, x, y };
     refresh();

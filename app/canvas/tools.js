@@ -1,13 +1,13 @@
-// Strokes: what brush, eraser, rectangle, lasso and fill do to the mask.
+// Strokes: what brush, eraser, rectangle, lasso, fill and magic wand do to the mask.
 //
 // A stroke begins, is extended while the pointer moves, and is finished or cancelled; the mask
 // before it is kept, so cancelling (a second finger arrives, Escape) leaves no trace. Brush and
-// eraser paint as they go; rectangle and lasso show a draft and paint at the end.
+// eraser paint as they go; rectangle, lasso and wand show a draft and paint at the end.
 
-const TOOLS = ["brush", "eraser", "rectangle", "lasso", "fill"];
+const TOOLS = ["brush", "eraser", "rectangle", "lasso", "fill", "wand"];
 const MAX_SIZE = 16; // cells; wider than this, the rectangle is the better tool
 
-function createPainter(state, { redraw, refresh, starting, finished, say }) {
+function createPainter(state, { canvas, redraw, refresh, starting, finished, say }) {
   let stroke = null;
 
   const mark = (cells, value) => {
@@ -15,7 +15,8 @@ function createPainter(state, { redraw, refresh, starting, finished, say }) {
   };
   const isFree = (tool) => tool === "brush" || tool === "eraser";
 
-  function begin(point, erase) {
+  /** `everywhere` is for the wand: the colour in the whole picture, not only around the point. */
+  function begin(point, erase, everywhere = false) {
     if (!state.lattice || state.running) return false;
     starting();
     const { tool } = state;
@@ -26,6 +27,7 @@ function createPainter(state, { redraw, refresh, starting, finished, say }) {
     state.keyCursor = -1;
     if (tool === "fill") fill(point);
     else if (isFree(tool)) extend([point]);
+    else if (tool === "wand") take(point, everywhere);
     else state.draft = { value, outline: [point], cells: new Set() };
     redraw();
     return true;
@@ -45,6 +47,10 @@ function createPainter(state, { redraw, refresh, starting, finished, say }) {
       state.draft.cells = rectangleCells(state.lattice, a, b);
     } else if (stroke.tool === "lasso") {
       state.draft.cells = lassoCells(state.lattice, state.draft.outline);
+    } else if (stroke.tool === "wand" && state.draft) {
+      const [a, b] = [stroke.from, stroke.last];
+      state.draft.outline = [a, b];
+      state.draft.cells = stroke.alike(wandTolerance(state.lattice, a, b));
     }
     refresh();
     redraw();
@@ -58,6 +64,14 @@ function createPainter(state, { redraw, refresh, starting, finished, say }) {
       return;
     }
     mark(areaCells(state.lattice, state.cells, start), stroke.value);
+  }
+
+  /** Begins with the colour under a point; outside the picture there is none. */
+  function take(point, everywhere) {
+    if (cellAt(state.lattice, point) < 0) return;
+    stroke.alike = createWand(state.lattice, canvas, point, everywhere);
+    state.draft = { value: stroke.value, outline: [], cells: new Set() };
+    extend([point]);
   }
 
   function finish() {

@@ -55,6 +55,50 @@ def test_fill_paints_an_enclosed_area(desktop: Editor) -> None:
     desktop.wait("studio.count === 25")
 
 
+def open_blocks(editor: Editor, folder: Path) -> None:
+    """Open blue with two red blocks of 4 x 3 cells, the first with an orange one below it."""
+    colours = np.full((320, 480, 3), (40, 80, 160), np.uint8)
+    colours[40:100, 60:140] = colours[200:260, 300:380] = (200, 30, 30)
+    colours[100:160, 60:140] = (200, 90, 30)
+    Image.fromarray(colours).save(folder / "blocks.png")
+    editor.open_file(folder / "blocks.png")
+    editor.wait("studio.picture.width === 480")
+    editor.pick_tool("wand")
+
+
+def test_the_wand_takes_one_colour_around_the_place(either: Editor, tmp_path: Path) -> None:
+    open_blocks(either, tmp_path)
+    either.stroke((5.5, 3.5))
+    either.wait("studio.count === 12")
+    assert np.array_equal(either.cells, boxed(either, 3, 2, 4, 3))
+    either.stroke((20.5, 1.5))  # the blue around all of them
+    either.wait(f"studio.count === {either.cells.size - 24}")
+    either.undo()
+    either.wait("studio.count === 12")
+
+
+def test_dragging_the_wand_takes_more_colours(either: Editor, tmp_path: Path) -> None:
+    open_blocks(either, tmp_path)
+    either.stroke((5.5, 3.5), (10.5, 3.5))
+    either.wait("studio.count === 24")
+    assert np.array_equal(either.cells, boxed(either, 3, 2, 4, 6))
+
+
+def test_the_wand_with_shift_takes_the_colour_anywhere(desktop: Editor, tmp_path: Path) -> None:
+    open_blocks(desktop, tmp_path)
+    desktop.page.keyboard.down("Shift")
+    desktop.stroke((5.5, 3.5))
+    desktop.page.keyboard.up("Shift")
+    both = boxed(desktop, 3, 2, 4, 3) | boxed(desktop, 15, 10, 4, 3)
+    desktop.wait("studio.count === 24")
+    assert np.array_equal(desktop.cells, both)
+    desktop.stroke((5.5, 3.5), button="right")  # takes away, around the place only
+    desktop.wait("studio.count === 12")
+    assert np.array_equal(desktop.cells, boxed(desktop, 15, 10, 4, 3))
+    desktop.stroke((-1, 3))  # beside the picture is no colour
+    assert desktop.see("[studio.count, studio.historyLength]") == [12, 4]
+
+
 def test_the_eraser_and_the_right_button_take_away(desktop: Editor) -> None:
     desktop.paint_box(2, 2, 8, 8)
     desktop.pick_tool("eraser")
@@ -90,7 +134,7 @@ def test_undo_and_redo_go_over_strokes(either: Editor) -> None:
 def test_keys_choose_tools_undo_and_redo(desktop: Editor) -> None:
     desktop.paint_box(1, 1, 2, 2)
     keyboard = desktop.page.keyboard
-    for key, tool in {"e": "eraser", "l": "lasso", "f": "fill", "b": "brush"}.items():
+    for key, tool in {"e": "eraser", "l": "lasso", "f": "fill", "w": "wand", "b": "brush"}.items():
         keyboard.press(key)
         desktop.wait(f"studio.tool === '{tool}'")
     keyboard.press("Control+z")
