@@ -13,7 +13,7 @@ from app import texts
 from app.errors import UserError
 from app.models import ModelInfo, Settings
 
-COUNTS = (1, 4, 8)
+COUNTS = (1, 2, 4, 8, 16)
 MAX_STEPS = 32
 MAX_SEED = 2**31 - 1
 MAX_ADDED_PX = 8192

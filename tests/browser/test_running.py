@@ -176,7 +176,7 @@ def test_variations_are_there_to_pick_from(either: Editor) -> None:
     before = either.pixels()
     either.paint_box(4, 3, 6, 5)
     region = either.lattice.region(either.cells)
-    either.touch(either.page.locator("#variations label", has_text="4"))
+    either.touch(either.page.locator("#variations").get_by_text("4", exact=True))
     either.fill()
     either.wait("studio.variations === 4 && studio.variation === 0")
     pictures = [either.pixels()]
