@@ -1,7 +1,8 @@
 """Which handler answers which event of the page.
 
-Runs share one queue with one place, so that the model works for one person at a time and memory
-stays bounded. Frames go to the canvas as a property; the canvas's own value belongs to the browser.
+Runs share one queue with few places, so that memory stays bounded; the passes of those who have one
+run as one batch. Frames go to the canvas as a property; the canvas's own value belongs to the
+browser.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from app.panels.tour import SITUATION
 if TYPE_CHECKING:
     from app.interface import Layout
 
+AT_ONCE = 4  # runs under way; the others wait in Gradio's queue, in order
 Answers: TypeAlias = Callable[[object], Answer]
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -69,7 +71,7 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     outputs = [
         ui.canvas, ui.make.status, ui.make.stop, ui.advanced.seed, ui.last_run, *sides
     ]  # fmt: skip
-    one_at_a_time = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
+    one_each = {"concurrency_id": "model", "concurrency_limit": AT_ONCE, "trigger_mode": "once"}
 
     def run(action: Action) -> Callable[..., Iterator[tuple[Any, ...]]]:
         def stream(drawing: Drawing, *values: Any) -> Iterator[tuple[Any, ...]]:
@@ -98,12 +100,10 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         )
 
     running: list[Any] = [
-        button.click(run(action), inputs, outputs, **one_at_a_time, **QUIET)
+        button.click(run(action), inputs, outputs, **one_each, **QUIET)
         for action, button in buttons
     ]
-    running.append(
-        ui.canvas.retry(run_again, [ui.last_run, *inputs], outputs, **one_at_a_time, **QUIET)
-    )
+    running.append(ui.canvas.retry(run_again, [ui.last_run, *inputs], outputs, **one_each, **QUIET))
     for one in running:
         one.then(None, None, None, js=presses.RUN_IS_OVER, queue=False, **QUIET)
     ui.make.stop.click(None, None, None, js=presses.STOP, queue=False, **QUIET)

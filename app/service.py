@@ -29,7 +29,7 @@ from app.scene import MAX_SIDE, Scene, Strict, read
 from app.uploads import read_upload
 
 MAX_PICTURES = 16  # of one answer
-AT_ONCE = 2  # answers being made, see `app.api`; their passes take turns with everybody's
+AT_ONCE = 4  # answers being made, see `app.api`; their passes share batches with everybody's
 PICTURE_ID = re.compile("[0-9a-f]{32}")
 
 Added: TypeAlias = Annotated[int, Field(ge=0, le=MAX_ADDED_PX)]

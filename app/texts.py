@@ -104,6 +104,7 @@ WORKING = "Imagining …"
 WAITING = "Waiting for the model …"
 DONE = "Done in {seconds:.1f} s. Seed {seeds}."
 
+FULL = "Too many people are using the model just now. Try again in a moment; nothing was lost."
 BUSY = "Too many people are sending pictures just now. Try again in a moment."
 FAULT = "Something went wrong here, not with you. Your picture is as it was; please try again."
 NO_PICTURE = "Open a picture first, or press New picture."

@@ -1,7 +1,8 @@
-"""Requests answered pass by pass, one pass at a time whichever model it is of.
+"""Requests answered pass by pass; the passes of different people run as one batch.
 
 What callers may rely on (tests/app/test_studio.py):
     * A run holds the machine only during a pass, so closing its iterator stops it at once.
+    * Runs beside others give the pictures they give alone; see `maskgit.batching`.
     * Each request names its model; nothing about a person is kept except pictures, found only by a
       hash of their pixels.
 """
@@ -20,6 +21,7 @@ from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
 from app.studio.walk import Walker, describe, prepare, refusals, square_of
 from maskgit import DecodeState, MaskGIT
+from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
 from maskgit.outpainting import outpaint_windows
 
@@ -32,7 +34,8 @@ class Studio:
         self.models = models
         self._store = store or PictureStore()
         self._pass = threading.Lock()
-        self.walker = Walker(models, self._pass)
+        self._batcher = Batcher(machine=self._pass)
+        self.walker = Walker(models, self._pass, self._batcher)
         self._passes = on_gpu(self._passes)
 
     def open(self, data: bytes) -> tuple[str, Picture]:
@@ -137,9 +140,11 @@ class Studio:
         if not done:
             yield describe(state, None, square, 0, steps)
         while not state.finished:
-            with self._pass:
-                state = engine.step(state)
-                image = engine.preview(state.row(0))[0] if previews else None
+            state = self._batcher.step(engine.predictor, state)
+            image = None
+            if previews:
+                with self._pass:
+                    image = engine.preview(state.row(0))[0]
             yield describe(state, image, square, done + state.step[0], steps)
         return state
 

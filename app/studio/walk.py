@@ -1,4 +1,4 @@
-"""Steps, looks and steers from packed states; the studio's passes and these take turns.
+"""Steps, looks and steers from packed states; their passes and the studio's share batches.
 
 What callers may rely on (tests/app/test_walk.py):
     * Nothing is kept between calls: the same state gives the same answer, whoever sends it.
@@ -27,6 +27,7 @@ from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Rema
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from maskgit import DecodeState, MaskGIT, Window, inspection, steering
+from maskgit.batching import Batcher, FullError
 from maskgit.contact_sheet import side_by_side, tile
 from maskgit.film import film, overlaid
 from maskgit.images import to_png
@@ -55,10 +56,17 @@ MAX_PIXELS = 2**26  # of all pictures of a film or a sheet together
 class Walker:
     """Implements `app.scene.Walker` with the models of a store."""
 
-    def __init__(self, models: ModelStore, one_pass: threading.Lock) -> None:
-        """Share the machine with whoever else holds `one_pass` during a pass."""
+    def __init__(self, models: ModelStore, one_pass: threading.Lock, batcher: Batcher) -> None:
+        """Share the machine with whoever else holds `one_pass` while a network runs.
+
+        Args:
+            models: What there is to ask.
+            one_pass: Held while a network runs.
+            batcher: Runs the passes, and holds `one_pass` for them.
+        """
         self._models = models
         self._pass = one_pass
+        self._batcher = batcher
         for question in QUESTIONS:
             setattr(self, question, on_gpu(getattr(self, question)))
 
@@ -72,9 +80,9 @@ class Walker:
 
     def step(self, scene: Scene, state: str, previews: bool = True) -> Step:
         """Run one pass."""
-        with self._restored(scene, state) as (engine, before), self._pass:
-            after = engine.step(before)
-            image = engine.preview(after)[0] if previews else None
+        with self._restored(scene, state) as (engine, before):
+            after = self._batcher.step(engine.predictor, before)
+            image = self._drawn(engine, after) if previews else None
             return describe(after, image, scene.window)
 
     def look(self, scene: Scene, state: str) -> Picture:
@@ -180,6 +188,8 @@ def refusals() -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         raise UserError(f"{texts.REFUSED} {error}") from error
+    except FullError as error:
+        raise UserError(texts.FULL, "busy") from error
 
 
 def prepare(engine: MaskGIT, request: Fill | Generate) -> maskgit.Job:

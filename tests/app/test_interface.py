@@ -10,6 +10,7 @@ import gradio as gr
 import pytest
 
 from app.controls import Controls
+from app.events import AT_ONCE
 from app.handlers import Handlers
 from app.interface import build_interface
 from app.menu import ModelMenu
@@ -47,7 +48,7 @@ def test_runs_take_the_canvas_and_every_control_in_order() -> None:
     assert len(runs) == 4  # three buttons, and the canvas that sends its picture again
     for run in runs:
         assert len(run.inputs) in (1 + len(Controls._fields), 2 + len(Controls._fields))
-        assert run.concurrency_limit == 1
+        assert run.concurrency_limit == AT_ONCE
 
 
 def test_stop_cancels_every_run() -> None:

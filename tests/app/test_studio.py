@@ -1,6 +1,8 @@
 """The studio, with a model of random weights: what comes out matters, not how it looks."""
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from app.errors import UserError
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Request, Result, Step
 from app.studio import ModelStore, Studio
+from maskgit.batching import FullError
 from maskgit.checkpoints import Model
 from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
@@ -171,6 +174,36 @@ def test_a_closed_run_leaves_the_model_to_the_next_one(studio: Studio) -> None:
     assert len(list(itertools.islice(run, 2))) == 2
     run.close()  # pyright: ignore[reportAttributeAccessIssue]  (a generator)
     answers(studio, fill())
+
+
+def test_people_at_once_get_the_pictures_they_get_alone(studio: Studio) -> None:
+    requests: list[Request] = [
+        fill(),
+        fill(2, replace(SETTINGS, steps=5, guidance_scale=3.0, seed=8)),
+        Generate("tiny", 1000, 1, replace(SETTINGS, reveal="random")),
+        Outpaint("tiny", photo(), 0, 0, 9, 0, 970, 1, SETTINGS),
+    ]
+    alone = [answers(studio, request)[1] for request in requests]
+    ready = threading.Barrier(len(requests))
+
+    def ask(request: Request) -> Result:
+        ready.wait(20)
+        return answers(studio, request)[1]
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        together = list(pool.map(ask, requests))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.pictures, other.pictures)
+
+
+def test_a_full_queue_is_a_sentence(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise FullError
+
+    monkeypatch.setattr(studio._batcher, "step", refuse)
+    with pytest.raises(UserError, match=r"Too many people .* Try again in a moment") as error:
+        answers(studio, fill())
+    assert error.value.code == "busy"
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + bytes(50)])
