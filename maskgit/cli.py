@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from maskgit import commands_models, pipeline
+from maskgit import commands_models, commands_recipes, pipeline
 from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
+from maskgit.commands_recipes import replay, strip, with_recipes
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
 from maskgit.evaluation import commands as evaluation
@@ -54,7 +55,7 @@ def generate(options: argparse.Namespace) -> None:
     engine = _engine(options)
     with _progress() as on_step:
         result = engine.generate(_label(options), on_step=on_step, **_common(options))
-    _write_all(options.out, result.pictures, result.seeds)
+    _write_all(options.out, with_recipes(engine, options, result), result.seeds)
 
 
 def edit(options: argparse.Namespace) -> None:
@@ -68,7 +69,8 @@ def edit(options: argparse.Namespace) -> None:
     mask = _mask(picture, options.mask, options.box)
     with _progress() as on_step:
         result = engine.edit(picture, mask, _label(options), on_step=on_step, **_common(options))
-    _write_all(options.out, result.pictures, result.seeds)
+    files = with_recipes(engine, options, result, picture, mask)
+    _write_all(options.out, files, result.seeds)
 
 
 def edit_many(options: argparse.Namespace) -> None:
@@ -170,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_model(sub := add(generate))
     _add_choices(sub, "maskgit.png")
+    commands_recipes.add_no_recipe(sub)
     for verb in (edit, trace):
         _add_model(sub := add(verb))
         sub.add_argument("picture", type=Path, nargs="?", help="picture to edit")
@@ -185,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--to", type=Path, default=Path("edited"), help="folder for what --images gives"
             )
             _add_choices(sub, "edited.png")
+            commands_recipes.add_no_recipe(sub)
             continue
         _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
         sub.add_argument("--overlay", choices=OVERLAYS, default="none", help="what a film shows")
@@ -202,6 +206,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_arguments(add(evaluate))
     commands_models.add_convert(add(convert))
     commands_models.add_models(add(models))
+    commands_recipes.add_replay(add(replay))
+    commands_recipes.add_strip(add(strip))
     return parser
 
 

@@ -16,10 +16,20 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"sampling", "constraints", "reveal"},
     {"state", "state_text", "decoding", "batching", "steering"},
     {"masks", "window", "outpainting", "compositing", "images"},
-    {"classes", "jobs", "runtime", "checkpoints", "conversion", "published", "transfer", "hub"},
+    {
+        "classes",
+        "jobs",
+        "runtime",
+        "checkpoints",
+        "conversion",
+        "published",
+        "transfer",
+        "hub",
+        "recipes",
+    },
     {"pipeline"},
     {"catalogue", "contact_sheet", "film", "inspection", "traces", "training", "evaluation"},
-    {"cli", "commands_models", "commands_batch", "__main__"},
+    {"cli", "commands_models", "commands_batch", "commands_recipes", "__main__"},
 ]
 MAY_IMPORT_GRADIO = {"api", "launch", "interface", "canvas", "panels", "events", "theme"}
 

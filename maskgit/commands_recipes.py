@@ -1,0 +1,92 @@
+"""`python -m maskgit replay | strip`: pictures that carry their recipe."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from maskgit import pipeline, recipes
+from maskgit.images import open_picture, to_png
+from maskgit.jobs import Choices, Result
+from maskgit.pipeline import MaskGIT
+from maskgit.recipes import Recipe, RecipeError
+from maskgit.types import Picture, Region
+
+
+def replay(options: argparse.Namespace) -> None:
+    """Make a picture again from the recipe inside it, and say whether it is the same."""
+    data = options.file.read_bytes()
+    picture = open_picture(data)  # first: it bounds the size of the file and of the picture
+    recipe = recipes.from_text(recipes.find(data), picture)
+    named = options.model or recipe.model
+    if recipes.fingerprint(pipeline.find_folder(named)) != recipe.weights:
+        raise RecipeError(f"The picture was made by {recipe.model}, with other weights than here.")
+    engine = pipeline.load(named, options.device, options.dtype or recipe.dtype)
+    values = asdict(recipe.options)
+    seed = values.pop("seed")
+    choices = cast("Choices", values)
+    if recipe.original is None or recipe.mask is None:
+        result = engine.generate(recipe.label, seed=seed, **choices)
+    else:
+        result = engine.edit(recipe.original, recipe.mask, recipe.label, seed=seed, **choices)
+    if options.out:
+        options.out.write_bytes(to_png(result.pictures[0], {recipes.KEY: recipes.to_text(recipe)}))
+        print(options.out)
+    if not np.array_equal(result.pictures[0], picture):
+        raise RecipeError("The picture came out differently: another device or precision, perhaps.")
+    print("identical: every pixel is the same")
+
+
+def strip(options: argparse.Namespace) -> None:
+    """Take the recipe out of a picture; all else stays, byte for byte."""
+    out = options.out or options.file
+    unfinished = out.with_name(out.name + ".part")  # a killed run leaves no half picture
+    unfinished.write_bytes(recipes.strip(options.file.read_bytes()))
+    unfinished.replace(out)
+    print(out)
+
+
+def add_replay(parser: argparse.ArgumentParser) -> None:
+    """Say what `replay` understands."""
+    parser.add_argument("file", type=Path, help="PNG that carries a recipe")
+    parser.add_argument("--out", type=Path, help="PNG to write")
+    parser.add_argument("--model", help="id or folder, if the recipe's name is not known here")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
+    parser.add_argument("--dtype", help="float32 or bfloat16 (default: the recipe's)")
+
+
+def add_strip(parser: argparse.ArgumentParser) -> None:
+    """Say what `strip` understands."""
+    parser.add_argument("file", type=Path, help="PNG file")
+    parser.add_argument("--out", type=Path, help="PNG to write (default: the file itself)")
+
+
+def add_no_recipe(parser: argparse.ArgumentParser) -> None:
+    """Let a verb that writes pictures leave their recipes out."""
+    parser.add_argument("--no-recipe", action="store_true", help="save the picture alone")
+
+
+def with_recipes(
+    engine: MaskGIT,
+    options: argparse.Namespace,
+    result: Result,
+    picture: Picture | None = None,
+    mask: Region | None = None,
+) -> Iterator[bytes]:
+    """Write results as PNG files with recipes, or without where one is not wanted or too large."""
+    weights = "" if options.no_recipe else recipes.fingerprint(pipeline.find_folder(options.model))
+    name, dtype = Path(options.model).resolve().name, str(engine.dtype).removeprefix("torch.")
+    for made, trace in zip(result.pictures, result.traces, strict=True):
+        notes = {}
+        if not options.no_recipe:
+            decode = trace[0].options[0]
+            recipe = Recipe(name, weights, dtype, options.label, decode, picture, mask)
+            try:
+                notes[recipes.KEY] = recipes.to_text(recipe)
+            except RecipeError as error:
+                print(f"maskgit: saved without a recipe. {error}", file=sys.stderr)
+        yield to_png(made, notes)

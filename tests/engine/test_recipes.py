@@ -1,0 +1,120 @@
+"""A picture carries its recipe: it comes back whole, fits its picture, and lies cannot harm."""
+
+import contextlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from maskgit import cli, recipes
+from maskgit.decoding import DecodeOptions
+from maskgit.images import open_picture, to_png
+from maskgit.recipes import Recipe, RecipeError
+from tests.models import some_picture
+
+ORIGINAL = some_picture(13, 21)
+MASK = np.zeros((13, 21), bool)
+MASK[3:9, 5:12] = True
+RESULT = np.where(MASK[..., None], 255 - ORIGINAL, ORIGINAL)
+EDIT = Recipe(
+    "embedded", "a" * 64, "float32", "alp", DecodeOptions(steps=5, seed=7), ORIGINAL, MASK
+)
+TEXT = recipes.to_text(EDIT)
+
+
+def test_an_edit_comes_back_whole() -> None:
+    data = to_png(RESULT, {recipes.KEY: TEXT})
+    back = recipes.from_text(recipes.find(data), open_picture(data))
+    assert (back.model, back.weights, back.label) == (EDIT.model, EDIT.weights, EDIT.label)
+    assert asdict(back.options) == asdict(EDIT.options)
+    assert back.original is not None
+    assert back.mask is not None
+    assert np.array_equal(back.original, ORIGINAL)
+    assert np.array_equal(back.mask, MASK)
+
+
+def test_strip_gives_the_file_without_it() -> None:
+    assert recipes.strip(to_png(RESULT, {recipes.KEY: TEXT, "a": "b"})) == to_png(
+        RESULT, {"a": "b"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"version": 2}, "version 2"),
+        ({"version": True}, "version"),
+        ({"model": "../secret"}, "model"),
+        ({"model": ["embedded"]}, "model"),
+        ({"weights": "A" * 64}, "weights"),
+        ({"dtype": "pickle"}, "dtype"),
+        ({"dtype": []}, "dtype"),
+        ({"label": 3}, "label"),
+        ({"label": "x" * 10_000}, "label"),
+        ({"options": {}}, "options"),
+        ({"options": asdict(DecodeOptions()) | {"steps": 10**9}}, "steps"),
+        ({"options": asdict(DecodeOptions()) | {"top_p": float("nan")}}, "top_p"),
+        ({"edit": {"mask": "", "pixels": ""}}, "damaged|fit"),
+        ({"edit": {"mask": "\u2603", "pixels": ""}}, "unpacked"),
+        ({"edit": {"mask": recipes._packed(bytes(10**7)), "pixels": ""}}, "fit"),
+        ({"edit": {"mask": recipes._packed(bytes(35)), "pixels": ""}}, "empty"),
+        ({"more": 1}, "unknown"),
+    ],
+)
+def test_what_is_wrong_gets_a_sentence(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(RecipeError, match=sentence):
+        recipes.from_text(json.dumps({**json.loads(TEXT), **change}), RESULT)
+
+
+def test_a_recipe_of_another_picture_is_refused() -> None:
+    with pytest.raises(RecipeError, match="fit"):
+        recipes.from_text(TEXT, some_picture(50, 50))
+
+
+@given(at=some.integers(0, len(TEXT) - 1), put=some.text(max_size=3))
+def test_any_damage_is_a_recipe_or_a_sentence(at: int, put: str) -> None:
+    with contextlib.suppress(RecipeError):
+        recipes.from_text(TEXT[:at] + put + TEXT[at + 1 :], RESULT)
+
+
+@given(some.binary(max_size=200))
+def test_any_file_is_a_sentence(data: bytes) -> None:
+    for whole in (data, to_png(RESULT)[:-12] + data):
+        with pytest.raises(RecipeError):
+            recipes.find(whole)
+
+
+def test_nesting_without_end_is_a_sentence() -> None:
+    with pytest.raises(RecipeError):
+        recipes.from_text("[" * 100_000, RESULT)
+
+
+@pytest.mark.parametrize("verb", ["generate", "edit"])
+def test_the_shell_makes_the_same_pixels_again(
+    verb: str, tmp_path: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photo.png").write_bytes(to_png(some_picture(40, 70)))
+    model = ["--model", str(model_folder), "--device", "cpu"]
+    made, again = tmp_path / "made.png", tmp_path / "again.png"
+    what = [str(tmp_path / "photo.png"), "--box", "30,5,20,20"] if verb == "edit" else []
+    options = ["--dtype", "float32", "--seed", "3", "--steps", "3", "--out", str(made)]
+    assert cli.main([verb, *what, *model, *options]) == 0
+    assert str(tmp_path) not in recipes.find(made.read_bytes())
+    assert cli.main(["replay", str(made), *model, "--out", str(again)]) == 0
+    assert "identical" in capsys.readouterr().out
+    assert again.read_bytes() == made.read_bytes()
+    assert cli.main(["replay", str(made), "--model", "embedded"]) == 1
+    assert "other weights" in capsys.readouterr().err
+    assert cli.main(["strip", str(made)]) == 0
+    assert cli.main(["replay", str(made)]) == 1
+    assert "no recipe" in capsys.readouterr().err
+
+
+def test_a_generated_picture_needs_nothing_else() -> None:
+    text = recipes.to_text(replace(EDIT, original=None, mask=None))
+    assert len(text) < 600
+    assert recipes.from_text(text, RESULT).mask is None
