@@ -3,17 +3,16 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from maskgit import pipeline, recipes
+from maskgit import pipeline, recipe_files, recipes
 from maskgit.images import open_picture, to_png
-from maskgit.jobs import Choices, Result
+from maskgit.jobs import Result
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
+from maskgit.replaying import replay as replay_recipe
 from maskgit.types import Picture, Region
 
 
@@ -21,22 +20,16 @@ def replay(options: argparse.Namespace) -> None:
     """Make a picture again from the recipe inside it, and say whether it is the same."""
     data = options.file.read_bytes()
     picture = open_picture(data)  # first: it bounds the size of the file and of the picture
-    recipe = recipes.from_text(recipes.find(data), picture)
+    recipe = recipes.from_text(recipe_files.find(data), picture)
     named = options.model or recipe.model
     if recipes.fingerprint(pipeline.find_folder(named)) != recipe.weights:
         raise RecipeError(f"The picture was made by {recipe.model}, with other weights than here.")
     engine = pipeline.load(named, options.device, options.dtype or recipe.dtype)
-    values = asdict(recipe.options)
-    seed = values.pop("seed")
-    choices = cast("Choices", values)
-    if recipe.original is None or recipe.mask is None:
-        result = engine.generate(recipe.label, seed=seed, **choices)
-    else:
-        result = engine.edit(recipe.original, recipe.mask, recipe.label, seed=seed, **choices)
+    again = replay_recipe(engine, recipe)
     if options.out:
-        options.out.write_bytes(to_png(result.pictures[0], {recipes.KEY: recipes.to_text(recipe)}))
+        options.out.write_bytes(to_png(again, {recipes.KEY: recipes.to_text(recipe)}))
         print(options.out)
-    if not np.array_equal(result.pictures[0], picture):
+    if not np.array_equal(again, picture):
         raise RecipeError("The picture came out differently: another device or precision, perhaps.")
     print("identical: every pixel is the same")
 
@@ -45,7 +38,7 @@ def strip(options: argparse.Namespace) -> None:
     """Take the recipe out of a picture; all else stays, byte for byte."""
     out = options.out or options.file
     unfinished = out.with_name(out.name + ".part")  # a killed run leaves no half picture
-    unfinished.write_bytes(recipes.strip(options.file.read_bytes()))
+    unfinished.write_bytes(recipe_files.strip(options.file.read_bytes()))
     unfinished.replace(out)
     print(out)
 

@@ -1,10 +1,19 @@
 """What a picture was made with, kept inside its PNG: a `Recipe` as JSON in an iTXt chunk.
 
 An edit keeps the pixels that were painted over, so that the picture it began with is the finished
-one outside of the mask and the kept ones inside. A generated picture needs nothing but the words.
+one outside of the mask and the kept ones inside. A picture made larger holds the one it began with,
+and a generated one needs nothing but the words. A decode that somebody steered cannot be run again
+from a seed, so its finished state is kept instead.
 
 Whatever a file says is checked before it is used; unpacking stops at the size that the picture
 itself allows. What is wrong with it is a `RecipeError` with a sentence for people.
+
+Read in this order:
+    Recipe                what makes a picture again; `maskgit.replaying` does it
+    to_text, from_text    a recipe as JSON, and back
+    complete              a recipe that was written when its picture was not at hand
+
+Elsewhere: recipes in PNG files (recipe_files).
 """
 
 import base64
@@ -12,26 +21,31 @@ import binascii
 import hashlib
 import json
 import re
-import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from maskgit.decoding import DecodeOptions
+from maskgit.state_text import MAX_TEXT as MAX_STATE
 from maskgit.types import Picture, Region
+from maskgit.window import Window
 
 KEY = "maskgit"
 VERSION = 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
+MAX_PX = 2**16  # how far a window may reach
+MAX_GRID = 256
 DTYPES = ("float32", "bfloat16")
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
+_OPTIONAL = {"outpaint", "state"}
+_EDIT = {"mask", "pixels"}
+_EDIT_OPTIONAL = {"window", "cells"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -49,8 +63,12 @@ class Recipe:
         dtype: Precision it ran in, `float32` or `bfloat16`.
         label: The class, as it was asked for; None: no class.
         options: Of the decode, the seed included.
-        original: For an edit, the picture it began with.
+        original: The picture it began with; None for a generated one, and until it is at hand.
         mask: For an edit, True where the picture could change.
+        window: What the model saw of it; None: what `maskgit.window.choose` gives for the mask.
+        cells: The window's cells that could change; None: all that the mask touches.
+        sides: For a picture made larger, pixels added on the left, top, right and bottom.
+        state: The finished state (`maskgit.state_text`) where the decode was steered.
     """
 
     model: str
@@ -60,6 +78,10 @@ class Recipe:
     options: DecodeOptions
     original: Picture | None = None
     mask: Region | None = None
+    window: Window | None = None
+    cells: Bool[np.ndarray, "h w"] | None = None
+    sides: tuple[int, int, int, int] | None = None
+    state: str | None = None
 
 
 def fingerprint(folder: Path) -> str:
@@ -79,18 +101,19 @@ def fingerprint(folder: Path) -> str:
 def to_text(recipe: Recipe) -> str:
     """Write a recipe as JSON, ready for `images.to_png` under `KEY`.
 
+    An edit without its original becomes a draft, which `complete` completes.
+
     Raises:
         RecipeError: If it is too large to be kept in a picture.
     """
-    edit = None
-    if recipe.original is not None and recipe.mask is not None:
-        edit = {
-            "mask": _packed(np.packbits(recipe.mask).tobytes()),
-            "pixels": _packed(recipe.original[recipe.mask].tobytes()),
-        }
-    about = {"version": VERSION, "model": recipe.model, "weights": recipe.weights}
-    about |= {"dtype": recipe.dtype, "label": recipe.label}
-    text = json.dumps({**about, "options": asdict(recipe.options), "edit": edit})
+    about: dict[str, Any] = {"version": VERSION, "model": recipe.model, "weights": recipe.weights}
+    about |= {"dtype": recipe.dtype, "label": recipe.label, "options": asdict(recipe.options)}
+    about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
+    if recipe.sides is not None:
+        about["outpaint"] = list(recipe.sides)
+    if recipe.state is not None:
+        about["state"] = recipe.state
+    text = json.dumps(about)
     if len(text) > MAX_TEXT:
         raise RecipeError("The painted region is too large to be kept inside the picture.")
     return text
@@ -100,89 +123,92 @@ def from_text(text: str, result: Picture) -> Recipe:
     """Read what `to_text` wrote.
 
     Args:
-        text: From `find`.
+        text: From `recipe_files.find`.
         result: The picture that carries it.
 
     Raises:
         RecipeError: If it is damaged, of another version, or does not fit the picture.
     """
+    recipe, edit = _read(text)
+    if recipe.sides is not None:
+        return replace(recipe, original=_inner(result, recipe.sides))
+    if edit is None:
+        return recipe
+    mask = _mask(edit, result)
+    pixels = _unpacked(edit["pixels"], 3 * int(mask.sum()))
+    original = result.copy()
+    original[mask] = np.frombuffer(pixels, np.uint8).reshape(-1, 3)
+    return replace(recipe, original=original, mask=mask)
+
+
+def complete(draft: str, seed: int, original: Picture | None) -> str:
+    """Write the recipe of one picture of a run, now that what it began with is at hand.
+
+    Args:
+        draft: From `to_text`.
+        seed: Of that picture; those of a run differ in nothing else.
+        original: For an edit, the picture it began with.
+
+    Raises:
+        RecipeError: If the draft is damaged, the original is missing or of another size, or the
+            recipe is too large to be kept in a picture.
+    """
+    recipe, edit = _read(draft)
+    options = _options({**asdict(recipe.options), "seed": seed})
+    if edit is None:
+        return to_text(replace(recipe, options=options))
+    if original is None:
+        raise RecipeError("The picture it began with is not here any more.")
+    mask = _mask(edit, original)
+    return to_text(replace(recipe, options=options, original=original, mask=mask))
+
+
+def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
+    pixels = None if recipe.original is None else _packed(recipe.original[mask].tobytes())
+    edit: dict[str, Any] = {"mask": _packed(np.packbits(mask).tobytes()), "pixels": pixels}
+    if recipe.window is not None:
+        edit["window"] = [recipe.window.left, recipe.window.top, recipe.window.side]
+    if recipe.cells is not None:
+        edit["cells"] = [len(recipe.cells), np.packbits(recipe.cells).tobytes().hex()]
+    return edit
+
+
+def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
+    """Check all that needs no picture; the edit's mask and pixels do."""
     about = _opened(text)
     for name, pattern in (("model", r"\w[\w.-]{0,99}"), ("weights", r"[0-9a-f]{64}")):
         value = about[name]
         if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-            raise RecipeError(f"The recipe is damaged: its {name} cannot be read.")
-    label = about["label"]
-    if label is not None and not (isinstance(label, str) and len(label) <= MAX_LABEL):
-        raise RecipeError("The recipe is damaged: its label cannot be read.")
+            raise _damaged(name)
     if about["dtype"] not in DTYPES:
-        raise RecipeError("The recipe is damaged: its dtype cannot be read.")
-    options = _options(about["options"])
-    named = (about["model"], about["weights"], about["dtype"], label, options)
-    edit = about["edit"]
-    if edit is None:
-        return Recipe(*named)
-    if not isinstance(edit, dict) or set(edit) != {"mask", "pixels"}:
-        raise RecipeError("The recipe is damaged: its edit cannot be read.")
-    height, width = result.shape[:2]
-    bits = _unpacked(edit["mask"], -(-height * width // 8))
-    mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=height * width).astype(bool)
-    mask = mask.reshape(height, width)
-    if not mask.any():
-        raise RecipeError("The recipe is damaged: its mask is empty.")
-    pixels = _unpacked(edit["pixels"], 3 * int(mask.sum()))
-    original = result.copy()
-    original[mask] = np.frombuffer(pixels, np.uint8).reshape(-1, 3)
-    return Recipe(*named, original, mask)
+        raise _damaged("dtype")
+    for name, most in (("label", MAX_LABEL), ("state", MAX_STATE)):
+        value = about.get(name)
+        if value is not None and not (isinstance(value, str) and len(value) <= most):
+            raise _damaged(name)
+    edit, sides = about["edit"], about.get("outpaint")
+    if edit is not None and not (isinstance(edit, dict) and _has(edit, _EDIT, _EDIT_OPTIONAL)):
+        raise _damaged("edit")
+    if edit is not None and sides is not None:
+        raise _damaged("outpaint")
+    named = about["model"], about["weights"], about["dtype"], about["label"]
+    recipe = Recipe(
+        *named,
+        options=_options(about["options"]),
+        window=_window((edit or {}).get("window")),
+        cells=_cells((edit or {}).get("cells")),
+        sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
+        state=about.get("state"),
+    )
+    return recipe, edit
 
 
-def find(data: bytes) -> str:
-    """Give the text of the recipe in a PNG file.
-
-    Raises:
-        RecipeError: If the file is no PNG, damaged, or holds no recipe or several.
-    """
-    found = [body for kind, body, _ in _chunks(data) if _is_recipe(kind, body)]
-    if not found:
-        raise RecipeError("The picture holds no recipe.")
-    # After the key: not compressed, no language, no translated key, as `images.to_png` writes it.
-    start = KEY.encode() + b"\0\0\0\0\0"
-    if len(found) > 1 or not found[0].startswith(start) or len(found[0]) > MAX_TEXT + len(start):
-        raise RecipeError("The recipe is damaged: it is not written as this program does.")
-    try:
-        return found[0][len(start) :].decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RecipeError("The recipe is damaged: it is no text.") from error
+def _has(found: dict[str, Any], needed: set[str], optional: set[str]) -> bool:
+    return needed <= set(found) <= needed | optional
 
 
-def strip(data: bytes) -> bytes:
-    """Give a PNG file without its recipe; all else stays, byte for byte.
-
-    Raises:
-        RecipeError: If the file is no PNG or damaged.
-    """
-    kept = (whole for kind, body, whole in _chunks(data) if not _is_recipe(kind, body))
-    return _SIGNATURE + b"".join(kept)
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Give kind, content and all bytes of every chunk of a PNG file."""
-    if not data.startswith(_SIGNATURE):
-        raise RecipeError("Recipes are kept in PNG files, and this is none.")
-    at, kind = len(_SIGNATURE), b""
-    while kind != b"IEND":
-        if at + 12 > len(data):
-            raise RecipeError("The PNG file is cut short.")
-        (length,) = struct.unpack_from(">I", data, at)
-        whole = data[at : at + 12 + length]
-        kind, body = whole[4:8], whole[8:-4]
-        if len(whole) < 12 + length or zlib.crc32(kind + body) != int.from_bytes(whole[-4:], "big"):
-            raise RecipeError("The PNG file is damaged.")
-        yield kind, body, whole
-        at += len(whole)
-
-
-def _is_recipe(kind: bytes, body: bytes) -> bool:
-    return kind in (b"iTXt", b"tEXt", b"zTXt") and body.startswith(KEY.encode() + b"\0")
+def _damaged(name: str) -> RecipeError:
+    return RecipeError(f"The recipe is damaged: its {name} cannot be read.")
 
 
 def _opened(text: str) -> dict[str, Any]:
@@ -196,9 +222,56 @@ def _opened(text: str) -> dict[str, Any]:
         raise RecipeError(
             f"The recipe is of version {about['version']}; this program reads version {VERSION}."
         )
-    if set(about) != _NAMES:
+    if not _has(about, _NAMES, _OPTIONAL):
         raise RecipeError("The recipe is damaged: parts are missing or unknown.")
     return about
+
+
+def _whole(name: str, values: object, lowest: tuple[int, ...], highest: int) -> Any:
+    """Take a list of whole numbers, each from its lowest on."""
+    if not isinstance(values, list) or len(values) != len(lowest):
+        raise _damaged(name)
+    for value, low in zip(values, lowest, strict=True):
+        if type(value) is not int or not low <= value <= highest:
+            raise _damaged(name)
+    return tuple(values)
+
+
+def _window(values: object) -> Window | None:
+    if values is None:
+        return None
+    return Window(*_whole("window", values, (-MAX_PX, -MAX_PX, 1), MAX_PX))
+
+
+def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
+    if values is None:
+        return None
+    if not isinstance(values, list) or len(values) != 2 or not isinstance(values[1], str):
+        raise _damaged("cells")
+    (grid,) = _whole("cells", values[:1], (1,), MAX_GRID)
+    if len(values[1]) != 2 * -(-(grid**2) // 8) or not re.fullmatch("[0-9a-f]*", values[1]):
+        raise _damaged("cells")
+    bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
+    return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
+
+
+def _mask(edit: dict[str, Any], picture: Picture) -> Region:
+    height, width = picture.shape[:2]
+    bits = _unpacked(edit["mask"], -(-height * width // 8))
+    mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=height * width).astype(bool)
+    if not mask.any():
+        raise RecipeError("The recipe is damaged: its mask is empty.")
+    return mask.reshape(height, width)
+
+
+def _inner(result: Picture, sides: tuple[int, int, int, int]) -> UInt8[np.ndarray, "h w 3"]:
+    """Give what a picture was before it was made larger."""
+    left, top, right, bottom = sides
+    height, width = result.shape[:2]
+    inner = result[top : height - bottom, left : width - right]
+    if left + right >= width or top + bottom >= height or not any(sides):
+        raise RecipeError("The recipe does not fit its picture.")
+    return inner.copy()
 
 
 def _options(values: object) -> DecodeOptions:

@@ -26,8 +26,10 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "transfer",
         "hub",
         "recipes",
+        "recipe_files",
     },
     {"pipeline"},
+    {"replaying"},
     {"catalogue", "contact_sheet", "film", "inspection", "traces", "training", "evaluation"},
     {"cli", "commands_models", "commands_batch", "commands_recipes", "__main__"},
 ]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from maskgit import cli, recipes
+from maskgit import cli, recipe_files, recipes
 from maskgit.decoding import DecodeOptions
 from maskgit.images import open_picture, to_png
 from maskgit.recipes import Recipe, RecipeError
@@ -28,7 +28,7 @@ TEXT = recipes.to_text(EDIT)
 
 def test_an_edit_comes_back_whole() -> None:
     data = to_png(RESULT, {recipes.KEY: TEXT})
-    back = recipes.from_text(recipes.find(data), open_picture(data))
+    back = recipes.from_text(recipe_files.find(data), open_picture(data))
     assert (back.model, back.weights, back.label) == (EDIT.model, EDIT.weights, EDIT.label)
     assert asdict(back.options) == asdict(EDIT.options)
     assert back.original is not None
@@ -38,7 +38,7 @@ def test_an_edit_comes_back_whole() -> None:
 
 
 def test_strip_gives_the_file_without_it() -> None:
-    assert recipes.strip(to_png(RESULT, {recipes.KEY: TEXT, "a": "b"})) == to_png(
+    assert recipe_files.strip(to_png(RESULT, {recipes.KEY: TEXT, "a": "b"})) == to_png(
         RESULT, {"a": "b"}
     )
 
@@ -85,7 +85,7 @@ def test_any_damage_is_a_recipe_or_a_sentence(at: int, put: str) -> None:
 def test_any_file_is_a_sentence(data: bytes) -> None:
     for whole in (data, to_png(RESULT)[:-12] + data):
         with pytest.raises(RecipeError):
-            recipes.find(whole)
+            recipe_files.find(whole)
 
 
 def test_nesting_without_end_is_a_sentence() -> None:
@@ -103,7 +103,7 @@ def test_the_shell_makes_the_same_pixels_again(
     what = [str(tmp_path / "photo.png"), "--box", "30,5,20,20"] if verb == "edit" else []
     options = ["--dtype", "float32", "--seed", "3", "--steps", "3", "--out", str(made)]
     assert cli.main([verb, *what, *model, *options]) == 0
-    assert str(tmp_path) not in recipes.find(made.read_bytes())
+    assert str(tmp_path) not in recipe_files.find(made.read_bytes())
     assert cli.main(["replay", str(made), *model, "--out", str(again)]) == 0
     assert "identical" in capsys.readouterr().out
     assert again.read_bytes() == made.read_bytes()

@@ -1,0 +1,63 @@
+"""A picture made again from its recipe: the same pixels, by the same weights.
+
+Batches are independent of each other, so a picture that was one variation of many comes out alone.
+Other devices and precisions may round otherwise; see `maskgit.recipes`.
+"""
+
+from dataclasses import asdict
+from typing import cast
+
+from maskgit.jobs import Choices, Job, Place
+from maskgit.pipeline import MaskGIT
+from maskgit.recipes import Recipe, RecipeError
+from maskgit.types import Picture
+from maskgit.window import choose, view
+
+
+def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
+    """Make the picture of a recipe again.
+
+    Args:
+        engine: The model that made it; whether it is that one, `recipe.weights` tells.
+        recipe: From `recipes.from_text`.
+
+    Raises:
+        ValueError: If the model refuses what the recipe says.
+    """
+    values = asdict(recipe.options)
+    seed, label = values.pop("seed"), recipe.label
+    choices = cast("Choices", values)
+    if recipe.state is not None:
+        return _finished(engine, recipe, recipe.state)
+    if recipe.original is None:
+        return engine.generate(label, seed=seed, **choices).pictures[0]
+    if recipe.sides is not None:
+        made = engine.outpaint(recipe.original, *recipe.sides, label, seed=seed, **choices)
+        return made.pictures[0]
+    assert recipe.mask is not None
+    job = engine.prepare_edit(
+        recipe.original,
+        recipe.mask,
+        label,
+        seed=seed,
+        window=recipe.window,
+        cells=recipe.cells,
+        **choices,
+    )
+    state = job.state
+    while not state.finished:
+        state = engine.step(state)
+    return engine.finish(job, state).pictures[0]
+
+
+def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
+    """Draw a state that is complete already."""
+    state = engine.restore(text)
+    if not state.finished:
+        raise RecipeError("The recipe is damaged: its decode is not finished.")
+    place = None
+    if recipe.original is not None and recipe.mask is not None:
+        window = recipe.window or choose(recipe.mask, engine.grid_size)
+        seen = view(recipe.original, window, engine.image_size)
+        place = Place(recipe.original, recipe.mask, window, seen)
+    return engine.finish(Job(state, place), state).pictures[0]
