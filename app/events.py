@@ -27,6 +27,7 @@ from app.panels.make import class_choices
 from app.panels.outpaint import add_script
 from app.panels.schedule import drawn_script
 from app.panels.tour import SITUATION
+from app.settling import settle
 
 if TYPE_CHECKING:
     from app.interface import Layout
@@ -50,6 +51,7 @@ def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
     _bind_outpainting(ui)
     _bind_models(ui, menu)
     _bind_schedule(ui, handlers)
+    _bind_settling(ui, menu)
     _bind_steering(ui)
 
     def open_example(model: str, event: gr.EventData) -> tuple[Any, Any]:
@@ -155,6 +157,32 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
 
     outputs = [ui.models, ui.canvas, ui.make.label, ui.make.status, *ui.advanced]
     ui.models.choose(choose, ui.make.label, outputs, queue=False, **QUIET)
+
+
+def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
+    """Put controls back as a file that was opened says."""
+    named = dict(zip(Controls._fields, ui.controls(), strict=True))
+    settings = ui.advanced._asdict()
+
+    def put_back(model: str, label: Any, event: gr.EventData) -> dict[Any, Any]:
+        try:
+            settled = settle(menu, event._data["controls"], model, label)
+        except UserError as error:
+            return {ui.make.status: str(error)}
+        chosen, updates = settled.chosen, advanced_updates(settled.info).items()
+        choices = class_choices(chosen.info)
+        return {
+            ui.models: chosen.model,
+            ui.canvas: gr.HTML(grid=chosen.info.grid),
+            ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
+            ui.make.status: settled.status,
+            **{settings[name]: update for name, update in updates if name in settled.names},
+            **{named[name]: value for name, value in settled.values.items()},
+        }
+
+    outputs = [*ui.controls(), ui.canvas, ui.make.status]
+    inputs = [ui.models, ui.make.label]
+    ui.canvas.settle(put_back, inputs, outputs, queue=False, **QUIET)
 
 
 def _bind_steering(ui: Layout) -> None:

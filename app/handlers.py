@@ -27,6 +27,7 @@ from app.examples import Examples
 from app.export import png_url
 from app.models import ModelInfo
 from app.overlays import Frame, done_frame, step_frame
+from app.recipes import Recipes
 from app.runs import Step, Studio
 from app.service import Service
 from app.uploads import read_upload
@@ -63,6 +64,7 @@ class Handlers:
         self.examples = examples or Examples()
         self.walk = Walk(studio)
         self.service = Service(studio)
+        self.recipes = Recipes(studio)
         self._uploads = threading.BoundedSemaphore(2)  # server functions have no queue of their own
 
     @property
@@ -158,6 +160,7 @@ class Handlers:
             seeds = f"{answer.seeds[0]}" + (f" to {answer.seeds[-1]}" if len(ids) > 1 else "")
             status = texts.DONE.format(seconds=time.monotonic() - started, seeds=seeds)
             frame = {**about, **done_frame(answer, job.region, ids), "message": status}
+            frame["draft"] = self._studio.recipes.draft(job.request)
             if len(trace) <= TRACED_STEPS:
                 frame["trace"] = trace
             yield Shown(frame, status, is_running=False, seed=seed)
@@ -165,7 +168,8 @@ class Handlers:
     def _opened(self, data: bytes) -> Answer:
         picture_id, picture = self._studio.open(data)
         height, width = picture.shape[:2]
-        return {"id": picture_id, "width": width, "height": height, "png": png_url(picture)}
+        shown = {"id": picture_id, "width": width, "height": height, "png": png_url(picture)}
+        return {**shown, **self.recipes.brought(data, picture)}
 
     def _answer(self, action: Callable[[], Answer]) -> Answer:
         """Run a server function about pictures: few at a time."""

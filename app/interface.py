@@ -74,7 +74,9 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
 
 def _about_pictures(handlers: Handlers) -> list[Answers]:
     walk = handlers.walk
-    about_pictures = (handlers.open_picture, handlers.open_example, handlers.has_picture)
+    about_pictures = (
+        handlers.open_picture, handlers.open_example, handlers.has_picture, handlers.recipes.recipe,
+    )  # fmt: skip
     about_states = (
         walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.finish,
         walk.reconstruct, walk.film, walk.trace,

@@ -25,6 +25,7 @@ from app.document import Cells, Region, Window
 from app.models import ModelStore, Settings
 
 if TYPE_CHECKING:
+    from app.recipes import RecipeBook
     from app.scene import Walker
 
 Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -141,6 +142,11 @@ class Studio(Protocol):
     @property
     def walker(self) -> Walker:
         """Goes on from states, one pass or one change at a time."""
+        ...
+
+    @property
+    def recipes(self) -> RecipeBook:
+        """Writes and reads the recipes of pictures."""
         ...
 
     @property

@@ -104,6 +104,20 @@ WORKING = "Imagining …"
 WAITING = "Waiting for the model …"
 DONE = "Done in {seconds:.1f} s. Seed {seeds}."
 
+RECIPE_EDIT = (
+    "Its recipe is back: the picture before, what was painted, class, seed and settings. "
+    "Fill makes it again; Undo shows the result."
+)
+RECIPE_ENLARGED = (
+    "Its recipe is back: the picture before, the sides that were added, class, seed and settings. "
+    "Add these sides makes it again; Undo shows the result."
+)
+RECIPE_NEW = "Its recipe is back: class, seed and settings. New picture makes it again."
+RECIPE_STEERED = "It was steered by hand, though, which its seed does not repeat."
+RECIPE_OTHER_MODEL = "But it was made by {model} with weights that are not here."
+NO_SUCH_CLASS = "The class {name} is not one of this model's."
+RECIPE_IGNORED = "The picture is open, but without its recipe. {reason}"
+
 FULL = "Too many people are using the model just now. Try again in a moment; nothing was lost."
 BUSY = "Too many people are sending pictures just now. Try again in a moment."
 FAULT = "Something went wrong here, not with you. Your picture is as it was; please try again."

@@ -127,8 +127,9 @@ class Walk:
             result = self._walker.finish(scene, asked.state)
             ids = [self._studio.keep(picture) for picture in result.pictures]
             message = texts.FINISHED.format(seed=result.seeds[0])
-            about = self._about(asked.context)
-            return {**about, **done_frame(result, scene.region, ids), "message": message}
+            draft = self._studio.recipes.draft_of_state(scene, asked.state)
+            about = {**self._about(asked.context), "message": message, "draft": draft}
+            return {**about, **done_frame(result, scene.region, ids)}
 
         return self._answer(finished)
 

@@ -6,11 +6,12 @@ named in SCRIPTS are joined, in that order, into the function that Gradio calls 
 
 Value (browser to Python): JSON, read by `drawing.read_drawing`; handlers get a `Drawing`.
 
-Events, each without data, to be used as `canvas.stroke(...)`:
+Events, all but the last without data, to be used as `canvas.stroke(...)`:
     stroke  a stroke was finished, or the mask or picture changed by undo, redo, clear, a command
     open    a picture was opened (upload, drop, paste, example); nothing is painted on it yet
     retry   the server had forgotten the picture; it is uploaded again, so repeat the last run
     walk    a branch was opened: what was said about the last run is old
+    settle  a file was opened that says how the controls were; with data: {"controls": {...}}
 
 Props (Python to browser), set by returning `gr.HTML(frame=...)` or `gr.HTML(command=...)`, always
 as a JSON **string** (Gradio walks through objects key by key, which is slow for pictures):
@@ -33,7 +34,8 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
                    "image": data URL of the window as the model sees it now
         "done"     "patches": [{"seed", "left", "top", "width", "height", "png": data URL}], the
                    changed rectangle of each variation, lossless; "picture_ids": id of each whole
-                   result; "message": sentence; optional "trace": the list of all "step" frames
+                   result; "draft": of their recipe, opaque here; "message": sentence; optional
+                   "trace": the list of all "step" frames
         "stopped"  "message"
         "error"    "message", "code"; with "unknown-picture" the canvas uploads the picture again
                    and fires `retry`
@@ -52,7 +54,9 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
 
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
-"id", "width", "height", "png" (data URL); name "" is the example to begin with.
+"id", "width", "height", "png" (data URL); name "" is the example to begin with. A picture that
+carries its recipe adds "recipe": {"words", "controls", "grid", "before", "mask"}, or "note", a
+sentence, where it cannot be read. `recipe({"draft", "seed", "picture"})` answers with "recipe".
 `has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,
 `maps`, `inspect`, `steer`, `finish`, ...) is described in `app.walk`.
 
@@ -89,6 +93,7 @@ SCRIPTS = (
     "history.js",
     "document.js",
     "store.js",
+    "remaking.js",
     "opening.js",
     "run.js",
     "sights.js",
@@ -96,7 +101,9 @@ SCRIPTS = (
     "thumbnails.js",
     "uplot/uPlot.iife.min.js",
     "plots.js",
+    "chunks.js",
     "keeping.js",
+    "saving.js",
     "player.js",
     "variations.js",
     "compare.js",
@@ -113,7 +120,7 @@ SCRIPTS = (
     "main.js",
 )
 STYLES = ("uplot/uPlot.min.css", "canvas.css", "steering.css")
-EVENTS = ("stroke", "open", "retry", "walk")
+EVENTS = ("stroke", "open", "retry", "walk", "settle")
 
 
 class _WithoutStub(ComponentMeta):

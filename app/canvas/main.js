@@ -19,6 +19,8 @@
 //   steering.js    buttons that steer              branches.js  the tree, drawn
 //   versus.js      two branches compared           lab.js       these, put together
 //   masks.js       masks as files, grown, shrunk   wand.js      cells of one colour
+//   chunks.js      bytes of files                  saving.js    pictures with their recipe
+//   remaking.js    what a recipe brings back
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
@@ -118,7 +120,9 @@ const actions = {
   zoomIn: () => view.zoomBy(1.25),
   zoomOut: () => view.zoomBy(0.8),
   open: () => opening.choose(),
-  download: async () => saveFile(await pngOfCanvas(paper.canvas), "maskgit-studio.png"),
+  download: () => saving.picture(),
+  downloadAlone: () => saving.pictureAlone(),
+  saving: () => saving.open(),
   compareHold: (on) => compare.hold(on && Boolean(state.lattice) && !state.running),
   slide() {
     compare.slide(!compare.isSliding());
@@ -233,7 +237,17 @@ const runs = createRuns(state, {
   record: (run, isStopped) => lab.record(run, isStopped),
 });
 const masks = createMasks(root, state, { setMask, say, fail });
-const opening = createOpening(root, state, { server, paper, doc, say, fail });
+const remake = createRemaking(state, {
+  paper, doc,
+  cellsOf: (...what) => masks.cellsOf(...what),
+  settle: (controls) => trigger("settle", { controls }),
+});
+const opening = createOpening(root, state, { server, paper, doc, say, fail, remake });
+const saving = createSaving(root, state, {
+  server, paper, history, say, fail,
+  bases: () => lab.bases(),
+  upload: (picture) => opening.upload(picture),
+});
 const lab = createLab(root, state, {
   player, paper, doc, variations, store, sights, painter, say, fail, refresh,
   ask: askAbout,

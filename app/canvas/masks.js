@@ -78,5 +78,6 @@ function createMasks(root, state, { setMask, say, fail }) {
     if (isAway || event.target.closest("button")) dialog.close();
   });
 
-  return { open: () => dialog.showModal(), grow, shrink, save, choose: () => chooser.click() };
+  return { open: () => dialog.showModal(), grow, shrink, save, choose: () => chooser.click(),
+    cellsOf: cellsOfBitmap };
 }

@@ -5,7 +5,7 @@
 
 const MAX_FILE_BYTES = 24 * 2 ** 20; // what the server takes (app/handlers.py); it checks again
 
-function createOpening(root, state, { server, paper, doc, say, fail }) {
+function createOpening(root, state, { server, paper, doc, say, fail, remake }) {
   const chooser = root.querySelector("input[type=file]");
   const introduced = new WeakSet();
   let depth = 0; // dragenter and dragleave come for every child
@@ -23,7 +23,7 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
     if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than 24 MB.`);
     await attempt(`Opening ${name} …`, async () => {
       const data = await base64OfBlob(file);
-      await adopt(await ask("open_picture", { name: file.name || "", data }));
+      return adopt(await ask("open_picture", { name: file.name || "", data }));
     });
   }
 
@@ -34,20 +34,23 @@ function createOpening(root, state, { server, paper, doc, say, fail }) {
   async function attempt(words, work) {
     say(words, "busy");
     try {
-      await work();
-      say("");
+      say((await work()) ?? "");
     } catch (error) {
       fail(error.message); // picture and mask are as they were
     }
   }
 
-  async function adopt({ id, width, height, png }) {
+  async function adopt({ id, width, height, png, recipe, note }) {
     const blob = blobOfDataUrl(png);
     const bitmap = await decodePixels(blob);
-    if (state.running) return bitmap.close();
+    if (state.running) {
+      bitmap.close();
+      return "";
+    }
     paper.replace(bitmap);
     bitmap.close();
     doc.add(makePicture({ id, width, height, png: blob }), null, true, "open", false);
+    return recipe ? remake(recipe) : note;
   }
 
   /** Start from nothing: a white sheet, all of it to be painted by the model. */

@@ -56,9 +56,10 @@ function pngOfCanvas(canvas) {
 let pictureCounter = 0;
 
 /** What the history keeps of a picture. `png` is a promise, as encoding a big one takes a while;
- *  `from` is the key of the picture it was made from, and `origin` where that one lies on it. */
-function makePicture({ id = null, width, height, png, from = null, origin = null, key = null }) {
-  const picture = { id, width, height, from, origin, png: Promise.resolve(png) };
+ *  `from` is the key of the picture it was made from, and `origin` where that one lies on it;
+ *  `made` is what its recipe needs, {draft, seed}, or null. */
+function makePicture({ id = null, width, height, png, from = null, origin = null, key = null, made = null }) {
+  const picture = { id, width, height, from, origin, made, png: Promise.resolve(png) };
   picture.key = key ?? `${Date.now().toString(36)}-${(pictureCounter++).toString(36)}`;
   picture.png.catch(() => {}); // whoever needs the bytes awaits them and hears of a failure
   return picture;

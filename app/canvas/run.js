@@ -88,6 +88,7 @@ function createRuns(state, parts) {
     const { run } = state;
     run.patches = frame.patches.map(({ png, ...rest }) => ({ ...rest, blob: blobOfDataUrl(png) }));
     run.pictureIds = frame.picture_ids ?? [];
+    run.draft = frame.draft || null;
     if (!run.size) {
       run.area = unionOf(run.patches);
       run.baseCrop = paper.copy(run.area);
@@ -128,6 +129,7 @@ function createRuns(state, parts) {
       height: paper.canvas.height,
       from: run.size && !run.origin ? null : run.base?.key ?? null,
       origin: run.origin,
+      made: run.draft && { draft: run.draft, seed: patch.seed },
       png: pngOfCanvas(paper.canvas),
     });
     return run.results[index];

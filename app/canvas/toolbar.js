@@ -49,6 +49,8 @@ function createToolbar(root, state, { history, view, player, compare, actions })
       shrink: !running && painted > 0,
       open: !running,
       download: lattice && !running,
+      downloadAlone: lattice && !running,
+      saving: lattice && !running,
       compare: lattice && !running,
       slide: !running && compare.hasBefore(),
       mask: painted > 0,

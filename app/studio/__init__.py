@@ -6,6 +6,7 @@ Everything else in the app works with arrays and plain values; only here `maskgi
     walk.py         steps, looks and steers from states alone
     models.py       which models there are, which are loaded, which are on their way
     shelf.py        what stays loaded
+    recipes.py      recipes of pictures, written and read
     downloads.py    what goes on in the background
     pictures.py     what is remembered of people's pictures
 """

@@ -114,6 +114,14 @@ class ModelStore:
         """Give a model, loaded; errors as for `info`."""
         return self._shelf.get(model)
 
+    def folder(self, model: str) -> Path | None:
+        """Say where a model lies; None where it does not."""
+        return next((e.folder for e in catalogue(self._folder) if e.id == model), None)
+
+    def here(self) -> list[str]:
+        """List the models on this computer."""
+        return [entry.id for entry in catalogue(self._folder) if entry.folder is not None]
+
     def _entry(self, model: str) -> Entry:
         found = (entry for entry in catalogue(self._folder) if entry.id == model)
         entry = next(found, None)

@@ -19,6 +19,7 @@ from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
+from app.studio.recipes import RecipeBook
 from app.studio.walk import Walker, describe, prepare, refusals, square_of
 from maskgit import DecodeState, MaskGIT
 from maskgit.batching import Batcher
@@ -36,6 +37,7 @@ class Studio:
         self._pass = threading.Lock()
         self._batcher = Batcher(machine=self._pass)
         self.walker = Walker(models, self._pass, self._batcher)
+        self.recipes = RecipeBook(models)
         self._passes = on_gpu(self._passes)
 
     def open(self, data: bytes) -> tuple[str, Picture]:

@@ -13,6 +13,7 @@ from app.canvas.drawing import Drawing, lattice_shape, read_drawing
 from app.errors import UserError
 from app.models import ClassChoice, ModelEntry, ModelInfo, Settings
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
+from app.scene import Scene
 
 GRID = 4
 SIZE = 32
@@ -80,12 +81,29 @@ class FakeModelStore:
         self.asked.append(("cancel", model))
 
 
+class NoRecipes:
+    """Knows no recipe, and writes none."""
+
+    def draft(self, request: Request) -> str:
+        return f"draft of {request.settings.seed}"
+
+    def draft_of_state(self, scene: Scene, state: str) -> str:
+        return f"draft of {scene.model}, {state}"
+
+    def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
+        return f"{draft}, {seed}, {'' if picture is None else picture.shape}"
+
+    def find(self, data: bytes, picture: Picture) -> None:
+        del data, picture
+
+
 class FakeStudio:
     """Paints what may change in one colour: red is the seed."""
 
     def __init__(self, info: ModelInfo = INFO) -> None:
         self.models = FakeModelStore(info)
         self.walker: Any = None  # tests of walking have a real one
+        self.recipes = NoRecipes()  # and so have those of recipes
         self.requests: list[Request] = []
         self.closed = 0
         self.pictures: dict[str, Picture] = {}

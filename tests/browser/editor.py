@@ -230,12 +230,16 @@ class Editor:
         return self.lattice.unpack(self.see("studio.cells"))
 
     def pixels(self) -> np.ndarray:
-        """Download the picture and read the file, uint8 (H, W, 3)."""
-        with self.page.expect_download() as download:
-            self.tap("[data-do=download]")
-        with Image.open(download.value.path()) as file:
+        """Save the picture and read the file, uint8 (H, W, 3)."""
+        with Image.open(self.download("[data-do=download]")) as file:
             assert file.format == "PNG"
             return np.asarray(file.convert("RGB"))
+
+    def download(self, selector: str) -> Path:
+        """Press what saves a file, and give the file."""
+        with self.page.expect_download() as download:
+            self.tap(selector)
+        return download.value.path()
 
     def status(self) -> tuple[str, str]:
         """What the canvas says, and whether it is "busy" or an "error"."""
@@ -308,8 +312,8 @@ class Editor:
         self.page.evaluate(
             f"""([name, bytes]) => {{
                 const transfer = new DataTransfer();
-                const options = {{ type: "image/png" }};
-                transfer.items.add(new File([new Uint8Array(bytes)], name, options));
+                const type = name.endsWith(".zip") ? "application/zip" : "image/png";
+                transfer.items.add(new File([new Uint8Array(bytes)], name, {{ type }}));
                 const init = {{ bubbles: true, cancelable: true, {carrier}: transfer }};
                 const target = document.querySelector(".mgs-stage");
                 target.dispatchEvent(new {kind}("{how}", init));

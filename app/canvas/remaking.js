@@ -1,0 +1,36 @@
+// What a recipe brings back: the picture before the edit, what was painted on it, the controls.
+//
+// The picture that carries it was opened before and stays in the history, one undo away. A mask
+// comes as a picture and becomes cells of the lattice that it was painted on; see document.js for
+// what happens to it on another one.
+
+function createRemaking(state, { paper, doc, cellsOf, settle }) {
+  async function maskOf(picture, { mask, grid }) {
+    if (!mask) return null;
+    const bitmap = await decodePixels(blobOfDataUrl(mask));
+    const painted = makeLattice(picture.width, picture.height, grid ?? state.grid());
+    const now = makeLattice(picture.width, picture.height, state.grid());
+    const cells = cellsOf(painted, bitmap);
+    bitmap.close();
+    if (painted.grid === now.grid) return { cells };
+    return { cells: carryCells(cells, painted, now), painted: { grid: painted.grid, cells } };
+  }
+
+  async function show(recipe) {
+    const { png, ...about } = recipe.before;
+    const blob = blobOfDataUrl(png);
+    const picture = makePicture({ ...about, png: blob });
+    const mask = await maskOf(picture, recipe);
+    const bitmap = await decodePixels(blob);
+    paper.replace(bitmap);
+    bitmap.close();
+    doc.add(picture, mask, true, null, false);
+  }
+
+  /** Gives the sentence that says what came back. */
+  return async function remake(recipe) {
+    if (recipe.before) await show(recipe);
+    settle({ variations: 1, randomise: false, ...recipe.controls });
+    return recipe.words;
+  };
+}

@@ -1,0 +1,59 @@
+// Saving the picture: with its recipe, which makes it again, or without.
+//
+// A picture that came of a run has the draft of its recipe (`made`). The server completes it with
+// the pixels that were painted over, from the picture before; it goes into the file as a note. What
+// cannot have a recipe is saved all the same, and it is said why.
+
+const RECIPE_KEY = "maskgit"; // of the note, see maskgit/recipes.py
+const PICTURE_FILE = "maskgit-studio.png";
+
+function createSaving(root, state, { server, paper, history, bases, upload, say, fail }) {
+  const dialog = root.querySelector(".mgs-saving");
+
+  /** The picture that another one was made from, wherever it is still kept. */
+  function before({ from }) {
+    const kept = [...history.entries.map((entry) => entry.picture), ...bases()];
+    return (from && kept.find((picture) => picture.key === from)) || null;
+  }
+
+  async function recipeOf(picture) {
+    const base = before(picture);
+    const ask = () =>
+      server.recipe({ ...picture.made, picture: base?.id ?? null }).catch(() => null);
+    if (base && !base.id) await upload(base);
+    let answer = await ask();
+    if (answer?.error?.code === "unknown-picture") {
+      await upload(base);
+      answer = await ask();
+    }
+    if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
+    return answer.recipe;
+  }
+
+  async function picture() {
+    const shown = state.picture;
+    const png = await pngOfCanvas(paper.canvas); // first: what is seen now is what is saved
+    if (!shown.made) return saveFile(png, PICTURE_FILE);
+    say("Writing the recipe …", "busy");
+    try {
+      saveFile(withNote(png, RECIPE_KEY, await recipeOf(shown)), PICTURE_FILE);
+      const holds = shown.from && !shown.origin ? ", which holds what was painted over" : "";
+      say(`Saved with its recipe${holds}. The button beside it saves without.`);
+    } catch (error) {
+      saveFile(png, PICTURE_FILE);
+      fail(`Saved, but without its recipe. ${error.message}`);
+    }
+  }
+
+  async function pictureAlone() {
+    saveFile(await pngOfCanvas(paper.canvas), PICTURE_FILE);
+    say("Saved without a recipe: nothing but the picture is in the file.");
+  }
+
+  dialog.addEventListener("click", (event) => {
+    const isAway = event.target === dialog; // its backdrop
+    if (isAway || event.target.closest("button")) dialog.close();
+  });
+
+  return { open: () => dialog.showModal(), picture, pictureAlone };
+}

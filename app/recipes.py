@@ -1,0 +1,166 @@
+"""Recipes of saved pictures: written when one is saved, read when one is opened again.
+
+The server keeps nothing of a run. When one ends, the page gets a *draft* of its recipe, a short
+text without the pixels that were painted over, and keeps it with each picture that came of it. To
+save one, it sends the draft back and names the picture before, and gets the whole recipe.
+
+Read in this order:
+    Remembered    what a file says about its picture
+    RecipeBook    who writes and reads recipes: the studio
+    Recipes       what the page asks
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from app import texts
+from app.answers import Answer, answer_in_turn
+from app.document import Region
+from app.errors import UNKNOWN_PICTURE, UserError
+from app.export import png_url
+from app.runs import Picture, Request
+from app.scene import Index, Scene, Strict, read
+
+if TYPE_CHECKING:
+    from app.runs import Studio
+
+AT_ONCE = 2  # packing the pixels of a large edit takes a second or two
+PATIENCE_S = 20
+MAX_DRAFT = 2**22  # characters; a mask of the largest picture packs into less
+
+
+class RecipeRequest(Strict):
+    """Complete the recipe of a picture.
+
+    Attributes:
+        draft: What the page got with it.
+        seed: Of the picture.
+        picture: Id of the picture that it was made from, where there is one.
+    """
+
+    draft: Annotated[str, Field(max_length=MAX_DRAFT)]
+    seed: Index
+    picture: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Remembered:
+    """What a file says about its picture.
+
+    Attributes:
+        model: Name of the model that made it.
+        same: Whether that model is here, with the same weights.
+        label: The class, by its number or one of its names; None: no class.
+        settings: How it was decoded, by the names of `app.models.Settings`.
+        before: The picture it was made from, if any.
+        region: The pixels of that one which were painted, if any.
+        grid: Cells on the short side of the lattice it was painted on; None where that is unknown.
+        sides: Pixels that were added on the left, top, right and bottom, if any.
+        is_steered: Whether somebody had a hand in the decode, which a seed does not repeat.
+    """
+
+    model: str
+    same: bool
+    label: str | None
+    settings: Mapping[str, Any]
+    before: Picture | None
+    region: Region | None
+    grid: int | None
+    sides: tuple[int, int, int, int] | None
+    is_steered: bool
+
+
+class RecipeBook(Protocol):
+    """Writes and reads recipes."""
+
+    def draft(self, request: Request) -> str:
+        """Write what is known of a run's recipe when it ends; empty where it can have none."""
+        ...
+
+    def draft_of_state(self, scene: Scene, state: str) -> str:
+        """Likewise for a decode that somebody walked to its end."""
+        ...
+
+    def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
+        """Write the recipe of one picture of a run.
+
+        Raises:
+            UserError: If that cannot be.
+        """
+        ...
+
+    def find(self, data: bytes, picture: Picture) -> Remembered | None:
+        """Read the recipe in a file; None where there is none.
+
+        Raises:
+            UserError: If it is damaged, or does not fit the picture.
+        """
+        ...
+
+
+class Recipes:
+    """What the page asks. The studio is passed in, so tests pass a fake one."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+
+    def recipe(self, request: object) -> Answer:
+        """Complete the recipe of a picture that is being saved: `{"draft", "seed", "picture"}`."""
+
+        def completed() -> Answer:
+            asked = read(RecipeRequest, request)
+            picture = self._studio.picture(asked.picture) if asked.picture else None
+            if asked.picture and picture is None:
+                raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
+            return {"recipe": self._studio.recipes.complete(asked.draft, asked.seed, picture)}
+
+        return answer_in_turn(self._places, PATIENCE_S, completed)
+
+    def brought(self, data: bytes, picture: Picture) -> Answer:
+        """Say what a file that was opened brings besides its picture: a recipe, a note, nothing."""
+        try:
+            found = self._studio.recipes.find(data, picture)
+        except UserError as error:
+            return {"note": texts.RECIPE_IGNORED.format(reason=error)}
+        if found is None:
+            return {}
+        answer: Answer = {"controls": _controls(found), "words": _words(found), "grid": found.grid}
+        if found.before is not None:
+            height, width = found.before.shape[:2]
+            kept = self._studio.keep(found.before)
+            png = png_url(found.before)
+            answer["before"] = {"id": kept, "width": width, "height": height, "png": png}
+        if found.region is not None:
+            answer["mask"] = png_url(np.where(found.region, np.uint8(255), np.uint8(0)))
+        return {"recipe": answer}
+
+
+def _controls(found: Remembered) -> dict[str, Any]:
+    """Give the controls that make the picture again, by the names of `app.controls.Controls`."""
+    controls = {"model": found.model, "label": found.label, **found.settings}
+    if found.sides is not None:
+        controls |= zip(("left", "top", "right", "bottom"), found.sides, strict=True)
+    return controls
+
+
+def _words(found: Remembered) -> str:
+    sentences = [
+        texts.RECIPE_ENLARGED
+        if found.sides is not None
+        else texts.RECIPE_EDIT
+        if found.region is not None
+        else texts.RECIPE_NEW
+    ]
+    if found.is_steered:
+        sentences.append(texts.RECIPE_STEERED)
+    if not found.same:
+        sentences.append(texts.RECIPE_OTHER_MODEL.format(model=found.model))
+    return " ".join(sentences)

@@ -1,0 +1,111 @@
+"""Controls put back as they were, by a recipe or a project that somebody opened.
+
+What comes is from a file, and may be of another version or for a model that is not here: what can
+be taken is taken, and what cannot leaves the control as it is, with a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
+
+from app import texts
+from app.controls import NO_CLASS_ID, Controls
+from app.desk import SETTINGS
+from app.errors import UserError
+from app.menu import Chosen, ModelMenu
+from app.models import ModelInfo, Settings
+
+
+class Settled(NamedTuple):
+    """What the controls are to show.
+
+    Attributes:
+        chosen: The model, with the class and a sentence about it.
+        info: What the model knows, with the settings as its defaults.
+        names: Of the settings that are to follow it.
+        values: Of the other controls, by the names of `Controls`.
+        status: What could not be taken; empty where all could.
+    """
+
+    chosen: Chosen
+    info: ModelInfo
+    names: Collection[str]
+    values: dict[str, Any]
+    status: str
+
+
+def settle(menu: ModelMenu, wanted: Mapping[str, Any], model: str, label: object) -> Settled:
+    """Take the controls that a file asks for.
+
+    Args:
+        menu: Of the models.
+        wanted: Values by the names of `Controls`; a class may be a name, too. What it does not
+            name stays as it is.
+        model: The one in use.
+        label: The class that is chosen.
+
+    Raises:
+        UserError: If not even the model in use can be used.
+    """
+    trouble = []
+    try:
+        chosen = menu.choose(wanted.get("model") or model, label)
+    except UserError as error:
+        trouble.append(str(error))
+        chosen = menu.choose(model, label)
+    info, names = chosen.info, SETTINGS if chosen.model != model else ()
+    if "label" in wanted:
+        found = class_id(info, wanted["label"])
+        if found is None:
+            trouble.append(texts.NO_SUCH_CLASS.format(name=str(wanted["label"])[:80]))
+        else:
+            chosen = chosen._replace(label=found)
+    try:
+        controls = Controls(**{"label": chosen.label, **_known(wanted)})
+        settings = controls.settings(info, controls._replace(randomise=False).seed_or(0))
+        values = _others(controls, wanted, settings)
+        info = replace(info, defaults=_settings(wanted, settings, info.defaults))
+        names = {*names, *wanted}
+    except UserError as error:
+        trouble.append(str(error))
+        values = {}
+    return Settled(chosen, info, names, values, " ".join(trouble))
+
+
+def class_id(info: ModelInfo, label: object) -> int | None:
+    """Find a class by its number or one of its names; None where the model has none like it."""
+    if label in (None, NO_CLASS_ID):
+        return NO_CLASS_ID if info.has_no_class else None
+    name = str(label).casefold()
+    for choice in info.classes:
+        if name in (str(choice.id), choice.name.casefold(), *map(str.casefold, choice.synonyms)):
+            return choice.id
+    return None
+
+
+def _known(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    names = set(Controls._fields) - {"model", "label"}
+    return {name: value for name, value in wanted.items() if name in names}
+
+
+def _others(controls: Controls, wanted: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Take the controls that are not the model's own settings."""
+    left, top, right, bottom = controls.sides()
+    checked = {
+        "variations": controls.num_pictures(),
+        "left": left,
+        "top": top,
+        "right": right,
+        "bottom": bottom,
+        "seed": settings.seed,
+        "randomise": bool(controls.randomise),
+        "previews": bool(controls.previews),
+    }
+    return {name: value for name, value in checked.items() if name in wanted}
+
+
+def _settings(wanted: Mapping[str, Any], found: Settings, usual: Settings) -> Settings:
+    taken = {name: value for name, value in asdict(found).items() if name in wanted}
+    return replace(usual, **{name: taken[name] for name in SETTINGS if name in taken})

@@ -1,0 +1,136 @@
+"""Recipes of pictures, written and read with the engine's own module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from app.errors import UserError
+from app.models import Settings
+from app.recipes import Remembered
+from app.runs import Fill, Outpaint, Picture, Request
+from app.scene import Scene
+from app.studio.models import ModelStore
+from maskgit import DecodeOptions, Window, recipe_files, recipes
+from maskgit.recipes import Recipe, RecipeError
+
+SETTINGS = [field.name for field in fields(Settings)]
+
+
+class RecipeBook:
+    """Implements `app.recipes.RecipeBook` with the models of a store."""
+
+    def __init__(self, models: ModelStore) -> None:
+        self._models = models
+
+    def draft(self, request: Request) -> str:
+        """Write what is known when a run ends. For this and all others, see there."""
+        options = DecodeOptions(**asdict(request.settings))
+        label = None if request.label is None else str(request.label)
+        about = self._about(request.model)
+        if about is None:
+            return ""
+        match request:
+            case Fill():
+                seen = request.window
+                window = seen and Window(seen.left, seen.top, seen.side)
+                recipe = Recipe(*about, label, options, None, request.region, window, request.cells)
+            case Outpaint():
+                sides = request.left, request.top, request.right, request.bottom
+                recipe = Recipe(*about, label, options, sides=sides)
+            case _:
+                recipe = Recipe(*about, label, options)
+        return recipes.to_text(recipe)
+
+    def draft_of_state(self, scene: Scene, state: str) -> str:
+        """Write a decode that was walked to its end: no seed leads there."""
+        about = self._about(scene.model)
+        if about is None:
+            return ""
+        engine = self._models.engine(scene.model)
+        done = engine.restore(state)
+        used = int(done.constraints.labels[0])
+        label = next((str(each.id) for each in engine.classes if each.label == used), None)
+        edit = (
+            {"mask": scene.region, "window": Window(*scene.window)}
+            if scene.picture is not None
+            else {}
+        )
+        return recipes.to_text(Recipe(*about, label, done.options[0], **edit, state=state))
+
+    def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
+        """Write the recipe of one picture of a run."""
+        with _sentences():
+            return recipes.complete(draft, seed, picture)
+
+    def find(self, data: bytes, picture: Picture) -> Remembered | None:
+        """Read the recipe in a file."""
+        if not recipe_files.has_recipe(data):
+            return None
+        with _sentences():
+            recipe = recipes.from_text(recipe_files.find(data), picture)
+        values = asdict(recipe.options)
+        model = self._id(recipe.model)
+        return Remembered(
+            model=model or recipe.model,
+            same=model is not None and self._weights(model) == recipe.weights,
+            label=recipe.label,
+            settings={name: values[name] for name in SETTINGS},
+            before=recipe.original,
+            region=recipe.mask,
+            grid=_grid(recipe),
+            sides=recipe.sides,
+            is_steered=recipe.state is not None,
+        )
+
+    def _about(self, model: str) -> tuple[str, str, str] | None:
+        """Give name, weights and precision; None for a model that lies in no folder."""
+        folder = self._models.folder(model)
+        if folder is None:
+            return None
+        dtype = str(self._models.engine(model).dtype).removeprefix("torch.")
+        return folder.resolve().name, self._weights(model), dtype
+
+    def _id(self, name: str) -> str | None:
+        """Find the model of a name that is here."""
+        here = (model for model in self._models.here() if self._name(model) == name)
+        return next(here, None)
+
+    def _name(self, model: str) -> str:
+        folder = self._models.folder(model)
+        return "" if folder is None else folder.resolve().name
+
+    def _weights(self, model: str) -> str:
+        folder = self._models.folder(model)
+        if folder is None:
+            return ""
+        files = (file.stat() for file in sorted(folder.iterdir()))
+        return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=32)
+def _fingerprint(folder: Path, stamps: tuple[tuple[int, int], ...]) -> str:
+    """Remember what takes a second for a large model, until one of its files changes."""
+    del stamps
+    return recipes.fingerprint(folder)
+
+
+def _grid(recipe: Recipe) -> int | None:
+    """Find out how many cells of the window lie along the short side of the picture."""
+    if recipe.cells is None or recipe.window is None or recipe.mask is None:
+        return None
+    cell_px = recipe.window.side / len(recipe.cells)
+    return max(1, int(np.rint(min(recipe.mask.shape) / cell_px)))
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except RecipeError as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,155 @@
+"""Recipes of saved pictures, with a real model: drafts, whole recipes, and what a file brings."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from app.errors import UNKNOWN_PICTURE
+from app.handlers import Handlers
+from app.models import Settings
+from app.runs import Fill, Generate, Outpaint, Picture, Request, Result
+from app.scene import Scene
+from app.studio import ModelStore, Studio
+from maskgit import recipes
+from maskgit.images import to_png
+from maskgit.replaying import replay
+from tests.models import some_picture, write_small_model
+
+SETTINGS = Settings(steps=3, seed=5, temperature=0.9)
+PHOTO = some_picture(40, 60)
+REGION = np.zeros((40, 60), bool)
+REGION[10:30, 20:40] = True
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    folder = write_small_model(tmp_path_factory.mktemp("models") / "small")
+    return Studio(ModelStore.load(str(folder), "cpu", "float32"))
+
+
+@pytest.fixture
+def handlers(studio: Studio) -> Handlers:
+    return Handlers(studio)
+
+
+def fill(studio: Studio, count: int = 1) -> Fill:
+    model = studio.models.default
+    return Fill(model, PHOTO, REGION, None, None, 1000, count, SETTINGS, previews=False)
+
+
+def result(studio: Studio, request: Request) -> Result:
+    *_, last = studio.run(request)
+    assert isinstance(last, Result)
+    return last
+
+
+def carried(handlers: Handlers, studio: Studio, request: Request, row: int = 0) -> Picture:
+    """Save a picture of a run with its recipe, replay the file; gives what came of it."""
+    made = result(studio, request)
+    asked = {"draft": studio.recipes.draft(request), "seed": made.seeds[row]}
+    if isinstance(request, Fill):
+        asked["picture"] = studio.keep(request.picture)
+    answer = handlers.recipes.recipe(asked)
+    assert answer["ok"], answer
+    recipe = recipes.from_text(answer["recipe"], made.pictures[row])
+    engine = studio.models.engine(studio.models.default)
+    assert np.array_equal(replay(engine, recipe), made.pictures[row])
+    return made.pictures[row]
+
+
+def opened(handlers: Handlers, data: bytes) -> dict:
+    answer = handlers.open_picture({"data": base64.b64encode(data).decode()})
+    assert answer["ok"], answer
+    return answer
+
+
+def test_every_variation_of_an_edit_is_made_again(handlers: Handlers, studio: Studio) -> None:
+    for row in range(3):
+        carried(handlers, studio, fill(studio, count=3), row)
+
+
+def test_new_and_larger_pictures_are_made_again(handlers: Handlers, studio: Studio) -> None:
+    model = studio.models.default
+    carried(handlers, studio, Generate(model, None, 2, SETTINGS, previews=False), 1)
+    carried(handlers, studio, Outpaint(model, PHOTO, 0, 8, 12, 0, 207, 1, SETTINGS, False))
+
+
+def test_a_file_brings_the_edit_back(handlers: Handlers, studio: Studio) -> None:
+    request = fill(studio)
+    made = result(studio, request).pictures[0]
+    text = studio.recipes.complete(studio.recipes.draft(request), 5, PHOTO)
+    found = opened(handlers, to_png(made, {recipes.KEY: text}))["recipe"]
+    before = studio.picture(found["before"]["id"])
+    assert before is not None
+    assert np.array_equal(before, PHOTO)
+    assert found["controls"]["seed"] == 5
+    assert found["controls"]["label"] == "1000"
+    assert found["controls"]["model"] == studio.models.default
+    assert {"steps": 3, "temperature": 0.9}.items() <= found["controls"].items()
+    _, mask = studio.open(base64.b64decode(found["mask"].rpartition(",")[2]))
+    assert np.array_equal(mask[..., 0] == 255, REGION)
+    assert "weights" not in found["words"]
+
+
+def test_the_path_of_a_model_folder_stays_here(studio: Studio) -> None:
+    draft = studio.recipes.draft(fill(studio))
+    assert json.loads(draft)["model"] == "small"
+    folder = studio.models.folder(studio.models.default)
+    assert folder is not None
+    assert str(folder.parent) not in draft
+
+
+def test_other_weights_are_said(handlers: Handlers, studio: Studio) -> None:
+    request = Generate(studio.models.default, None, 1, SETTINGS, previews=False)
+    made = result(studio, request).pictures[0]
+    about = json.loads(studio.recipes.draft(request)) | {"weights": "0" * 64}
+    found = opened(handlers, to_png(made, {recipes.KEY: json.dumps(about)}))["recipe"]
+    assert "small with weights that are not here" in found["words"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"version": 2}', "[" * 5000, "\u2603"])
+def test_a_damaged_recipe_leaves_a_plain_picture(handlers: Handlers, text: str) -> None:
+    answer = opened(handlers, to_png(PHOTO, {recipes.KEY: text}))
+    assert answer["note"].startswith("The picture is open, but without its recipe.")
+    assert "recipe" not in answer
+    assert answer["width"] == 60
+
+
+def test_a_picture_without_a_recipe_says_nothing(handlers: Handlers) -> None:
+    assert not {"note", "recipe"} & opened(handlers, to_png(PHOTO)).keys()
+
+
+def test_a_picture_that_was_forgotten_is_asked_for(handlers: Handlers, studio: Studio) -> None:
+    asked = {"draft": studio.recipes.draft(fill(studio)), "seed": 5, "picture": "0" * 32}
+    assert handlers.recipes.recipe(asked)["error"]["code"] == UNKNOWN_PICTURE
+
+
+@pytest.mark.parametrize(
+    "change", [{"draft": "{}"}, {"seed": -1}, {"seed": "1"}, {"picture": None}, {"more": 1}]
+)
+def test_whatever_is_asked_gets_an_answer(
+    handlers: Handlers, studio: Studio, change: dict[str, object]
+) -> None:
+    asked = {"draft": studio.recipes.draft(fill(studio)), "seed": 5, "picture": studio.keep(PHOTO)}
+    answer = handlers.recipes.recipe({**asked, **change})
+    assert not answer["ok"]
+    assert answer["error"]["message"].endswith(".")
+
+
+def test_a_steered_decode_is_drafted_from_its_state(handlers: Handlers, studio: Studio) -> None:
+    model = studio.models.default
+    step = studio.walker.start(fill(studio))
+    scene = Scene(model, step.window, PHOTO, REGION)
+    while step.is_masked.any():
+        step = studio.walker.step(scene, step.state, previews=False)
+    made = studio.walker.finish(scene, step.state)
+    draft = studio.recipes.draft_of_state(scene, step.state)
+    asked = {"draft": draft, "seed": made.seeds[0], "picture": studio.keep(PHOTO)}
+    text = handlers.recipes.recipe(asked)["recipe"]
+    recipe = recipes.from_text(text, made.pictures[0])
+    assert recipe.label == "1000"
+    assert np.array_equal(replay(studio.models.engine(model), recipe), made.pictures[0])
+    words = opened(handlers, to_png(made.pictures[0], {recipes.KEY: text}))["recipe"]["words"]
+    assert "steered by hand" in words

@@ -1,0 +1,74 @@
+"""Controls put back from a file: what can be taken is taken, the rest stays, with a sentence."""
+
+import pytest
+
+from app.controls import NO_CLASS_ID
+from app.menu import ModelMenu
+from app.settling import class_id, settle
+from tests.app.fakes import INFO, OTHER, FakeModelStore
+
+WANTED = {
+    "model": "other",
+    "label": "shark",
+    "steps": 7,
+    "temperature": 0.4,
+    "seed": 99,
+    "randomise": False,
+    "variations": 4,
+    "left": 16,
+}
+
+
+@pytest.fixture
+def menu() -> ModelMenu:
+    return ModelMenu(FakeModelStore())
+
+
+def test_everything_a_file_names_is_put_back(menu: ModelMenu) -> None:
+    settled = settle(menu, WANTED, "fake", NO_CLASS_ID)
+    assert (settled.chosen.model, settled.chosen.label) == ("other", 3)
+    assert (settled.info.defaults.steps, settled.info.defaults.temperature) == (7, 0.4)
+    assert settled.info.defaults.schedule == "linear"  # not named: the model's own
+    assert settled.values == {"seed": 99, "randomise": False, "variations": 4, "left": 16}
+    assert settled.status == ""
+
+
+def test_what_is_not_named_stays(menu: ModelMenu) -> None:
+    settled = settle(menu, {"steps": 3}, "fake", 207)
+    assert (settled.chosen.model, settled.chosen.label) == ("fake", 207)
+    assert set(settled.names) == {"steps"}
+    assert settled.values == {}
+
+
+def test_a_model_that_is_not_here_leaves_the_one_in_use(menu: ModelMenu) -> None:
+    settled = settle(menu, {**WANTED, "model": "gone", "label": "alp"}, "fake", 207)
+    assert (settled.chosen.model, settled.chosen.label) == ("fake", 970)
+    assert "gone" in settled.status
+    assert settled.info.defaults.steps == 7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 10**9},
+        {"steps": "7"},
+        {"seed": -1},
+        {"schedule": ["cosine"]},
+        {"left": 10**9},
+        {"variations": {}},
+        {"label": "no such class"},
+        {"label": {"a": 1}},
+        {"model": 7},
+        {"model": ["x"]},
+    ],
+)
+def test_what_cannot_be_is_said_and_breaks_nothing(menu: ModelMenu, change: dict) -> None:
+    settled = settle(menu, {**WANTED, **change}, "fake", 207)
+    assert settled.status.endswith(".")
+    assert settled.chosen.model in ("fake", "other")
+
+
+def test_a_class_is_found_by_number_name_or_synonym() -> None:
+    assert class_id(INFO, "207") == class_id(INFO, 207) == class_id(INFO, "Retriever") == 207
+    assert class_id(INFO, None) == NO_CLASS_ID
+    assert class_id(OTHER, None) is None
