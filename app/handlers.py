@@ -27,6 +27,7 @@ from app.examples import Examples
 from app.export import png_url
 from app.models import ModelInfo
 from app.overlays import Frame, done_frame, step_frame
+from app.projects import Projects
 from app.recipes import Recipes
 from app.runs import Step, Studio
 from app.service import Service
@@ -65,6 +66,7 @@ class Handlers:
         self.walk = Walk(studio)
         self.service = Service(studio)
         self.recipes = Recipes(studio)
+        self.projects = Projects()
         self._uploads = threading.BoundedSemaphore(2)  # server functions have no queue of their own
 
     @property

@@ -115,6 +115,12 @@ RECIPE_ENLARGED = (
 RECIPE_NEW = "Its recipe is back: class, seed and settings. New picture makes it again."
 RECIPE_STEERED = "It was steered by hand, though, which its seed does not repeat."
 RECIPE_OTHER_MODEL = "But it was made by {model} with weights that are not here."
+NO_PROJECT = "This is no project of this program."
+NEWER_PROJECT = (
+    "The project was saved by a newer version of this program: "
+    "it is of version {version}, and versions up to {known} can be opened here."
+)
+PROJECT_DAMAGED = "The project is damaged: {what}."
 NO_SUCH_CLASS = "The class {name} is not one of this model's."
 RECIPE_IGNORED = "The picture is open, but without its recipe. {reason}"
 

@@ -56,7 +56,8 @@ Server functions take one object and answer {"ok": true, ...} or {"ok": false, "
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
 "id", "width", "height", "png" (data URL); name "" is the example to begin with. A picture that
 carries its recipe adds "recipe": {"words", "controls", "grid", "before", "mask"}, or "note", a
-sentence, where it cannot be read. `recipe({"draft", "seed", "picture"})` answers with "recipe".
+sentence, where it cannot be read. `recipe({"draft", "seed", "picture"})` answers with "recipe";
+`project({"document": text})`, the words of a project, with "document", checked (`app.projects`).
 `has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,
 `maps`, `inspect`, `steer`, `finish`, ...) is described in `app.walk`.
 
@@ -104,6 +105,8 @@ SCRIPTS = (
     "chunks.js",
     "keeping.js",
     "saving.js",
+    "zip.js",
+    "project.js",
     "player.js",
     "variations.js",
     "compare.js",

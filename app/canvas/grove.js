@@ -92,6 +92,27 @@ function createGrove({ ask, sights, store, changed }) {
     changed();
   }
 
+  /** All runs and nodes as they are kept, states as text. */
+  const rows = () => ({
+    runs: [...forest.runs.values()].map(rowOf),
+    nodes: [...forest.nodes.values()],
+  });
+
+  /** Puts others in the place of all there are; their ids become new ones. */
+  function reset(others) {
+    const gone = [...forest.runs.keys(), ...forest.nodes.keys()];
+    forest.clear();
+    unseen.clear();
+    save([], gone);
+    const past = lastId; // nobody is to take a new one for an old one
+    const renewed = ({ id, ...row }) => {
+      if (row.context) return { ...row, id: id + past };
+      const parent = row.parent === null ? null : row.parent + past;
+      return { ...row, id: id + past, run: row.run + past, parent, state: bytesOfBase64(row.state) };
+    };
+    restore({ branches: others.map(renewed), isCopy: true });
+  }
+
   function rename(id, name) {
     save([forest.rename(id, name)]);
     changed();
@@ -112,7 +133,7 @@ function createGrove({ ask, sights, store, changed }) {
   }
 
   return {
-    forest, steps, ask, aboutOf, stepOf, pictureOf, record, restore, rename, remove,
+    forest, steps, ask, aboutOf, stepOf, pictureOf, record, restore, rows, reset, rename, remove,
     /** A state that came from another one, or from none. */
     add(about, parent, frame, edit = "") {
       const node = grow(about, parent, read(frame, about), edit);

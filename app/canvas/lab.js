@@ -69,6 +69,15 @@ function createLab(root, state, parts) {
     open, refresh: changed, walk, marks,
     restore: grove.restore,
     bases: grove.bases,
+    rows: grove.rows,
+    /** Everything is about other runs now: nothing on the timeline is left. */
+    reset(branches) {
+      walk.leave();
+      stopped = state.run = null;
+      player.start(null);
+      parts.variations.show(null);
+      grove.reset(branches);
+    },
     /** Keeps the steps of a run that has ended, or offers to go on with one that was stopped. */
     record(run, isStopped = false) {
       const node = grove.record(run);

@@ -20,7 +20,8 @@
 //   versus.js      two branches compared           lab.js       these, put together
 //   masks.js       masks as files, grown, shrunk   wand.js      cells of one colour
 //   chunks.js      bytes of files                  saving.js    pictures with their recipe
-//   remaking.js    what a recipe brings back
+//   remaking.js    what a recipe brings back       zip.js       archives, packed and unpacked
+//   project.js     everything here as one file
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
@@ -123,6 +124,7 @@ const actions = {
   download: () => saving.picture(),
   downloadAlone: () => saving.pictureAlone(),
   saving: () => saving.open(),
+  saveProject: () => project.save(),
   compareHold: (on) => compare.hold(on && Boolean(state.lattice) && !state.running),
   slide() {
     compare.slide(!compare.isSliding());
@@ -158,6 +160,7 @@ function setMask(cells) {
 }
 const say = (words, kind) => toolbar.say(words, kind);
 const fail = (words) => toolbar.say(words, "error");
+const settle = (controls) => trigger("settle", { controls });
 
 /** Asks the server about a run; one that has forgotten its picture gets it once more. */
 async function askAbout(name, run, request) {
@@ -240,9 +243,12 @@ const masks = createMasks(root, state, { setMask, say, fail });
 const remake = createRemaking(state, {
   paper, doc,
   cellsOf: (...what) => masks.cellsOf(...what),
-  settle: (controls) => trigger("settle", { controls }),
+  settle: (controls) => settle(controls),
 });
-const opening = createOpening(root, state, { server, paper, doc, say, fail, remake });
+const opening = createOpening(root, state, {
+  server, paper, doc, say, fail, remake,
+  openProject: (file) => project.open(file),
+});
 const saving = createSaving(root, state, {
   server, paper, history, say, fail,
   bases: () => lab.bases(),
@@ -255,6 +261,11 @@ const lab = createLab(root, state, {
   redraw: () => layers.invalidate("upper"),
   conclude: (frame) => runs.conclude(frame),
   opened: () => trigger("walk"),
+});
+const project = createProject(root, state, {
+  server, doc, history, lab, say, fail,
+  settle: (controls) => settle(controls),
+  controls: () => window.studioControls, // see events.py
 });
 const { hand } = lab.marks;
 createPointer(stage, view, state, hand, {

@@ -5,7 +5,7 @@
 
 const MAX_FILE_BYTES = 24 * 2 ** 20; // what the server takes (app/handlers.py); it checks again
 
-function createOpening(root, state, { server, paper, doc, say, fail, remake }) {
+function createOpening(root, state, { server, paper, doc, say, fail, remake, openProject }) {
   const chooser = root.querySelector("input[type=file]");
   const introduced = new WeakSet();
   let depth = 0; // dragenter and dragleave come for every child
@@ -19,6 +19,7 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake }) {
   async function openFile(file) {
     if (!file || isBusy()) return;
     const name = file.name || "the pasted picture";
+    if (isProject(file)) return attempt(`Opening ${name} …`, () => openProject(file));
     if (file.type && !isImage(file)) return fail(`“${name}” is not a picture.`);
     if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than 24 MB.`);
     await attempt(`Opening ${name} …`, async () => {

@@ -51,6 +51,7 @@ function createToolbar(root, state, { history, view, player, compare, actions })
       download: lattice && !running,
       downloadAlone: lattice && !running,
       saving: lattice && !running,
+      saveProject: lattice && !running,
       compare: lattice && !running,
       slide: !running && compare.hasBefore(),
       mask: painted > 0,

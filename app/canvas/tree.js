@@ -84,8 +84,12 @@ function createForest() {
     return gone;
   }
 
+  function clear() {
+    for (const each of [runs, nodes, children]) each.clear();
+  }
+
   return {
-    runs, nodes, addRun, add, rename, remove, below, pathTo, isLandmark, before, trim, childrenOf,
+    clear, runs, nodes, addRun, add, rename, remove, below, pathTo, isLandmark, before, trim, childrenOf,
     roots,
   };
 }

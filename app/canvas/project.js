@@ -1,0 +1,180 @@
+// Projects: everything here as one file, and back. docs/projects.md describes it.
+//
+// The browser packs and unpacks, so the pictures of a history stay here; the server checks the
+// words (app/projects.py), and nothing else of them is believed. What is here is only replaced when
+// all of the file was read: words, sizes, and every picture drawn once.
+
+const PROJECT_FILE = "maskgit-studio.maskgit.zip";
+const PROJECT_WORDS = "document.json";
+const PROJECT_LIMITS = {
+  file: 512 * 2 ** 20,
+  members: 1001,
+  words: 32 * 2 ** 20,
+  picture: 64 * 2 ** 20,
+  bytesOf(name) {
+    if (name === PROJECT_WORDS) return this.words;
+    if (name === "pictures/") return 0;
+    return /^pictures\/[0-9]{1,4}\.png$/.test(name) ? this.picture : null;
+  },
+};
+
+/** Whether somebody brings a project; what is in it is seen when it is read. */
+const isProject = (file) => /\.zip$/i.test(file.name ?? "") || /zip/.test(file.type);
+
+function createProject(root, state, { server, doc, history, lab, settle, controls, say, fail }) {
+  const dialog = root.querySelector(".mgs-replace");
+
+  // --- saving --------------------------------------------------------------------------------
+
+  function describe() {
+    const shown = history.entries.map(({ picture }) => picture);
+    const pictures = [...new Set([...shown, ...lab.bases()])];
+    const indexOf = (key) => {
+      const index = pictures.findIndex((picture) => picture.key === key);
+      return index < 0 ? null : index;
+    };
+    const { runs, nodes } = lab.rows();
+    const { title: _, ...settings } = controls() ?? {};
+    const words = {
+      format: "maskgit-project", version: 1, grid: state.grid(), settings,
+      position: history.position,
+      pictures: pictures.map(({ width, height, from, origin, made }, i) => {
+        const file = `pictures/${i}.png`;
+        return { file, width, height, made_from: indexOf(from), origin, made };
+      }),
+      entries: history.entries.map(({ picture, cells, shown, painted, isResult }) => ({
+        picture: indexOf(picture.key), cells: packCells(cells), shown, is_result: Boolean(isResult),
+        painted: painted ? { grid: painted.grid, cells: packCells(painted.cells) } : null,
+      })),
+      runs: runs.map(({ base, made, ...run }) => ({
+        ...run,
+        base: base && indexOf(base),
+        made: made.map(indexOf).filter((index) => index !== null),
+      })),
+      nodes,
+    };
+    return { words, pictures };
+  }
+
+  async function pack() {
+    await doc.settled();
+    const { words, pictures } = describe();
+    const members = [{ name: PROJECT_WORDS, blob: new Blob([JSON.stringify(words)]) }];
+    for (const [i, picture] of pictures.entries()) {
+      members.push({ name: words.pictures[i].file, blob: await picture.png });
+    }
+    const isTooLarge = ({ name, blob }) => blob.size > PROJECT_LIMITS.bytesOf(name);
+    const size = members.reduce((sum, { blob }) => sum + blob.size, 0);
+    if (members.some(isTooLarge) || size > PROJECT_LIMITS.file * 0.99) {
+      throw new Error("There is more here than a project can hold. Save the picture itself.");
+    }
+    return { file: await writeZip(members), pictures };
+  }
+
+  async function save() {
+    if (state.running || !state.picture) return;
+    say("Packing the project …", "busy");
+    try {
+      const { file, pictures } = await pack();
+      saveFile(file, PROJECT_FILE);
+      const count = pictures.length === 1 ? "1 picture" : `${pictures.length} pictures`;
+      say(`Saved the project, ${count}. Drop the file here to go on another day.`);
+    } catch (error) {
+      fail(`The project was not saved. ${error.message}`);
+    }
+  }
+
+  // --- opening -------------------------------------------------------------------------------
+
+  async function unpack(file) {
+    const members = await readZip(file, PROJECT_LIMITS);
+    const bytes = members.get(PROJECT_WORDS);
+    if (!bytes) throw new Error("It is a ZIP file, but no project of this program.");
+    const answer = await server.project({ document: new TextDecoder().decode(bytes) })
+      .catch(() => null);
+    if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
+    const { document: words } = answer;
+    const blobs = [];
+    for (const row of words.pictures) blobs.push(await pictureOf(row, members.get(row.file)));
+    return { words, blobs };
+  }
+
+  /** The bytes of a picture, which can be drawn: what cannot would be missed much later. */
+  async function pictureOf({ file, width, height }, bytes) {
+    const size = bytes && sizeOfPng(bytes);
+    if (size?.width !== width || size?.height !== height) {
+      throw new Error(`“${file}” is missing, or no PNG picture of ${width} x ${height} pixels.`);
+    }
+    const blob = new Blob([bytes], { type: "image/png" });
+    const bitmap = await decodePixels(blob).catch(() => null);
+    if (!bitmap) throw new Error(`“${file}” is damaged and cannot be drawn.`);
+    bitmap.close();
+    return blob;
+  }
+
+  function picturesOf({ pictures: rows }, blobs) {
+    const pictures = rows.map(({ width, height, origin, made }, i) => {
+      return makePicture({ width, height, origin, made, png: blobs[i] });
+    });
+    rows.forEach(({ made_from: from }, i) => {
+      if (from !== null) pictures[i].from = pictures[from].key;
+    });
+    return pictures;
+  }
+
+  function entriesOf({ entries, grid }, pictures) {
+    return entries.map(({ picture: index, cells, shown, is_result: isResult, painted }) => {
+      const picture = pictures[index];
+      const open = (hex, side) => {
+        return unpackCells(hex, makeLattice(picture.width, picture.height, side).size);
+      };
+      const carried = painted && { grid: painted.grid, cells: open(painted.cells, painted.grid) };
+      return { picture, cells: open(cells, grid), shown, isResult, painted: carried };
+    });
+  }
+
+  async function adopt({ words, blobs }) {
+    const pictures = picturesOf(words, blobs);
+    const runs = words.runs.map((run) => ({
+      ...run,
+      base: run.base === null ? null : pictures[run.base],
+      made: run.made.map((index) => pictures[index].key),
+    }));
+    lab.reset([...runs, ...words.nodes]);
+    const { grid, position } = words;
+    await doc.restore({ grid, entries: entriesOf(words, pictures), position });
+    settle(words.settings);
+  }
+
+  /** Whether somebody's work would make way. */
+  const hasWork = () => history.entries.length > 1 || lab.rows().nodes.length > 0;
+
+  /** Asks; saving first leaves the question open. */
+  function mayReplace() {
+    if (!hasWork()) return true;
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.onclose = () => resolve(dialog.returnValue === "open");
+      dialog.returnValue = "";
+    });
+  }
+
+  /** Gives the sentence that says what came; throws one where nothing did. */
+  async function open(file) {
+    const found = await unpack(file).catch((error) => {
+      throw new Error(`“${file.name}” was not opened. ${error.message}`);
+    });
+    if (!(await mayReplace())) return "Everything is as it was.";
+    if (state.running) throw new Error("A run is in progress. Stop it first.");
+    await adopt(found);
+    const { entries, nodes } = found.words;
+    const steps = nodes.length ? `, ${nodes.length} states of its runs` : "";
+    return `The project is open: ${entries.length} steps of history${steps}, and its settings.`;
+  }
+
+  for (const button of dialog.querySelectorAll("[data-replace]")) {
+    button.addEventListener("click", () => dialog.close(button.dataset.replace));
+  }
+
+  return { save, open };
+}

@@ -1,0 +1,134 @@
+"""The words of a project: what a page writes is taken, anything else gets a sentence."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.errors import UserError
+from app.handlers import Handlers
+from app.projects import MAX_ENTRIES, MAX_PICTURES, MAX_TEXT, Projects, read_document
+from tests.app.fakes import FakeStudio
+
+# A picture of 60 x 40 px on a lattice of 4 cells a side has 6 x 4 of them: 24 bits.
+PICTURE = {"file": "pictures/0.png", "width": 60, "height": 40, "made_from": None}
+RESULT = {
+    "file": "pictures/1.png",
+    "width": 60,
+    "height": 40,
+    "made_from": 0,
+    "origin": None,
+    "made": {"draft": "{}", "seed": 5},
+}
+ENTRY = {"picture": 0, "cells": "ff0000", "shown": True, "is_result": False, "painted": None}
+RUN = {
+    "id": 1,
+    "context": {"model": "fake", "window": [10, 0, 40], "drawing": None},
+    "window": [10, 0, 40],
+    "grid": 4,
+    "open": "ffff",
+    "size": None,
+    "origin": None,
+    "base": 0,
+    "steps": 8,
+    "made": [1],
+}
+NODES = [
+    {"id": 2, "run": 1, "parent": None, "step": 0, "edit": "", "name": "", "state": "QUJD"},
+    {"id": 3, "run": 1, "parent": 2, "step": 1, "edit": "Pin", "name": "mine", "state": "QUI="},
+]
+WORDS: dict[str, Any] = {
+    "format": "maskgit-project",
+    "version": 1,
+    "grid": 4,
+    "position": 1,
+    "pictures": [PICTURE, RESULT],
+    "entries": [ENTRY, {**ENTRY, "picture": 1, "painted": {"grid": 8, "cells": "0" * 24}}],
+    "runs": [RUN],
+    "nodes": NODES,
+    "settings": {"steps": 8, "label": 970, "randomise": False, "schedule": "cosine", "seed": None},
+}
+
+
+def said(words: object) -> str:
+    with pytest.raises(UserError) as caught:
+        read_document(json.dumps(words))
+    return str(caught.value)
+
+
+def test_what_a_page_writes_comes_back_as_it_was() -> None:
+    answer = Handlers(FakeStudio()).projects.project({"document": json.dumps(WORDS)})
+    assert answer["ok"], answer
+    back = answer["document"]
+    assert {name: back[name] for name in ("entries", "runs", "nodes", "settings")} == {
+        name: WORDS[name] for name in ("entries", "runs", "nodes", "settings")
+    }
+    assert back["pictures"][1] == RESULT
+
+
+def test_branches_and_settings_may_be_absent() -> None:
+    names = ("format", "version", "grid", "position", "pictures", "entries")
+    assert read_document(json.dumps({name: WORDS[name] for name in names})).nodes == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"version": 2}, "newer version"),
+        ({"version": 0}, "version"),
+        ({"version": True}, "version"),
+        ({"version": "1"}, "version"),
+        ({"format": "zip"}, "no project"),
+        ({"more": 1}, "more"),
+        ({"grid": 0}, "grid"),
+        ({"grid": 10**9}, "grid"),
+        ({"grid": 5}, "mask of entry 0"),
+        ({"position": 2}, "present entry"),
+        ({"position": -1}, "position"),
+        ({"pictures": []}, "pictures"),
+        ({"pictures": [PICTURE] * (MAX_PICTURES + 1)}, "pictures"),
+        ({"pictures": [PICTURE]}, "missing"),
+        ({"pictures": [PICTURE, {**RESULT, "made_from": 7}]}, "missing"),
+        ({"pictures": [PICTURE, {**RESULT, "file": "../x.png"}]}, "file"),
+        ({"pictures": [PICTURE, {**RESULT, "file": "pictures/1.png\n"}]}, "file"),
+        ({"pictures": [PICTURE, {**RESULT, "width": 10**9}]}, "width"),
+        ({"pictures": [{**PICTURE, "width": 16_000, "height": 16_000}, RESULT]}, "megapixels"),
+        ({"pictures": [PICTURE, {**RESULT, "made": {"draft": 1, "seed": 5}}]}, "draft"),
+        ({"entries": []}, "entries"),
+        ({"entries": [ENTRY] * (MAX_ENTRIES + 1)}, "entries"),
+        ({"entries": [ENTRY, {**ENTRY, "cells": "f" * 600}]}, "mask of entry 1"),
+        ({"entries": [ENTRY, {**ENTRY, "cells": "FF0000"}]}, "cells"),
+        ({"entries": [ENTRY, {**ENTRY, "shown": 1}]}, "shown"),
+        ({"entries": [ENTRY, {**ENTRY, "painted": {"grid": 8, "cells": ""}}]}, "mask of entry 1"),
+        ({"runs": [RUN, RUN]}, "twice"),
+        ({"runs": [{**RUN, "base": 2}]}, "picture of run 1"),
+        ({"runs": [{**RUN, "made": [2]}]}, "picture of run 1"),
+        ({"runs": [{**RUN, "open": "ff"}]}, "cells of run 1"),
+        ({"runs": [{**RUN, "context": {"model": "fake"}}]}, "window"),
+        ({"runs": []}, "belongs to no run"),
+        ({"nodes": [NODES[1], NODES[0]]}, "not before it"),
+        ({"nodes": [NODES[0], {**NODES[1], "id": 2}]}, "twice"),
+        ({"nodes": [NODES[0], {**NODES[1], "id": 1}]}, "twice"),
+        ({"nodes": [NODES[0], {**NODES[1], "parent": 3}]}, "not before it"),
+        ({"nodes": [{**NODES[0], "state": "not base64!"}]}, "state"),
+        ({"nodes": [{**NODES[0], "name": "x" * 10_000}]}, "name"),
+        ({"settings": {"steps": {"deep": 1}}}, "settings"),
+        ({"settings": {str(i): i for i in range(999)}}, "settings"),
+    ],
+)
+def test_what_is_wrong_gets_a_sentence(change: dict[str, Any], sentence: str) -> None:
+    words = said({**WORDS, **change})
+    assert sentence in words
+    assert words.endswith(".")
+
+
+@pytest.mark.parametrize("text", [None, 3, "", "[", "[" * 100_000, "null", "[]", "{}"])
+def test_whatever_comes_gets_an_answer(text: object) -> None:
+    answer = Projects().project({"document": text})
+    assert answer["error"]["message"].endswith(".")
+    assert Projects().project(text)["ok"] is False
+
+
+def test_too_much_is_not_even_read() -> None:
+    with pytest.raises(UserError, match="too large"):
+        read_document(" " * (MAX_TEXT + 1))
