@@ -21,7 +21,7 @@ from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
 from app.studio.recipes import RecipeBook
 from app.studio.walk import Walker, describe, prepare, refusals, square_of
-from maskgit import DecodeState, MaskGIT
+from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
 from maskgit.outpainting import outpaint_windows
@@ -47,7 +47,7 @@ class Studio:
             UserError: If it is not a picture, or too large.
         """
         try:
-            picture = open_picture(data)
+            picture = _opened(data)
         except PictureError as error:
             raise UserError(str(error), "bad-picture") from error
         return self._store.keep(picture), picture
@@ -149,6 +149,16 @@ class Studio:
                     image = engine.preview(state.row(0))[0]
             yield describe(state, image, square, done + state.step[0], steps)
         return state
+
+
+def _opened(data: bytes) -> Picture:
+    """Read a file; where only its recipe is damaged, the picture around it is whole."""
+    try:
+        return open_picture(data)
+    except PictureError:
+        if not recipe_files.has_recipe(data):
+            raise
+        return open_picture(recipe_files.strip(data))
 
 
 def _result(result: maskgit.Result) -> Result:

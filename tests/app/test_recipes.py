@@ -117,6 +117,14 @@ def test_a_damaged_recipe_leaves_a_plain_picture(handlers: Handlers, text: str) 
     assert answer["width"] == 60
 
 
+def test_a_recipe_with_a_wrong_checksum_leaves_a_plain_picture(handlers: Handlers) -> None:
+    data = to_png(PHOTO, {recipes.KEY: '{"version": 1}'})
+    at = data.index(b"version")
+    answer = opened(handlers, data[:at] + b"!" + data[at + 1 :])
+    assert "checksum" in answer["note"]
+    assert answer["width"] == 60
+
+
 def test_a_picture_without_a_recipe_says_nothing(handlers: Handlers) -> None:
     assert not {"note", "recipe"} & opened(handlers, to_png(PHOTO)).keys()
 

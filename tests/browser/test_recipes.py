@@ -72,6 +72,20 @@ def test_a_saved_edit_is_made_again_and_restored_where_it_is_dropped(
     assert np.array_equal(other.pixels(), result)
 
 
+def test_the_variation_that_was_taken_is_the_one_that_is_made_again(
+    desktop: Editor, photo: Path, tmp_path: Path
+) -> None:
+    desktop.tap("#variations label >> text=2")
+    filled(desktop, photo)
+    first = desktop.pixels()
+    desktop.tap(".mgs-thumbnail >> nth=1")
+    desktop.wait("studio.variation === 1")
+    file = saved(desktop, tmp_path / "second.png")
+    second = desktop.pixels()
+    assert not np.array_equal(first, second)
+    assert np.array_equal(replayed(file), second)
+
+
 def test_without_recipe_nothing_but_the_picture_is_in_the_file(
     either: Editor, photo: Path, tmp_path: Path
 ) -> None:

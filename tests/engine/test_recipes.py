@@ -81,6 +81,16 @@ def test_any_damage_is_a_recipe_or_a_sentence(at: int, put: str) -> None:
         recipes.from_text(TEXT[:at] + put + TEXT[at + 1 :], RESULT)
 
 
+def test_a_wrong_checksum_costs_only_the_recipe() -> None:
+    data = to_png(RESULT, {recipes.KEY: TEXT})
+    at = data.index(b'"weights"')
+    damaged = data[:at] + b"!" + data[at + 1 :]
+    assert recipe_files.has_recipe(damaged)
+    with pytest.raises(RecipeError, match="checksum"):
+        recipe_files.find(damaged)
+    assert recipe_files.strip(damaged) == to_png(RESULT)
+
+
 @given(some.binary(max_size=200))
 def test_any_file_is_a_sentence(data: bytes) -> None:
     for whole in (data, to_png(RESULT)[:-12] + data):
