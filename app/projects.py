@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from math import ceil
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -194,7 +195,7 @@ def read_document(text: object) -> Document:
     return document
 
 
-def _faults(document: Document):
+def _faults(document: Document) -> Iterator[str]:
     """Give what does not fit together, one sentence's end each."""
     count = len(document.pictures)
     for i, picture in enumerate(document.pictures):
@@ -212,7 +213,7 @@ def _faults(document: Document):
     yield from _branch_faults(document)
 
 
-def _mask_faults(i: int, entry: Entry, document: Document):
+def _mask_faults(i: int, entry: Entry, document: Document) -> Iterator[str]:
     picture = document.pictures[entry.picture]
     masks = [(document.grid, entry.cells)]
     if entry.painted is not None:
@@ -223,7 +224,7 @@ def _mask_faults(i: int, entry: Entry, document: Document):
             yield f"the mask of entry {i} does not fit its picture"
 
 
-def _branch_faults(document: Document):
+def _branch_faults(document: Document) -> Iterator[str]:
     count, runs = len(document.pictures), {run.id for run in document.runs}
     for run in document.runs:
         if any(index >= count for index in (*run.made, run.base or 0)):

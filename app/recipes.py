@@ -56,7 +56,7 @@ class Remembered:
 
     Attributes:
         model: Name of the model that made it.
-        same: Whether that model is here, with the same weights.
+        is_here: Whether that model is here, with the same weights.
         label: The class, by its number or one of its names; None: no class.
         settings: How it was decoded, by the names of `app.models.Settings`.
         before: The picture it was made from, if any.
@@ -67,7 +67,7 @@ class Remembered:
     """
 
     model: str
-    same: bool
+    is_here: bool
     label: str | None
     settings: Mapping[str, Any]
     before: Picture | None
@@ -152,15 +152,12 @@ def _controls(found: Remembered) -> dict[str, Any]:
 
 
 def _words(found: Remembered) -> str:
-    sentences = [
-        texts.RECIPE_ENLARGED
-        if found.sides is not None
-        else texts.RECIPE_EDIT
-        if found.region is not None
-        else texts.RECIPE_NEW
-    ]
+    if found.sides is not None:
+        sentences = [texts.RECIPE_ENLARGED]
+    else:
+        sentences = [texts.RECIPE_NEW if found.region is None else texts.RECIPE_EDIT]
     if found.is_steered:
         sentences.append(texts.RECIPE_STEERED)
-    if not found.same:
+    if not found.is_here:
         sentences.append(texts.RECIPE_OTHER_MODEL.format(model=found.model))
     return " ".join(sentences)

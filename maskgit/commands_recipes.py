@@ -72,7 +72,7 @@ def with_recipes(
 ) -> Iterator[bytes]:
     """Write results as PNG files with recipes, or without where one is not wanted or too large."""
     weights = "" if options.no_recipe else recipes.fingerprint(pipeline.find_folder(options.model))
-    name, dtype = Path(options.model).resolve().name, str(engine.dtype).removeprefix("torch.")
+    name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
     for made, trace in zip(result.pictures, result.traces, strict=True):
         notes = {}
         if not options.no_recipe:

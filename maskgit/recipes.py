@@ -84,6 +84,12 @@ class Recipe:
     state: str | None = None
 
 
+def name_of(folder: Path) -> str:
+    """Give the name that a recipe has for a model: no path, and nothing but plain letters."""
+    plain = re.sub(r"[^\w.-]", "-", folder.resolve().name, flags=re.ASCII).lstrip(".-")
+    return plain[:100] or "model"
+
+
 def fingerprint(folder: Path) -> str:
     """Give the SHA-256 of what decides a model's pictures: its sizes, classes and weights."""
     whole = hashlib.sha256()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,21 +31,19 @@ class RecipeBook:
     def draft(self, request: Request) -> str:
         """Write what is known when a run ends. For this and all others, see there."""
         options = DecodeOptions(**asdict(request.settings))
-        label = None if request.label is None else str(request.label)
         about = self._about(request.model)
         if about is None:
             return ""
-        match request:
-            case Fill():
-                seen = request.window
-                window = seen and Window(seen.left, seen.top, seen.side)
-                recipe = Recipe(*about, label, options, None, request.region, window, request.cells)
-            case Outpaint():
-                sides = request.left, request.top, request.right, request.bottom
-                recipe = Recipe(*about, label, options, sides=sides)
-            case _:
-                recipe = Recipe(*about, label, options)
-        return recipes.to_text(recipe)
+        label = None if request.label is None else str(request.label)
+        recipe = Recipe(*about, label, options)
+        if isinstance(request, Outpaint):
+            sides = request.left, request.top, request.right, request.bottom
+            return _written(replace(recipe, sides=sides))
+        if not isinstance(request, Fill):
+            return _written(recipe)
+        seen = request.window
+        window = seen and Window(seen.left, seen.top, seen.side)
+        return _written(replace(recipe, mask=request.region, window=window, cells=request.cells))
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -56,12 +54,10 @@ class RecipeBook:
         done = engine.restore(state)
         used = int(done.constraints.labels[0])
         label = next((str(each.id) for each in engine.classes if each.label == used), None)
-        edit = (
-            {"mask": scene.region, "window": Window(*scene.window)}
-            if scene.picture is not None
-            else {}
-        )
-        return recipes.to_text(Recipe(*about, label, done.options[0], **edit, state=state))
+        recipe = Recipe(*about, label, done.options[0], state=state)
+        if scene.picture is None:
+            return _written(recipe)
+        return _written(replace(recipe, mask=scene.region, window=Window(*scene.window)))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -78,7 +74,7 @@ class RecipeBook:
         model = self._id(recipe.model)
         return Remembered(
             model=model or recipe.model,
-            same=model is not None and self._weights(model) == recipe.weights,
+            is_here=model is not None and self._weights(model) == recipe.weights,
             label=recipe.label,
             settings={name: values[name] for name in SETTINGS},
             before=recipe.original,
@@ -91,10 +87,10 @@ class RecipeBook:
     def _about(self, model: str) -> tuple[str, str, str] | None:
         """Give name, weights and precision; None for a model that lies in no folder."""
         folder = self._models.folder(model)
-        if folder is None:
+        if folder is None or not folder.is_dir():
             return None
         dtype = str(self._models.engine(model).dtype).removeprefix("torch.")
-        return folder.resolve().name, self._weights(model), dtype
+        return recipes.name_of(folder), self._weights(model), dtype
 
     def _id(self, name: str) -> str | None:
         """Find the model of a name that is here."""
@@ -103,7 +99,7 @@ class RecipeBook:
 
     def _name(self, model: str) -> str:
         folder = self._models.folder(model)
-        return "" if folder is None else folder.resolve().name
+        return "" if folder is None else recipes.name_of(folder)
 
     def _weights(self, model: str) -> str:
         folder = self._models.folder(model)
@@ -111,6 +107,14 @@ class RecipeBook:
             return ""
         files = (file.stat() for file in sorted(folder.iterdir()))
         return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
+
+
+def _written(recipe: Recipe) -> str:
+    """Write a draft; a run whose recipe is too large has a result all the same."""
+    try:
+        return recipes.to_text(recipe)
+    except RecipeError:
+        return ""
 
 
 @lru_cache(maxsize=32)

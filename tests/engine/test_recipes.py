@@ -124,6 +124,12 @@ def test_the_shell_makes_the_same_pixels_again(
     assert "no recipe" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["my model (2)", ".hidden", "m\u00fcller", "x" * 300, "..", "-"])
+def test_every_folder_has_a_name_that_is_read_again(name: str) -> None:
+    text = recipes.to_text(replace(EDIT, model=recipes.name_of(Path("/models") / name)))
+    assert "/" not in recipes.from_text(text, RESULT).model
+
+
 def test_a_generated_picture_needs_nothing_else() -> None:
     text = recipes.to_text(replace(EDIT, original=None, mask=None))
     assert len(text) < 600
