@@ -10,17 +10,19 @@ from typing import cast
 import numpy as np
 
 from maskgit import pipeline, recipes
-from maskgit.images import open_picture, to_png
+from maskgit.images import to_png
 from maskgit.jobs import Choices, Result
+from maskgit.originals import Original, open_original
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
-from maskgit.types import Picture, Region
+from maskgit.types import Region
 
 
 def replay(options: argparse.Namespace) -> None:
     """Make a picture again from the recipe inside it, and say whether it is the same."""
     data = options.file.read_bytes()
-    picture = open_picture(data)  # first: it bounds the size of the file and of the picture
+    original = open_original(data)  # first: it bounds the size of the file and of the picture
+    picture = original.flat
     recipe = recipes.from_text(recipes.find(data), picture)
     named = options.model or recipe.model
     if recipes.fingerprint(pipeline.find_folder(named)) != recipe.weights:
@@ -34,7 +36,8 @@ def replay(options: argparse.Namespace) -> None:
     else:
         result = engine.edit(recipe.original, recipe.mask, recipe.label, seed=seed, **choices)
     if options.out:
-        options.out.write_bytes(to_png(result.pictures[0], {recipes.KEY: recipes.to_text(recipe)}))
+        notes = {recipes.KEY: recipes.to_text(recipe)}
+        options.out.write_bytes(original.to_png(result.pictures[0], recipe.mask, text=notes))
         print(options.out)
     if not np.array_equal(result.pictures[0], picture):
         raise RecipeError("The picture came out differently: another device or precision, perhaps.")
@@ -74,10 +77,14 @@ def with_recipes(
     engine: MaskGIT,
     options: argparse.Namespace,
     result: Result,
-    picture: Picture | None = None,
+    original: Original | None = None,
     mask: Region | None = None,
 ) -> Iterator[bytes]:
-    """Write results as PNG files with recipes, or without where one is not wanted or too large."""
+    """Write results as PNG files with recipes, or without where one is not wanted or too large.
+
+    Edits carry over what the original's file says beside its pixels.
+    """
+    picture = original and original.flat
     weights = "" if options.no_recipe else recipes.fingerprint(pipeline.find_folder(options.model))
     name, dtype = Path(options.model).resolve().name, str(engine.dtype).removeprefix("torch.")
     for made, trace in zip(result.pictures, result.traces, strict=True):
@@ -89,4 +96,4 @@ def with_recipes(
                 notes[recipes.KEY] = recipes.to_text(recipe)
             except RecipeError as error:
                 print(f"maskgit: saved without a recipe. {error}", file=sys.stderr)
-        yield to_png(made, notes)
+        yield original.to_png(made, mask, text=notes) if original else to_png(made, notes)
