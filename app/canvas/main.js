@@ -1,7 +1,8 @@
 // The painting surface, put together. Read in this order:
 //
 //   cells.js       the lattice: which cells a picture has and which a tool touches
-//   pixels.js      exact pixels in and out         paper.js     the stack of picture canvases
+//   pixels.js      exact pixels in and out         png.js       files that a canvas cannot write
+//   transparency.js  the checkerboard              paper.js     the stack of picture canvases
 //   view.js        zoom and pan                    layers.js    mask, grid, cursor, shimmer
 //   steps.js       a step of a run                 overlays.js  what to show over it, and legends
 //   maps.js        overlays as colours, outlines   tools.js     strokes
@@ -100,6 +101,7 @@ const actions = {
   masks: () => masks.open(),
   grow: () => masks.grow(),
   shrink: () => masks.shrink(),
+  paintClear: () => masks.paintClear(),
   saveMask: () => masks.save(),
   loadMask: () => masks.choose(),
   undo: () => (state.walking ? lab.walk.up() : doc.undo()),
@@ -118,7 +120,7 @@ const actions = {
   zoomIn: () => view.zoomBy(1.25),
   zoomOut: () => view.zoomBy(0.8),
   open: () => opening.choose(),
-  download: async () => saveFile(await pngOfCanvas(paper.canvas), "maskgit-studio.png"),
+  download: async () => saveFile(await paper.file(state.picture.chunks), "maskgit-studio.png"),
   compareHold: (on) => compare.hold(on && Boolean(state.lattice) && !state.running),
   slide() {
     compare.slide(!compare.isSliding());
@@ -232,7 +234,7 @@ const runs = createRuns(state, {
   makeWay: () => lab.walk.leave(),
   record: (run, isStopped) => lab.record(run, isStopped),
 });
-const masks = createMasks(root, state, { setMask, say, fail });
+const masks = createMasks(root, state, { setMask, alpha: () => paper.alpha(), say, fail });
 const opening = createOpening(root, state, { server, paper, doc, say, fail });
 const lab = createLab(root, state, {
   player, paper, doc, variations, store, sights, painter, say, fail, refresh,

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import maskgit
 from app.errors import UserError
-from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
+from app.runs import Fill, Generate, Opened, Outpaint, Picture, Request, Result, Step
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
@@ -23,6 +24,7 @@ from app.studio.walk import Walker, describe, prepare, refusals, square_of
 from maskgit import DecodeState, MaskGIT
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
+from maskgit.originals import open_original
 from maskgit.outpainting import outpaint_windows
 
 
@@ -39,16 +41,27 @@ class Studio:
         self._passes = on_gpu(self._passes)
 
     def open(self, data: bytes) -> tuple[str, Picture]:
-        """Read an uploaded file and keep its picture; return its id and the picture.
+        """Read an uploaded file and keep its picture; return its id and the picture in sRGB.
 
         Raises:
             UserError: If it is not a picture, or too large.
         """
-        try:
+        with _refused_files():
             picture = open_picture(data)
-        except PictureError as error:
-            raise UserError(str(error), "bad-picture") from error
         return self._store.keep(picture), picture
+
+    def open_original(self, data: bytes) -> Opened:
+        """Do the same for a page that gives back what else the file holds; errors as `open`."""
+        with _refused_files():
+            original = open_original(data)
+        return Opened(
+            self._store.keep(original.flat),
+            original.colours,
+            original.alpha,
+            original.keepsake.chunks(),
+            original.is_one_of_many,
+            original.is_for_web,
+        )
 
     def keep(self, picture: Picture) -> str:
         """Keep a picture for later requests and return its id."""
@@ -147,6 +160,14 @@ class Studio:
                     image = engine.preview(state.row(0))[0]
             yield describe(state, image, square, done + state.step[0], steps)
         return state
+
+
+@contextmanager
+def _refused_files() -> Iterator[None]:
+    try:
+        yield
+    except PictureError as error:
+        raise UserError(str(error), "bad-picture") from error
 
 
 def _result(result: maskgit.Result) -> Result:
