@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
 from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import NO_CLASS_ID, Controls
@@ -22,7 +24,7 @@ from app.scene import write_context
 
 Action: TypeAlias = Literal["fill", "generate", "outpaint"]
 
-MAX_PIXELS = 40e6  # of a picture made larger
+MAX_PIXELS = 64e6  # of a picture made larger
 SETTINGS = (
     "steps",
     "schedule",
@@ -41,7 +43,7 @@ class Job(NamedTuple):
 
     Attributes:
         request: For the studio.
-        region: The pixels it may change; None: all are new.
+        region: The pixels of the result that may be new; None: all are.
         about: What every frame repeats.
         drawing: What was painted, where a picture is filled.
     """
@@ -127,7 +129,9 @@ class Desk:
             self._settings,
             self._previews,
         )
-        return Job(request, None, {"size": [width, height], "origin": [left, top]})
+        is_new = np.ones((height, width), bool)
+        is_new[top : top + picture.shape[0], left : left + picture.shape[1]] = False
+        return Job(request, is_new, {"size": [width, height], "origin": [left, top]})
 
     def _document(self) -> Document:
         document = Document.of(self._drawing, self._info.grid)

@@ -10,6 +10,7 @@ which method (events), what frames hold (overlays), the model (studio).
 
 from __future__ import annotations
 
+import base64
 import logging
 import secrets
 import threading
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 from app import texts
 from app.answers import Answer, answer_in_turn, fields
-from app.canvas.drawing import Drawing
+from app.canvas.drawing import MAX_ASPECT, Drawing
 from app.controls import MAX_SEED, Controls
 from app.desk import Action, Desk, Job
 from app.errors import UserError
@@ -109,8 +110,14 @@ class Handlers:
         return Shown(frame, texts.STOPPED, is_running=False, seed=0)
 
     def open_picture(self, request: object) -> Answer:
-        """Open what a person brought: `{"name", "data"}`, the file's bytes as base64."""
-        return self._answer(lambda: self._opened(read_upload(fields(request).get("data"))))
+        """Open what a person brought: `{"name", "data"}`, the file's bytes as base64.
+
+        A page that also says `"has_file": true` draws ordinary photos from the file itself: then
+        `png` is null, as a large photo would travel for a minute.
+        """
+        asked = fields(request)
+        has_file = asked.get("has_file") is True
+        return self._answer(lambda: self._opened(read_upload(asked.get("data")), has_file))
 
     def open_example(self, request: object) -> Answer:
         """Open an example: `{"name"}`; the empty name is the one to begin with."""
@@ -167,11 +174,22 @@ class Handlers:
                 frame["trace"] = trace
             yield Shown(frame, status, is_running=False, seed=seed)
 
-    def _opened(self, data: bytes) -> Answer:
-        picture_id, picture = self._studio.open(data)
-        height, width = picture.shape[:2]
-        shown = {"id": picture_id, "width": width, "height": height, "png": png_url(picture)}
-        return {**shown, **self.recipes.brought(data, picture)}
+    def _opened(self, data: bytes, has_file: bool = False) -> Answer:
+        opened = self._studio.open_original(data)
+        height, width = opened.colours.shape[:2]
+        if max(width, height) > MAX_ASPECT * min(width, height):
+            raise UserError(texts.TOO_LONG.format(width=width, height=height, most=MAX_ASPECT))
+        is_drawn = has_file and opened.is_for_web
+        return {
+            "id": opened.id,
+            "width": width,
+            "height": height,
+            "png": None if is_drawn else png_url(opened.colours),
+            "alpha": None if opened.alpha is None else png_url(opened.alpha),
+            "chunks": base64.b64encode(opened.chunks).decode("ascii"),
+            "note": texts.FIRST_OF_MANY if opened.is_one_of_many else "",
+            **self.recipes.brought(data, opened),
+        }
 
     def _answer(self, action: Callable[[], Answer]) -> Answer:
         """Run a server function about pictures: few at a time."""

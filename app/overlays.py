@@ -45,7 +45,7 @@ def step_frame(step: Step) -> Frame:
 
 
 def done_frame(result: Result, region: Region | None, picture_ids: Sequence[str]) -> Frame:
-    """Describe a finished run: the changed rectangle of every variation, without loss.
+    """Describe a finished run: the changed part of every variation, without loss.
 
     Args:
         result: The variations.
@@ -60,11 +60,24 @@ def done_frame(result: Result, region: Region | None, picture_ids: Sequence[str]
             "top": top,
             "width": right - left,
             "height": bottom - top,
-            "png": png_url(picture[top:bottom, left:right]),
+            "png": png_url(_cut(picture, region, (slice(top, bottom), slice(left, right)))),
         }
         for picture, seed in zip(result.pictures, result.seeds, strict=True)
     ]
     return {"kind": "done", "patches": patches, "picture_ids": list(picture_ids)}
+
+
+def _cut(picture: Picture, region: Region | None, box: tuple[slice, slice]) -> NDArray[np.uint8]:
+    """Cut a patch out; transparent where the picture must stay as the page has it.
+
+    The page may know more of the picture than the server: colours under transparent parts, or a
+    photo as another decoder reads it.
+    """
+    patch = picture[box]
+    if region is None or region[box].all():
+        return patch
+    changed = region[box].astype(np.uint8)
+    return np.dstack([patch * changed[..., None], changed * 255])
 
 
 def bounds(region: Region | None, picture: Picture) -> tuple[int, int, int, int]:

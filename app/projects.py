@@ -13,8 +13,10 @@ Elsewhere: the file itself and its limits (canvas/zip.js, project.js).
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+import zlib
 from collections.abc import Iterator
 from math import ceil
 from typing import Annotated, Any, Literal, TypeAlias
@@ -26,7 +28,7 @@ from app.answers import Answer, answer_in_turn, fields
 from app.canvas.drawing import MAX_CELLS, MAX_GRID, MAX_SIDE, lattice_shape
 from app.errors import UserError
 from app.recipes import MAX_DRAFT
-from app.scene import Context, Hex, Index, Place, Side, State, Strict
+from app.scene import MAX_STATE, Context, Hex, Index, Place, Side, Strict
 
 FORMAT = "maskgit-project"
 VERSION = 1
@@ -36,6 +38,8 @@ MAX_PICTURES = 1000
 MAX_ENTRIES = 100
 MAX_RUNS = 2000
 MAX_NODES = 4000
+MAX_CHUNKS = 2**23  # characters
+CHUNKS = (b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"eXIf", b"pHYs")
 MAX_WORDS = 1000  # characters of a name
 AT_ONCE = 2
 PATIENCE_S = 20
@@ -46,6 +50,9 @@ Length: TypeAlias = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Words: TypeAlias = Annotated[str, Field(max_length=MAX_WORDS)]
 Value: TypeAlias = str | int | float | bool | None
 Passes: TypeAlias = Annotated[int, Field(ge=0, lt=2**15)]
+Base64: TypeAlias = Annotated[
+    str, Field(pattern=r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
+]
 Corner: TypeAlias = Annotated[tuple[Place, Place], Field(strict=False)]
 
 
@@ -60,7 +67,9 @@ class PictureRow(Strict):
     """One picture.
 
     Attributes:
-        file: Its member of the archive.
+        file: Its member of the archive: the colours.
+        alpha: Another one, grey, where it has transparent parts.
+        chunks: Profile, EXIF and DPI, as chunks of a PNG in base64.
         width: In pixels.
         height: In pixels.
         made_from: Index of the picture it was made from.
@@ -69,6 +78,8 @@ class PictureRow(Strict):
     """
 
     file: str = Field(pattern=r"^pictures/[0-9]{1,4}\.png$")
+    alpha: str | None = Field(None, pattern=r"^pictures/[0-9]{1,4}\.alpha\.png$")
+    chunks: Base64 = Field("", max_length=MAX_CHUNKS)
     width: Length
     height: Length
     made_from: Index | None = None
@@ -117,9 +128,7 @@ class Node(Strict):
     step: Passes
     edit: Words = ""
     name: Words = ""
-    state: Annotated[
-        State, Field(pattern=r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
-    ]
+    state: Annotated[Base64, Field(max_length=MAX_STATE)]
 
 
 class Document(Strict):
@@ -201,6 +210,8 @@ def _faults(document: Document) -> Iterator[str]:
     for i, picture in enumerate(document.pictures):
         if picture.width * picture.height > MAX_PIXELS:
             yield f"picture {i} has more than {MAX_PIXELS // 1_000_000} megapixels"
+        if not _are_chunks(base64.b64decode(picture.chunks)):
+            yield f"what picture {i} says beside its pixels cannot be read"
         if picture.made_from is not None and picture.made_from >= count:
             yield f"picture {i} was made from one that is missing"
     if document.position >= len(document.entries):
@@ -211,6 +222,19 @@ def _faults(document: Document) -> Iterator[str]:
         else:
             yield from _mask_faults(i, entry, document)
     yield from _branch_faults(document)
+
+
+def _are_chunks(data: bytes) -> bool:
+    """Whether bytes are chunks of a PNG that no more than describe a picture."""
+    while data:
+        length = int.from_bytes(data[:4], "big")
+        chunk, data = data[: length + 12], data[length + 12 :]
+        is_sound = len(chunk) == length + 12 and zlib.crc32(chunk[4:-4]) == int.from_bytes(
+            chunk[-4:], "big"
+        )
+        if not is_sound or chunk[4:8] not in CHUNKS:
+            return False
+    return True
 
 
 def _mask_faults(i: int, entry: Entry, document: Document) -> Iterator[str]:

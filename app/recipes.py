@@ -12,6 +12,7 @@ Read in this order:
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from app.answers import Answer, answer_in_turn
 from app.document import Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
-from app.runs import Picture, Request
+from app.runs import Opened, Picture, Request
 from app.scene import Index, Scene, Strict, read
 
 if TYPE_CHECKING:
@@ -124,8 +125,11 @@ class Recipes:
 
         return answer_in_turn(self._places, PATIENCE_S, completed)
 
-    def brought(self, data: bytes, picture: Picture) -> Answer:
+    def brought(self, data: bytes, opened: Opened) -> Answer:
         """Say what a file that was opened brings besides its picture: a recipe, a note, nothing."""
+        picture = self._studio.picture(opened.id)
+        if picture is None:
+            return {}
         try:
             found = self._studio.recipes.find(data, picture)
         except UserError as error:
@@ -136,11 +140,27 @@ class Recipes:
         if found.before is not None:
             height, width = found.before.shape[:2]
             kept = self._studio.keep(found.before)
-            png = png_url(found.before)
-            answer["before"] = {"id": kept, "width": width, "height": height, "png": png}
+            answer["before"] = {"id": kept, "width": width, "height": height}
+            answer["before"] |= _planes(found.before, found, opened)
         if found.region is not None:
             answer["mask"] = png_url(np.where(found.region, np.uint8(255), np.uint8(0)))
         return {"recipe": answer}
+
+
+def _planes(before: Picture, found: Remembered, opened: Opened) -> Answer:
+    """Give the picture before with the colours and transparency that the file has around it."""
+    chunks = base64.b64encode(opened.chunks).decode("ascii")
+    if opened.alpha is None:
+        return {"png": png_url(before), "alpha": None, "chunks": chunks}
+    if found.sides is not None:
+        left, top, _, _ = found.sides
+        place = slice(top, top + before.shape[0]), slice(left, left + before.shape[1])
+        own, alpha = opened.colours[place], opened.alpha[place]
+    elif found.region is not None:  # what was painted over is known as the model saw it
+        own, alpha = np.where(found.region[..., None], before, opened.colours), opened.alpha
+    else:
+        own, alpha = before, opened.alpha
+    return {"png": png_url(own), "alpha": png_url(alpha), "chunks": chunks}
 
 
 def _controls(found: Remembered) -> dict[str, Any]:

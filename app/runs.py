@@ -9,6 +9,7 @@ since nothing was changed before the `Result`, nothing is lost.
 Read in this order:
     Fill, Generate, Outpaint  the three requests
     Step, Result              the answers
+    Opened                    a file that somebody brought
     Studio                    who answers
 """
 
@@ -136,6 +137,27 @@ class Result:
     seeds: Sequence[int]
 
 
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What a file holds, for a page that will save it again.
+
+    Attributes:
+        id: Of the picture that the model sees: this one over white.
+        colours: (H, W, 3) the file's own, also where it is transparent.
+        alpha: (H, W) 0 where it is transparent; None where it is opaque everywhere.
+        chunks: Profile, EXIF and DPI as chunks of a PNG.
+        is_one_of_many: Whether it is the first frame of an animation, or the first page.
+        is_for_web: Whether a browser that opens the file draws these colours.
+    """
+
+    id: str
+    colours: Picture
+    alpha: NDArray[np.uint8] | None = None
+    chunks: bytes = b""
+    is_one_of_many: bool = False
+    is_for_web: bool = False
+
+
 class Studio(Protocol):
     """Answers requests, and keeps the pictures they are about; safe to share between threads."""
 
@@ -163,11 +185,15 @@ class Studio(Protocol):
         ...
 
     def open(self, data: bytes) -> tuple[str, Picture]:
-        """Read an uploaded file and keep its picture; return its id and the picture.
+        """Read an uploaded file and keep its picture; return its id and the picture in sRGB.
 
         Raises:
             UserError: If it is not a picture, or too large.
         """
+        ...
+
+    def open_original(self, data: bytes) -> Opened:
+        """Do the same for a page that gives back what else the file holds; errors as `open`."""
         ...
 
     def keep(self, picture: Picture) -> str:

@@ -145,6 +145,10 @@ CELLS_OR_SHARE = "Say which cells go back to the mask, or which share of them: o
 FINISHED = "Done. Seed {seed}."
 BAD_UPLOAD = "That did not arrive as a picture. Try another file."
 UPLOAD_TOO_LARGE = "That file is too large; at most {megabytes:.0f} MB can be opened."
+TOO_LONG = (
+    "The picture is {width} x {height} pixels large; at most {most} times as long as wide fits."
+)
+FIRST_OF_MANY = "This file holds several pictures, an animation or pages; here is the first."
 NO_EXAMPLE = "There is no example of that name."
 BAD_SETTING = "{name}: {value} is not allowed; it must be {allowed}."
 REFUSED = "The model cannot do that:"

@@ -24,6 +24,7 @@ from maskgit.evaluation import commands as evaluation
 from maskgit.film import FILM_FORMATS, OVERLAYS, film, overlaid
 from maskgit.hub import HubError
 from maskgit.images import open_picture, to_png
+from maskgit.originals import Original, open_original
 from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
@@ -65,11 +66,12 @@ def edit(options: argparse.Namespace) -> None:
         return
     if options.picture is None or options.masks is not None:
         raise ValueError("name the picture and its --mask, or --images FOLDER and --masks FOLDER")
-    engine, picture = _engine(options), _read(options.picture)
+    engine, original = _engine(options), _original(options.picture)
+    picture = original.flat
     mask = _mask(picture, options.mask, options.box)
     with _progress() as on_step:
         result = engine.edit(picture, mask, _label(options), on_step=on_step, **_common(options))
-    files = with_recipes(engine, options, result, picture, mask)
+    files = with_recipes(engine, options, result, original, mask)
     _write_all(options.out, files, result.seeds)
 
 
@@ -79,10 +81,11 @@ def edit_many(options: argparse.Namespace) -> None:
         raise ValueError("--images takes its masks from --masks FOLDER, or one --box for all")
     engine = _engine(options)
 
-    def edit_one(file: Path, mask_file: Path | None) -> Sequence[Picture]:
-        picture = _read(file)
-        mask = _mask(picture, mask_file, options.box)
-        return list(engine.edit(picture, mask, _label(options), **_common(options)).pictures)
+    def edit_one(file: Path, mask_file: Path | None) -> Iterator[bytes]:
+        original = _original(file)
+        mask = _mask(original.flat, mask_file, options.box)
+        result = engine.edit(original.flat, mask, _label(options), **_common(options))
+        return (original.to_png(picture, mask) for picture in result.pictures)
 
     seeds = range(options.seed, options.seed + options.count)
     edit_folder(options.images, options.masks, options.to, seeds, edit_one)
@@ -90,13 +93,14 @@ def edit_many(options: argparse.Namespace) -> None:
 
 def outpaint(options: argparse.Namespace) -> None:
     """Imagine what lies beyond the edges of a picture."""
-    engine, picture = _engine(options), _read(options.picture)
+    engine, original = _engine(options), _original(options.picture)
     amounts = (options.left, options.top, options.right, options.bottom)
     with _progress() as on_step:
         result = engine.outpaint(
-            picture, *amounts, label=_label(options), on_step=on_step, **_common(options)
+            original.flat, *amounts, label=_label(options), on_step=on_step, **_common(options)
         )
-    _write_all(options.out, result.pictures, result.seeds)
+    files = (original.to_png(made, at=amounts[:2]) for made in result.pictures)
+    _write_all(options.out, files, result.seeds)
 
 
 def reconstruct(options: argparse.Namespace) -> None:
@@ -330,6 +334,16 @@ def _read(path: Path) -> Picture:
         return open_picture(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _original(path: Path) -> Original:
+    try:
+        original = open_original(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if original.is_one_of_many:
+        print(f"maskgit: {path} holds several pictures; this is the first", file=sys.stderr)
+    return original
 
 
 def _write(path: Path, content: Picture | bytes) -> None:

@@ -3,18 +3,17 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from maskgit.images import to_png
-from maskgit.types import Picture
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif",
+)  # fmt: skip
 REPORT = "failures.json"
 
-EditOne = Callable[[Path, Path | None], Sequence[Picture]]
+EditOne = Callable[[Path, Path | None], Iterable[bytes]]
 
 
 def edit_folder(
@@ -27,7 +26,7 @@ def edit_folder(
         masks: Folder with a mask of the same name for each, whatever its ending; None: none needed.
         out: Folder for `NAME.png`, or `NAME-SEED.png` where there are several seeds.
         seeds: Of the pictures that `edit_one` gives.
-        edit_one: Edits a file, with its mask.
+        edit_one: Edits a file, with its mask; gives PNG files.
 
     Raises:
         ValueError: After all others are done, if some failed; `failures.json` says why.
@@ -45,9 +44,9 @@ def edit_folder(
         try:
             if masks and name not in mask_of:
                 raise ValueError(f"{masks} holds no mask of that name")
-            for target, picture in zip(targets, edit_one(file, mask_of.get(name)), strict=True):
+            for target, data in zip(targets, edit_one(file, mask_of.get(name)), strict=True):
                 unfinished = target.with_suffix(".part")  # a killed run leaves no half picture
-                unfinished.write_bytes(to_png(picture))
+                unfinished.write_bytes(data)
                 unfinished.replace(target)
         except (ValueError, OSError) as error:
             failures[file.name] = str(error)

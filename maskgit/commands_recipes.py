@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from maskgit import pipeline, recipe_files, recipes
-from maskgit.images import open_picture, to_png
+from maskgit.images import to_png
 from maskgit.jobs import Result
+from maskgit.originals import Original, open_original
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay as replay_recipe
-from maskgit.types import Picture, Region
+from maskgit.types import Region
 
 
 def replay(options: argparse.Namespace) -> None:
     """Make a picture again from the recipe inside it, and say whether it is the same."""
     data = options.file.read_bytes()
-    picture = open_picture(data)  # first: it bounds the size of the file and of the picture
+    original = open_original(data)  # first: it bounds the size of the file and of the picture
+    picture = original.flat
     recipe = recipes.from_text(recipe_files.find(data), picture)
     named = options.model or recipe.model
     if recipes.fingerprint(pipeline.find_folder(named)) != recipe.weights:
@@ -27,7 +29,8 @@ def replay(options: argparse.Namespace) -> None:
     engine = pipeline.load(named, options.device, options.dtype or recipe.dtype)
     again = replay_recipe(engine, recipe)
     if options.out:
-        options.out.write_bytes(to_png(again, {recipes.KEY: recipes.to_text(recipe)}))
+        notes = {recipes.KEY: recipes.to_text(recipe)}
+        options.out.write_bytes(original.to_png(again, recipe.mask, text=notes))
         print(options.out)
     if not np.array_equal(again, picture):
         raise RecipeError("The picture came out differently: another device or precision, perhaps.")
@@ -67,10 +70,14 @@ def with_recipes(
     engine: MaskGIT,
     options: argparse.Namespace,
     result: Result,
-    picture: Picture | None = None,
+    original: Original | None = None,
     mask: Region | None = None,
 ) -> Iterator[bytes]:
-    """Write results as PNG files with recipes, or without where one is not wanted or too large."""
+    """Write results as PNG files with recipes, or without where one is not wanted or too large.
+
+    Edits carry over what the original's file says beside its pixels.
+    """
+    picture = original and original.flat
     weights = "" if options.no_recipe else recipes.fingerprint(pipeline.find_folder(options.model))
     name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
     for made, trace in zip(result.pictures, result.traces, strict=True):
@@ -82,4 +89,4 @@ def with_recipes(
                 notes[recipes.KEY] = recipes.to_text(recipe)
             except RecipeError as error:
                 print(f"maskgit: saved without a recipe. {error}", file=sys.stderr)
-        yield to_png(made, notes)
+        yield original.to_png(made, mask, text=notes) if original else to_png(made, notes)

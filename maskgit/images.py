@@ -7,12 +7,15 @@ the first frame of an animation.
 
 Read in this order:
     open_picture            bytes to uint8 RGB, or a `PictureError` with a sentence for people
+    decode                  what may be opened, one file at a time, and what is said otherwise
     to_png                  the way back, with notes inside the file
     to_images, to_pictures  between uint8 pictures and the float tensors of the networks
 
 What callers may rely on (tests/engine/test_images.py holds each promise):
     * Whatever the bytes, the answer is a picture or a `PictureError`; no warning leaks.
     * One file is decoded at a time, so that memory stays bounded however many people upload.
+
+Elsewhere: a picture that is to be saved again, with transparency and profile (originals).
 """
 
 import contextlib
@@ -20,7 +23,8 @@ import importlib.util
 import io
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -28,7 +32,10 @@ from jaxtyping import UInt8
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from maskgit.keepsakes import Keepsake, orientation_of, save_png
 from maskgit.types import Images, Picture, Pictures
+
+Read = TypeVar("Read")
 
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000  # 192 MB as RGB; phones take up to 50 megapixels
@@ -47,7 +54,6 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _AVIF_BRANDS = (b"avif", b"avis")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-_ORIENTATION_TAG = 0x0112
 # `warnings` has one list of filters per process: silencing Pillow on two threads at once would
 # leave it silent for good. The lock also bounds memory.
 _DECODING = threading.Lock()
@@ -71,24 +77,42 @@ def open_picture(data: bytes) -> Picture:
         PictureError: If it is too large, of another kind, empty or damaged.
         TypeError: If `data` is not bytes.
     """
+    return decode(data, lambda image: turned(np.asarray(_to_rgb(image)), orientation_of(image)))
+
+
+def decode(data: bytes, read: Callable[[Image.Image], Read]) -> Read:
+    """Let Pillow read a file, in its turn.
+
+    Args:
+        data: The file's content.
+        read: Takes what is wanted from the decoded picture.
+
+    Raises:
+        PictureError: If it is too large, of another kind, empty or damaged.
+        TypeError: If `data` is not bytes.
+    """
     if not isinstance(data, bytes):
         raise TypeError(f"expected the bytes of a file, got {type(data).__name__}")
     if not data:
         raise PictureError(f"The file is empty. {ALLOWED}")
     if len(data) > MAX_BYTES:
-        raise PictureError(f"The file is {len(data) / 2**20:.0f} MB large. {ALLOWED}")
+        raise PictureError(f"The file is {len(data) / 2**20:.1f} MB large. {ALLOWED}")
     with _DECODING, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image, orientation = _decode(data)
-    return _turned(np.asarray(image), orientation)
+        return _decode(data, read)
 
 
-def to_png(picture: Picture, text: Mapping[str, str] | None = None) -> bytes:
+def to_png(
+    picture: UInt8[np.ndarray, "H W C"],
+    text: Mapping[str, str] | None = None,
+    keepsake: Keepsake | None = None,
+) -> bytes:
     """Write a picture as PNG, without loss.
 
     Args:
-        picture: The picture.
+        picture: RGB, or RGBA for one with transparent parts.
         text: Notes to keep inside the file, any Unicode text by a short Latin key.
+        keepsake: What else the file is to say.
 
     Raises:
         ValueError: If a key is not 1 to 79 Latin-1 characters, as PNG demands.
@@ -99,7 +123,8 @@ def to_png(picture: Picture, text: Mapping[str, str] | None = None) -> bytes:
             raise ValueError(f"a key must be 1 to 79 Latin-1 characters, got {key!r}")
         notes.add_itxt(key, value)
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG", pnginfo=notes, compress_level=4)
+    image = Image.fromarray(picture)
+    save_png(image, file, keepsake or Keepsake(), pnginfo=notes, compress_level=4)
     return file.getvalue()
 
 
@@ -119,13 +144,12 @@ def to_pictures(images: Images) -> Pictures:
     return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def _decode(data: bytes) -> tuple[Image.Image, int]:
-    """Let Pillow read a file: as RGB, and how it is to be turned."""
+def _decode(data: bytes, read: Callable[[Image.Image], Read]) -> Read:
     try:
         with Image.open(io.BytesIO(data), formats=_readable_formats(data)) as image:
             _require_size(image.size)
             image.load()
-            return _to_rgb(image), _orientation(image)
+            return read(image)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
@@ -166,7 +190,10 @@ def _guess(data: bytes) -> str:
     if b"<svg" in start:
         return "SVG drawings cannot be opened: export it as PNG."
     if _is_brand(data, _HEIF_BRANDS):
-        return "HEIC photos cannot be opened here: save it as JPEG."
+        return (
+            "HEIC photos cannot be opened here, as the package pillow-heif is not installed: "
+            "save it as JPEG."
+        )
     if start.startswith(b"%pdf"):
         return "This is a PDF document, not a picture."
     if not set(data[:1024]) & set(range(9)):  # control characters mean binary
@@ -178,19 +205,24 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     """Convert any mode to RGB: colours by the file's profile, transparency over white."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith(("I", "F")):
-        image = _to_8_bit(image)
+        image = to_8_bit(image)
     if image.mode == "RGBa":  # multiplied by its alpha already; divide first
         image = image.convert("RGBA")
     if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
-        return _to_srgb(image, profile)
+        return to_srgb(image, profile)
     alpha = image.convert("RGBA").getchannel("A")
-    colours = _to_srgb(image.convert("L" if image.mode in ("L", "LA") else "RGB"), profile)
-    over_white = Image.new("RGB", image.size, "white")
-    over_white.paste(colours, mask=alpha)
-    return over_white
+    colours = to_srgb(image.convert("L" if image.mode in ("L", "LA") else "RGB"), profile)
+    return over_white(colours, alpha)
 
 
-def _to_8_bit(image: Image.Image) -> Image.Image:
+def over_white(colours: Image.Image, alpha: Image.Image) -> Image.Image:
+    """Lay a picture with transparent parts over white."""
+    sheet = Image.new("RGB", colours.size, "white")
+    sheet.paste(colours, mask=alpha)
+    return sheet
+
+
+def to_8_bit(image: Image.Image) -> Image.Image:
     """Convert 16-bit grey by its upper 8 bits, wider numbers by guessing what white is.
 
     White is 1, 255 or 65535: the first that is not below the largest value.
@@ -205,7 +237,7 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert to RGB, colours as the ICC profile means them."""
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
@@ -219,16 +251,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def _orientation(image: Image.Image) -> int:
-    """Give the EXIF orientation, 1 to 8; 1, upright, where it is absent or cannot be read."""
-    try:
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # any broken EXIF block: no reason to refuse the pixels
-        return 1
-    return orientation if isinstance(orientation, int) else 1
-
-
-def _turned(pixels: Picture, orientation: int) -> UInt8[np.ndarray, "h w 3"]:
+def turned(pixels: UInt8[np.ndarray, "..."], orientation: int) -> UInt8[np.ndarray, "..."]:
     """Turn and flip as the EXIF orientation asks; a new array in any case."""
     match orientation:
         case 2:

@@ -15,7 +15,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"models", "schedules", "noise", "checks"},
     {"sampling", "constraints", "reveal"},
     {"state", "state_text", "decoding", "batching", "steering"},
-    {"masks", "window", "outpainting", "compositing", "images"},
+    {"masks", "window", "outpainting", "compositing", "keepsakes", "images", "originals"},
     {
         "classes",
         "jobs",

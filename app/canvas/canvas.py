@@ -33,9 +33,9 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
                    "revealed_at": list of int or base64 of int8 (-1 known, -2 masked),
                    "image": data URL of the window as the model sees it now
         "done"     "patches": [{"seed", "left", "top", "width", "height", "png": data URL}], the
-                   changed rectangle of each variation, lossless; "picture_ids": id of each whole
-                   result; "draft": of their recipe, opaque here; "message": sentence; optional
-                   "trace": the list of all "step" frames
+                   changed part of each variation, lossless, transparent where nothing changed;
+                   "picture_ids": id of each whole result; "draft": of their recipe, opaque here;
+                   "message": sentence; optional "trace": the list of all "step" frames
         "stopped"  "message"
         "error"    "message", "code"; with "unknown-picture" the canvas uploads the picture again
                    and fires `retry`
@@ -43,7 +43,7 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     the browser keeps all states and goes on from any of them by server functions (see `app.scene`).
     A run that makes a new picture (generate, outpaint) has "size": [width, height] in every frame,
     and outpaint also "origin": [left, top], the old picture's place on the new one; its patches
-    cover the new picture.
+    hold what is new.
 
     "trace" in the last frame fills gaps in the timeline: a busy page may have merged two updates.
     After "stopped" or "error", and when frames stop coming for three minutes, further frames of
@@ -54,10 +54,12 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
 
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
-"id", "width", "height", "png" (data URL); name "" is the example to begin with. A picture that
-carries its recipe adds "recipe": {"words", "controls", "grid", "before", "mask"}, or "note", a
-sentence, where it cannot be read. `recipe({"draft", "seed", "picture"})` answers with "recipe";
-`project({"document": text})`, the words of a project, with "document", checked (`app.projects`).
+"id", "width", "height", "png" (data URL of the colours; null if "has_file" was true and the file is
+an ordinary photo), "alpha" (the same of the transparency, or null), "chunks" (base64: profile, EXIF
+and DPI for PNG files), "note" (a sentence or ""); name "" is the example to begin with. A picture
+that carries its recipe adds "recipe": {"words", "controls", "grid", "before", "mask"}.
+`recipe({"draft", "seed", "picture"})` answers with "recipe"; `project({"document": text})`, the
+words of a project, with "document", checked (`app.projects`).
 `has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,
 `maps`, `inspect`, `steer`, `finish`, ...) is described in `app.walk`.
 
@@ -79,6 +81,8 @@ HERE = Path(__file__).parent
 SCRIPTS = (
     "cells.js",
     "pixels.js",
+    "png.js",
+    "transparency.js",
     "paper.js",
     "view.js",
     "steps.js",

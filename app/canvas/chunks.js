@@ -1,18 +1,5 @@
-// Bytes of files: checksums, and notes in PNG files. No document in here, so that it can be read
-// (and tested) alone.
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let rest = byte;
-  for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? (rest >>> 1) ^ 0xedb88320 : rest >>> 1;
-  return rest;
-});
-
-/** The checksum of PNG and ZIP. */
-function crc32(bytes) {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
+// Notes in PNG files, and what else a file says beside its pixels. No document in here, so that it
+// can be read (and tested) alone; chunks themselves are made in png.js.
 
 const PNG_SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const PNG_END = 12; // bytes of the chunk at the end
@@ -26,12 +13,21 @@ function sizeOfPng(bytes) {
 
 /** A PNG file with a note before its end: an iTXt chunk, not compressed, of no language. */
 function withNote(png, key, text) {
-  const content = new TextEncoder().encode(`iTXt${key}\0\0\0\0\0${text}`);
-  const chunk = new Uint8Array(content.length + 8);
-  const view = new DataView(chunk.buffer);
-  view.setUint32(0, content.length - 4); // the kind does not count
-  chunk.set(content, 4);
-  view.setUint32(content.length + 4, crc32(content));
-  const parts = [png.slice(0, png.size - PNG_END), chunk, png.slice(png.size - PNG_END)];
+  const chunk = pngChunk("iTXt", new TextEncoder().encode(`${key}\0\0\0\0\0${text}`));
+  const parts = [png.slice(0, png.size - PNG_END), ...chunk, png.slice(png.size - PNG_END)];
   return new Blob(parts, { type: "image/png" });
+}
+
+/** Of chunks (base64), those that say what the colours mean: no EXIF, no place, no date. */
+function aboutColours(chunks) {
+  const bytes = bytesOfBase64(chunks);
+  const view = new DataView(bytes.buffer);
+  const kept = [];
+  for (let at = 0; at + 12 <= bytes.length; ) {
+    const end = at + 12 + view.getUint32(at);
+    const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    if (PNG_OWN.includes(kind)) kept.push(...bytes.subarray(at, end));
+    at = end;
+  }
+  return base64OfBytes(Uint8Array.from(kept));
 }

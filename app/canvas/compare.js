@@ -18,11 +18,12 @@ function createCompare(root, view, history, { redraw }) {
     loaded = picture;
     frame.hidden = true;
     if (!picture) return;
-    const bitmap = await decodePixels(await picture.png);
-    if (picture !== loaded) return bitmap.close();
+    const { colours, clear, close } = await decodePicture(picture);
+    if (picture !== loaded) return close();
     Object.assign(canvas, { width: picture.width, height: picture.height });
-    exactContext(canvas).drawImage(bitmap, 0, 0);
-    bitmap.close();
+    exactContext(canvas).drawImage(colours, 0, 0);
+    if (clear) layBoard(canvas, clear);
+    close();
     const [left, top] = history.current().picture.origin ?? [0, 0];
     Object.assign(canvas.style, { left: `${left}px`, top: `${top}px` });
     update();

@@ -47,10 +47,10 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     const token = ++showing;
     if (entry.picture !== state.picture) {
       tell(message(entry)); // a run that is asked for meanwhile is about this entry
-      const bitmap = await decodePixels(await entry.picture.png);
-      if (token !== showing) return bitmap.close();
-      paper.replace(bitmap);
-      bitmap.close();
+      const { colours, clear, close } = await decodePicture(entry.picture);
+      if (token === showing) paper.replace(colours, clear);
+      close();
+      if (token !== showing) return;
     }
     settle(entry);
     publish(event);
@@ -108,9 +108,9 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     },
     /** A picture that is not on the paper, with nothing painted; for one that was here before. */
     async bring(picture) {
-      const bitmap = await decodePixels(await picture.png);
-      paper.replace(bitmap);
-      bitmap.close();
+      const { colours, clear, close } = await decodePicture(picture);
+      paper.replace(colours, clear);
+      close();
       this.add(picture, null, true, null, false);
     },
     /** Another variation of the same run: it replaces the result as long as that is untouched. */

@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-MAX_SIDE = 16384  # pixels; longer sides are refused here, the engine has its own, lower limits
+MAX_SIDE = 32767  # pixels, the longest canvas a browser draws; the engine has the same limit
 MAX_GRID = 256  # cells on the short side
+MAX_ASPECT = 1000  # of a picture that is opened: longer ones would have too many cells
 MAX_CELLS = 1 << 20  # a very long and thin picture would otherwise ask for gigabytes of cells
 ID_DIGITS = 32  # a picture's id: the first half of a SHA-256 in hex
 

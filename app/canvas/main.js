@@ -1,7 +1,8 @@
 // The painting surface, put together. Read in this order:
 //
 //   cells.js       the lattice: which cells a picture has and which a tool touches
-//   pixels.js      exact pixels in and out         paper.js     the stack of picture canvases
+//   pixels.js      exact pixels in and out         png.js       files that a canvas cannot write
+//   transparency.js  the checkerboard              paper.js     the stack of picture canvases
 //   view.js        zoom and pan                    layers.js    mask, grid, cursor, shimmer
 //   steps.js       a step of a run                 overlays.js  what to show over it, and legends
 //   maps.js        overlays as colours, outlines   tools.js     strokes
@@ -103,6 +104,7 @@ const actions = {
   masks: () => masks.open(),
   grow: () => masks.grow(),
   shrink: () => masks.shrink(),
+  paintClear: () => masks.paintClear(),
   saveMask: () => masks.save(),
   loadMask: () => masks.choose(),
   undo: () => (state.walking ? lab.walk.up() : doc.undo()),
@@ -239,7 +241,7 @@ const runs = createRuns(state, {
   makeWay: () => lab.walk.leave(),
   record: (run, isStopped) => lab.record(run, isStopped),
 });
-const masks = createMasks(root, state, { setMask, say, fail });
+const masks = createMasks(root, state, { setMask, alpha: () => paper.alpha(), say, fail });
 const remake = createRemaking(state, {
   paper, doc,
   cellsOf: (...what) => masks.cellsOf(...what),

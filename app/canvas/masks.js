@@ -1,4 +1,5 @@
-// Masks as things of their own: saved as a picture, loaded again, grown and shrunk.
+// Masks as things of their own: saved as a picture, loaded again, grown, shrunk, taken from what is
+// transparent.
 //
 // As a file a mask is a PNG of the picture's size, white where it was painted; any picture is taken
 // as one, scaled to the picture: a cell is painted where at least half of it is white.
@@ -6,7 +7,7 @@
 const MASK_READ_PX = 2048; // longest side at which a mask is read: cells are larger than that
 const WHITE = 128; // of 255, from which a pixel counts as white
 
-function createMasks(root, state, { setMask, say, fail }) {
+function createMasks(root, state, { setMask, alpha, say, fail }) {
   const dialog = root.querySelector(".mgs-masks");
   const chooser = dialog.querySelector("input[type=file]");
 
@@ -14,6 +15,13 @@ function createMasks(root, state, { setMask, say, fail }) {
   const grown = (cells) => (state.lattice ? grownCells(state.lattice, cells) : cells);
   const grow = () => setMask(grown(state.cells));
   const shrink = () => setMask(inverted(grown(inverted(state.cells))));
+
+  function paintClear() {
+    const cells = alpha() ? transparentCells(state.lattice, alpha()) : new Uint8Array(0);
+    if (!countCells(cells)) return fail("Nothing in this picture is transparent.");
+    setMask(cells);
+    say("");
+  }
 
   async function save() {
     const { width, height, cols, xs, ys } = state.lattice;
@@ -78,6 +86,8 @@ function createMasks(root, state, { setMask, say, fail }) {
     if (isAway || event.target.closest("button")) dialog.close();
   });
 
-  return { open: () => dialog.showModal(), grow, shrink, save, choose: () => chooser.click(),
-    cellsOf: cellsOfBitmap };
+  return {
+    open: () => dialog.showModal(), grow, shrink, paintClear, save, choose: () => chooser.click(),
+    cellsOf: cellsOfBitmap,
+  };
 }

@@ -1,9 +1,11 @@
 // Opening pictures: a file, something dropped or pasted, an example, a blank sheet.
 //
-// The server reads the file (it knows more formats, and turns photos upright) and answers with the
-// picture as it will be edited. Only when that is decoded does it replace the present picture.
+// The server reads the file (it knows more formats, and what a saved file has to say) and answers
+// with the picture as it will be edited; ordinary photos, which can be large, the page draws from the
+// file itself. Only when that is decoded does it replace the present picture.
 
-const MAX_FILE_BYTES = 24 * 2 ** 20; // what the server takes (app/handlers.py); it checks again
+const MAX_FILE_MB = 64; // what the server takes (app/uploads.py); it checks again
+const MAX_FILE_BYTES = MAX_FILE_MB * 2 ** 20;
 
 function createOpening(root, state, { server, paper, doc, say, fail, remake, openProject }) {
   const chooser = root.querySelector("input[type=file]");
@@ -21,10 +23,16 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
     const name = file.name || "the pasted picture";
     if (isProject(file)) return attempt(`Opening ${name} …`, () => openProject(file));
     if (file.type && !isImage(file)) return fail(`“${name}” is not a picture.`);
-    if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than 24 MB.`);
+    if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than ${MAX_FILE_MB} MB.`);
     await attempt(`Opening ${name} …`, async () => {
       const data = await base64OfBlob(file);
-      return adopt(await ask("open_picture", { name: file.name || "", data }));
+      const question = { name: file.name || "", data };
+      const answer = await ask("open_picture", { ...question, has_file: true });
+      // A copy: the file itself may be changed or gone when undo needs it.
+      const own = answer.png ? null : new Blob([await file.arrayBuffer()], { type: file.type });
+      const planes = own && (await planesOf(answer, own).catch(() => null));
+      if (planes || answer.png) return adopt(answer, own, planes);
+      return adopt(await ask("open_picture", question)); // this browser reads it otherwise
     });
   }
 
@@ -41,17 +49,26 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
     }
   }
 
-  async function adopt({ id, width, height, png, recipe, note }) {
-    const blob = blobOfDataUrl(png);
-    const bitmap = await decodePixels(blob);
-    if (state.running) {
-      bitmap.close();
-      return "";
-    }
-    paper.replace(bitmap);
-    bitmap.close();
-    doc.add(makePicture({ id, width, height, png: blob }), null, true, "open", false);
-    return recipe ? remake(recipe) : note;
+  /** Takes what the server opened; gives what there is to say about it. */
+  async function adopt(answer, own = null, planes = null) {
+    const { id, width, height, chunks, note } = answer;
+    const png = own ?? blobOfDataUrl(answer.png);
+    const alpha = answer.alpha ? blobOfDataUrl(answer.alpha) : null;
+    const { colours, clear, close } = planes ?? (await planesOf(answer, png, alpha));
+    const isLate = state.running;
+    if (!isLate) paper.replace(colours, clear);
+    close();
+    if (isLate) return "";
+    doc.add(makePicture({ id, width, height, png, alpha, chunks }), null, true, "open", false);
+    return answer.recipe ? remake(answer.recipe) : note;
+  }
+
+  async function planesOf({ width, height }, png, alpha = null) {
+    const planes = await decodePicture({ png, alpha });
+    const { colours } = planes;
+    if (colours.width === width && colours.height === height) return planes;
+    planes.close();
+    throw new Error("The picture could not be drawn.");
   }
 
   /** Start from nothing: a white sheet, all of it to be painted by the model. */
@@ -70,10 +87,21 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
 
   /** Gives the server a picture that it does not know (any more). */
   async function upload(picture) {
-    const data = await base64OfBlob(await picture.png);
+    const data = await base64OfBlob(await fileFor(picture));
     const { id } = await ask("open_picture", { name: "picture.png", data });
     picture.id = id;
     if (picture === state.picture) doc.publish(null);
+  }
+
+  /** A file that the server can read: what the model sees need not be exact, but it must fit. */
+  async function fileFor(picture) {
+    const png = await picture.png;
+    if (png.size <= MAX_FILE_BYTES && !(await picture.alpha)) return png;
+    const { colours, clear, close } = await decodePicture(picture);
+    const [sheet, plane] = [colours, clear].map((bitmap) => bitmap && canvasOf(bitmap));
+    close();
+    if (plane) return pngOfPlanes(sheet, plane);
+    return new Promise((resolve) => sheet.toBlob(resolve, "image/jpeg", 0.95));
   }
 
   /** A sheet made here has no id yet: get one quietly, so that parts of it can be kept. */

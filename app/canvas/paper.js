@@ -1,6 +1,7 @@
 // The paper: the stack of canvases that share the picture's own pixels and are moved by the view.
 //
 //   picture   the document, pixel-exact; the only one that is ever saved
+//   clear     a checkerboard where the document is transparent
 //   preview   the model's view of a step     ghost    a variation that is pointed at
 //   before    the picture before, for comparing
 //
@@ -11,32 +12,68 @@ function createPaper(root, view) {
   const element = root.querySelector(".mgs-paper");
   const canvas = root.querySelector(".mgs-picture");
   const context = exactContext(canvas);
+  const board = root.querySelector(".mgs-clear");
   let staged = null;
+  let alpha = null; // a canvas: how opaque each pixel is; null where all are
 
   const size = () => staged ?? { width: canvas.width, height: canvas.height };
   const fitView = () => view().setContent(size().width, size().height);
 
+  function showBoard() {
+    board.hidden = !alpha;
+    if (!alpha) return Object.assign(board, { width: 1, height: 1 });
+    drawBoard(board, alpha);
+    board.style.width = `${canvas.width}px`;
+    board.style.height = `${canvas.height}px`;
+  }
+
   return {
     element, canvas, size,
-    /** Puts a whole picture on the paper. */
-    replace(bitmap) {
-      if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
-      if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
+    alpha: () => alpha,
+    /** Puts a whole picture on the paper, on a larger sheet if a size and its place are given. */
+    replace(colours, clear = null, [width, height] = [colours.width, colours.height], at = [0, 0]) {
+      if (canvas.width !== width) canvas.width = width;
+      if (canvas.height !== height) canvas.height = height;
       context.imageSmoothingEnabled = false; // setting a size forgets it
-      context.drawImage(bitmap, 0, 0);
+      context.drawImage(colours, ...at);
+      alpha = clear && makeCanvas(width, height);
+      if (alpha) exactContext(alpha).drawImage(clear, ...at);
+      showBoard();
       this.stageSize(null);
     },
-    draw: (source, left, top) => context.drawImage(source, left, top),
-    copy({ left, top, width, height }) {
-      const crop = makeCanvas(width, height);
-      exactContext(crop).drawImage(canvas, left, top, width, height, 0, 0, width, height);
+    /** Lays a patch on the picture; where the patch has pixels, the picture is opaque then. */
+    draw(patch, left, top) {
+      context.drawImage(patch, left, top);
+      if (!alpha) return;
+      const white = makeCanvas(patch.width, patch.height);
+      const shape = white.getContext("2d");
+      shape.drawImage(patch, 0, 0);
+      shape.globalCompositeOperation = "source-in";
+      shape.fillStyle = "#fff";
+      shape.fillRect(0, 0, patch.width, patch.height);
+      exactContext(alpha).drawImage(white, left, top);
+      showBoard();
+    },
+    /** A part of the picture, at most `longest` pixels long, to look at. */
+    copy({ left, top, width, height }, longest) {
+      const scale = Math.min(1, longest / Math.max(width, height));
+      const size = [width, height].map((length) => Math.max(1, Math.round(length * scale)));
+      const crop = makeCanvas(...size);
+      crop.getContext("2d").drawImage(canvas, left, top, width, height, 0, 0, ...size);
       return crop;
+    },
+    /** The picture's bytes: colours, and its transparency or null. */
+    planes: () => ({ png: pngOfCanvas(canvas), alpha: alpha && pngOfCanvas(alpha) }),
+    /** The picture as a file, with what it says beside its pixels. */
+    async file(chunks) {
+      return withChunks(await (alpha ? pngOfPlanes(canvas, alpha) : pngOfCanvas(canvas)), chunks);
     },
     stageSize(next, origin = null) {
       staged = next && { width: next[0], height: next[1] };
       canvas.style.left = `${origin?.[0] ?? 0}px`;
       canvas.style.top = `${origin?.[1] ?? 0}px`;
       canvas.style.visibility = staged && !origin ? "hidden" : "";
+      for (const name of ["left", "top", "visibility"]) board.style[name] = canvas.style[name];
       element.classList.toggle("mgs-staged", Boolean(staged));
       fitView();
     },

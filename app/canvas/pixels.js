@@ -2,12 +2,19 @@
 //
 // Browsers like to help with colour profiles and premultiplied alpha, and both would change values
 // by one or two. Everything here is opaque and asks for neither, so what the server sent is what
-// the canvas holds and what a download contains.
+// the canvas holds and what a download contains. Transparency is a plane of its own, see
+// transparency.js, and so is what a file says beside its pixels, see png.js.
 
 function makeCanvas(width, height) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
+  return canvas;
+}
+
+function canvasOf(bitmap) {
+  const canvas = makeCanvas(bitmap.width, bitmap.height);
+  exactContext(canvas).drawImage(bitmap, 0, 0);
   return canvas;
 }
 
@@ -20,6 +27,14 @@ function exactContext(canvas) {
 
 function decodePixels(blob) {
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
+
+/** The pixels of a picture: colours, and transparency where it has any. */
+async function decodePicture(picture) {
+  const [png, alpha] = await Promise.all([picture.png, picture.alpha]);
+  const [colours, clear] = await Promise.all([decodePixels(png), alpha && decodePixels(alpha)]);
+  const close = () => [colours, clear].forEach((bitmap) => bitmap?.close());
+  return { colours, clear, close };
 }
 
 function bytesOfBase64(text) {
@@ -55,12 +70,18 @@ function pngOfCanvas(canvas) {
 
 let pictureCounter = 0;
 
-/** What the history keeps of a picture. `png` is a promise, as encoding a big one takes a while;
- *  `from` is the key of the picture it was made from, and `origin` where that one lies on it;
- *  `made` is what its recipe needs, {draft, seed}, or null. */
-function makePicture({ id = null, width, height, png, from = null, origin = null, key = null, made = null }) {
-  const picture = { id, width, height, from, origin, made, png: Promise.resolve(png) };
+/** What the history keeps of a picture. `png` is a promise, as encoding a big one takes a while; an
+ *  opened photo is kept as the file it came in. `alpha` is one, too: of the transparency as a grey
+ *  PNG, or of null. `chunks` is what a saved file says beside its pixels. `from` is the key of the
+ *  picture it was made from, and `origin` where that one lies on it; `made` is what its recipe
+ *  needs, {draft, seed}, or null. */
+function makePicture({ id = null, width, height, png, alpha = null, chunks = "", ...about }) {
+  const { from = null, origin = null, key = null, made = null } = about;
+  const picture = { id, width, height, from, origin, made, chunks };
+  picture.png = Promise.resolve(png);
+  picture.alpha = Promise.resolve(alpha);
   picture.key = key ?? `${Date.now().toString(36)}-${(pictureCounter++).toString(36)}`;
-  picture.png.catch(() => {}); // whoever needs the bytes awaits them and hears of a failure
+  // Whoever needs the bytes awaits them and hears of a failure.
+  for (const bytes of [picture.png, picture.alpha]) bytes.catch(() => {});
   return picture;
 }

@@ -8,13 +8,13 @@ const PROJECT_FILE = "maskgit-studio.maskgit.zip";
 const PROJECT_WORDS = "document.json";
 const PROJECT_LIMITS = {
   file: 512 * 2 ** 20,
-  members: 1001,
+  members: 2001,
   words: 32 * 2 ** 20,
   picture: 64 * 2 ** 20,
   bytesOf(name) {
     if (name === PROJECT_WORDS) return this.words;
     if (name === "pictures/") return 0;
-    return /^pictures\/[0-9]{1,4}\.png$/.test(name) ? this.picture : null;
+    return /^pictures\/[0-9]{1,4}(\.alpha)?\.png$/.test(name) ? this.picture : null;
   },
 };
 
@@ -38,9 +38,9 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     const words = {
       format: "maskgit-project", version: 1, grid: state.grid(), settings,
       position: history.position,
-      pictures: pictures.map(({ width, height, from, origin, made }, i) => {
+      pictures: pictures.map(({ width, height, from, origin, made, chunks }, i) => {
         const file = `pictures/${i}.png`;
-        return { file, width, height, made_from: indexOf(from), origin, made };
+        return { file, alpha: null, width, height, made_from: indexOf(from), origin, made, chunks };
       }),
       entries: history.entries.map(({ picture, cells, shown, painted, isResult }) => ({
         picture: indexOf(picture.key), cells: packCells(cells), shown, is_result: Boolean(isResult),
@@ -56,13 +56,29 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     return { words, pictures };
   }
 
+  /** A picture's colours as PNG; an opened photo may be kept as the file it came in. */
+  async function pngOf(picture) {
+    const png = await picture.png;
+    if (sizeOfPng(new Uint8Array(await png.slice(0, 24).arrayBuffer()))) return png;
+    const bitmap = await decodePixels(png);
+    const sheet = canvasOf(bitmap);
+    bitmap.close();
+    return pngOfCanvas(sheet);
+  }
+
   async function pack() {
     await doc.settled();
     const { words, pictures } = describe();
-    const members = [{ name: PROJECT_WORDS, blob: new Blob([JSON.stringify(words)]) }];
+    const members = [];
     for (const [i, picture] of pictures.entries()) {
-      members.push({ name: words.pictures[i].file, blob: await picture.png });
+      const row = words.pictures[i];
+      members.push({ name: row.file, blob: await pngOf(picture) });
+      const alpha = await picture.alpha;
+      if (!alpha) continue;
+      row.alpha = `pictures/${i}.alpha.png`;
+      members.push({ name: row.alpha, blob: alpha });
     }
+    members.unshift({ name: PROJECT_WORDS, blob: new Blob([JSON.stringify(words)]) });
     const isTooLarge = ({ name, blob }) => blob.size > PROJECT_LIMITS.bytesOf(name);
     const size = members.reduce((sum, { blob }) => sum + blob.size, 0);
     if (members.some(isTooLarge) || size > PROJECT_LIMITS.file * 0.99) {
@@ -95,12 +111,15 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
     const { document: words } = answer;
     const blobs = [];
-    for (const row of words.pictures) blobs.push(await pictureOf(row, members.get(row.file)));
+    for (const row of words.pictures) {
+      const plane = (name) => name && planeOf(name, row, members.get(name));
+      blobs.push({ png: await plane(row.file), alpha: await plane(row.alpha) });
+    }
     return { words, blobs };
   }
 
   /** The bytes of a picture, which can be drawn: what cannot would be missed much later. */
-  async function pictureOf({ file, width, height }, bytes) {
+  async function planeOf(file, { width, height }, bytes) {
     const size = bytes && sizeOfPng(bytes);
     if (size?.width !== width || size?.height !== height) {
       throw new Error(`“${file}” is missing, or no PNG picture of ${width} x ${height} pixels.`);
@@ -113,8 +132,8 @@ function createProject(root, state, { server, doc, history, lab, settle, control
   }
 
   function picturesOf({ pictures: rows }, blobs) {
-    const pictures = rows.map(({ width, height, origin, made }, i) => {
-      return makePicture({ width, height, origin, made, png: blobs[i] });
+    const pictures = rows.map(({ width, height, origin, made, chunks }, i) => {
+      return makePicture({ width, height, origin, made, chunks, ...blobs[i] });
     });
     rows.forEach(({ made_from: from }, i) => {
       if (from !== null) pictures[i].from = pictures[from].key;

@@ -17,13 +17,13 @@ function createRemaking(state, { paper, doc, cellsOf, settle }) {
   }
 
   async function show(recipe) {
-    const { png, ...about } = recipe.before;
-    const blob = blobOfDataUrl(png);
-    const picture = makePicture({ ...about, png: blob });
+    const { png, alpha, ...about } = recipe.before;
+    const planes = { png: blobOfDataUrl(png), alpha: alpha && blobOfDataUrl(alpha) };
+    const picture = makePicture({ ...about, ...planes });
     const mask = await maskOf(picture, recipe);
-    const bitmap = await decodePixels(blob);
-    paper.replace(bitmap);
-    bitmap.close();
+    const { colours, clear, close } = await decodePicture(picture);
+    paper.replace(colours, clear);
+    close();
     doc.add(picture, mask, true, null, false);
   }
 

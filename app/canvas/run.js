@@ -6,6 +6,7 @@
 // Frames are handled one after another, because decoding a picture takes a moment.
 
 const PATIENCE_MS = 180_000;
+const BEFORE_PX = 1024; // longest side of what is kept of the picture before, for thumbnails
 
 function createRuns(state, parts) {
   const { player, variations, paper, doc, say, fail, upload, retry, ended } = parts;
@@ -91,7 +92,7 @@ function createRuns(state, parts) {
     run.draft = frame.draft || null;
     if (!run.size) {
       run.area = unionOf(run.patches);
-      run.baseCrop = paper.copy(run.area);
+      run.baseCrop = paper.copy(run.area, BEFORE_PX);
     }
     const picture = await render(run, 0);
     run.done = true;
@@ -112,17 +113,16 @@ function createRuns(state, parts) {
   async function render(run, index, isLate = () => false) {
     const patch = run.patches[index];
     const bitmap = await decodePixels(patch.blob);
-    if (isLate()) {
-      bitmap.close();
-      return null;
-    }
-    if (run.size) {
-      paper.replace(bitmap);
-    } else {
-      paper.draw(run.baseCrop, run.area.left, run.area.top);
-      paper.draw(bitmap, patch.left, patch.top);
+    const base = run.origin && (await decodePicture(run.base)); // the server's may differ a little
+    const late = isLate();
+    if (!late) {
+      if (run.size && !base) paper.replace(bitmap);
+      else if (base) paper.replace(base.colours, base.clear, run.size, run.origin);
+      if (!run.size || base) paper.draw(bitmap, patch.left, patch.top); // covers other variations
     }
     bitmap.close();
+    base?.close();
+    if (late) return null;
     run.results[index] ??= makePicture({
       id: run.pictureIds[index] ?? null,
       width: paper.canvas.width,
@@ -130,7 +130,8 @@ function createRuns(state, parts) {
       from: run.size && !run.origin ? null : run.base?.key ?? null,
       origin: run.origin,
       made: run.draft && { draft: run.draft, seed: patch.seed },
-      png: pngOfCanvas(paper.canvas),
+      chunks: run.size && !run.origin ? "" : run.base?.chunks,
+      ...paper.planes(),
     });
     return run.results[index];
   }

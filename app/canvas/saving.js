@@ -32,7 +32,7 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
 
   async function picture() {
     const shown = state.picture;
-    const png = await pngOfCanvas(paper.canvas); // first: what is seen now is what is saved
+    const png = await paper.file(shown.chunks); // first: what is seen now is what is saved
     if (!shown.made) return saveFile(png, PICTURE_FILE);
     say("Writing the recipe …", "busy");
     try {
@@ -46,8 +46,8 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
   }
 
   async function pictureAlone() {
-    saveFile(await pngOfCanvas(paper.canvas), PICTURE_FILE);
-    say("Saved without a recipe: nothing but the picture is in the file.");
+    saveFile(await paper.file(aboutColours(state.picture.chunks)), PICTURE_FILE);
+    say("Saved without recipe and EXIF: nothing but the picture is in the file.");
   }
 
   dialog.addEventListener("click", (event) => {

@@ -112,9 +112,9 @@ function createStore(onTrouble, others = () => []) {
       done(database.transaction(name).objectStore(name).getAll(rangeOf(found.tab)));
     const rows = await rowsOf("pictures");
     const pictures = new Map();
-    for (const { key, blob } of rows) {
+    for (const { key, blob, alpha } of rows) {
       const about = found.pictures.find((picture) => picture.key === key);
-      if (about) pictures.set(key, makePicture({ ...about, png: blob }));
+      if (about) pictures.set(key, makePicture({ ...about, png: blob, alpha }));
     }
     const entries = found.entries
       .filter((entry) => pictures.has(entry.picture))
@@ -154,18 +154,19 @@ function createStore(onTrouble, others = () => []) {
     const pictures = [...new Set([...entries.map((entry) => entry.picture), ...others()])];
     // A transaction ends by itself while waiting for anything else: the bytes must come first.
     const blobs = await Promise.all(pictures.map((picture) => picture.png));
+    const alphas = await Promise.all(pictures.map((picture) => picture.alpha));
     const transaction = database.transaction(["documents", "pictures"], "readwrite");
     const store = transaction.objectStore("pictures");
     const keys = (await done(store.getAllKeys(rangeOf(tab)))).map(([, key]) => key);
     pictures.forEach(({ key }, i) => {
-      if (!keys.includes(key)) store.put({ tab, key, blob: blobs[i] });
+      if (!keys.includes(key)) store.put({ tab, key, blob: blobs[i], alpha: alphas[i] });
     });
     for (const key of keys) {
       if (!pictures.some((picture) => picture.key === key)) store.delete([tab, key]);
     }
     transaction.objectStore("documents").put({
       tab, grid, position, saved: Date.now(),
-      pictures: pictures.map(({ png, ...about }) => about),
+      pictures: pictures.map(({ png, alpha, ...about }) => about),
       entries: entries.map((entry) => ({ ...entry, picture: entry.picture.key })),
     });
     await finished(transaction);

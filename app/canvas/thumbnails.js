@@ -125,7 +125,10 @@ function createThumbnails(root, state, { paper, sights, seek }) {
     context.translate(-crop.left, -crop.top);
     if (picture) context.drawImage(picture, left, top, side, side);
     else if (!run.size) context.drawImage(paper.canvas, 0, 0);
-    if (!picture && run.baseCrop) context.drawImage(run.baseCrop, run.area.left, run.area.top);
+    if (!picture && run.baseCrop) {
+      const { left: x, top: y, width, height } = run.area;
+      context.drawImage(run.baseCrop, x, y, width, height);
+    }
     context.fillStyle = "rgba(24, 20, 40, 0.62)";
     forEachToken(step, (token, x0, y0, x1, y1) => {
       if (step.masked[token] && mayChange(step, token)) context.fillRect(x0, y0, x1 - x0, y1 - y0);

@@ -44,6 +44,7 @@ function createToolbar(root, state, { history, view, player, compare, actions })
       clear: !running && painted > 0,
       masks: !running && lattice,
       loadMask: !running && lattice,
+      paintClear: !running && lattice,
       saveMask: painted > 0,
       grow: !running && painted > 0,
       shrink: !running && painted > 0,

@@ -1,6 +1,6 @@
 // Variations: the results of one run as thumbnails. Pointing at one shows it in place, a click
-// takes it. Every variation is drawn over the same copy of the picture before the run, so going
-// from one to another never leaves pixels of the first.
+// takes it. All variations have pixels in the same places, so going from one to another never
+// leaves pixels of the first.
 
 const THUMBNAIL = 144; // device pixels; shown at half of it
 
@@ -45,10 +45,7 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
     const { left, top, side } = cropOf(run);
     context.scale(THUMBNAIL / side, THUMBNAIL / side);
     context.translate(-left, -top);
-    if (!run.size) {
-      context.drawImage(paper.canvas, 0, 0);
-      context.drawImage(run.baseCrop, run.area.left, run.area.top);
-    }
+    if (!run.size || run.origin) context.drawImage(paper.canvas, 0, 0);
     context.drawImage(bitmap, run.patches[index].left ?? 0, run.patches[index].top ?? 0);
     bitmap.close();
     return canvas;
@@ -75,7 +72,6 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
     Object.assign(ghost, { width: area.width, height: area.height });
     Object.assign(ghost.style, { left: `${area.left}px`, top: `${area.top}px` });
     const context = ghost.getContext("2d");
-    if (run.baseCrop) context.drawImage(run.baseCrop, 0, 0);
     const { left = 0, top = 0 } = run.patches[index];
     context.drawImage(bitmap, left - area.left, top - area.top);
     bitmap.close();

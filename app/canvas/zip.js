@@ -19,7 +19,7 @@ async function writeZip(members) {
   let offset = 0;
   for (const { name, blob } of members) {
     const bytes = new Uint8Array(await blob.arrayBuffer());
-    const about = { name: new TextEncoder().encode(name), size: bytes.length, crc: crc32(bytes) };
+    const about = { name: new TextEncoder().encode(name), size: bytes.length, crc: crcOf([bytes]) };
     const head = zipHeader(ZIP.local, 30, about);
     directory.push(zipHeader(ZIP.central, 46, about, offset));
     parts.push(head, blob);
@@ -143,7 +143,7 @@ async function readMember(file, { name, method, packed, size, crc, offset }) {
   const start = offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
   const { buffer } = await viewOf(file, start, start + packed);
   const bytes = method === STORED ? new Uint8Array(buffer) : await inflated(buffer, size);
-  if (bytes.length !== size || crc32(bytes) !== crc) throw new Error(`“${name}” in it is damaged.`);
+  if (bytes.length !== size || crcOf([bytes]) !== crc) throw new Error(`“${name}” in it is damaged.`);
   return bytes;
 }
 

@@ -10,12 +10,14 @@ What callers may rely on (tests/app/test_studio.py):
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
+from typing import TypeVar
 
 import maskgit
 from app.errors import UserError
-from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
+from app.runs import Fill, Generate, Opened, Outpaint, Picture, Request, Result, Step
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
@@ -24,7 +26,10 @@ from app.studio.walk import Walker, describe, prepare, refusals, square_of
 from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
+from maskgit.originals import open_original
 from maskgit.outpainting import outpaint_windows
+
+Read = TypeVar("Read")
 
 
 class Studio:
@@ -41,16 +46,27 @@ class Studio:
         self._passes = on_gpu(self._passes)
 
     def open(self, data: bytes) -> tuple[str, Picture]:
-        """Read an uploaded file and keep its picture; return its id and the picture.
+        """Read an uploaded file and keep its picture; return its id and the picture in sRGB.
 
         Raises:
             UserError: If it is not a picture, or too large.
         """
-        try:
-            picture = _opened(data)
-        except PictureError as error:
-            raise UserError(str(error), "bad-picture") from error
+        with _refused_files():
+            picture = _read(open_picture, data)
         return self._store.keep(picture), picture
+
+    def open_original(self, data: bytes) -> Opened:
+        """Do the same for a page that gives back what else the file holds; errors as `open`."""
+        with _refused_files():
+            original = _read(open_original, data)
+        return Opened(
+            self._store.keep(original.flat),
+            original.colours,
+            original.alpha,
+            original.keepsake.chunks(),
+            original.is_one_of_many,
+            original.is_for_web,
+        )
 
     def keep(self, picture: Picture) -> str:
         """Keep a picture for later requests and return its id."""
@@ -151,14 +167,22 @@ class Studio:
         return state
 
 
-def _opened(data: bytes) -> Picture:
+def _read(read: Callable[[bytes], Read], data: bytes) -> Read:
     """Read a file; where only its recipe is damaged, the picture around it is whole."""
     try:
-        return open_picture(data)
+        return read(data)
     except PictureError:
         if not recipe_files.has_recipe(data):
             raise
-        return open_picture(recipe_files.strip(data))
+        return read(recipe_files.strip(data))
+
+
+@contextmanager
+def _refused_files() -> Iterator[None]:
+    try:
+        yield
+    except PictureError as error:
+        raise UserError(str(error), "bad-picture") from error
 
 
 def _result(result: maskgit.Result) -> Result:

@@ -12,7 +12,7 @@ import numpy as np
 from app.canvas.drawing import Drawing, lattice_shape, read_drawing
 from app.errors import UserError
 from app.models import ClassChoice, ModelEntry, ModelInfo, Settings
-from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Step
+from app.runs import Fill, Generate, Opened, Outpaint, Picture, Request, Result, Step
 from app.scene import Scene
 
 GRID = 4
@@ -113,6 +113,10 @@ class FakeStudio:
             raise UserError("That is not a picture.")
         picture = np.full((40, 60, 3), len(data) % 256, np.uint8)
         return self.keep(picture), picture
+
+    def open_original(self, data: bytes) -> Opened:
+        picture_id, picture = self.open(data)
+        return Opened(picture_id, picture, is_for_web=len(data) > 3)
 
     def keep(self, picture: Picture) -> str:
         picture_id = f"{len(self.pictures):032x}"

@@ -258,7 +258,7 @@ def test_a_bad_upload_is_an_answer(handlers: Handlers, request_: object) -> None
 def test_an_upload_that_is_too_large_is_refused_before_it_is_read(
     handlers: Handlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.uploads.MAX_UPLOAD_BYTES", 8)
+    monkeypatch.setattr("app.uploads.MAX_FILE_BYTES", 3)
     assert handlers.open_picture({"data": "A" * 12})["error"]["code"] == "too-large"
 
 

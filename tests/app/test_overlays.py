@@ -42,5 +42,15 @@ def test_a_patch_is_lossless_and_as_small_as_the_change() -> None:
     json.dumps(frame)
 
 
+def test_a_patch_is_transparent_where_the_picture_stays() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    region = np.zeros((20, 30), bool)
+    region[5:8, 10:20] = region[8, 12] = True
+    patch = pixels(done_frame(Result([picture], [3]), region, ["id"])["patches"][0]["png"])
+    inside = region[5:9, 10:20]
+    np.testing.assert_array_equal(patch[..., 3], np.where(inside, 255, 0))
+    np.testing.assert_array_equal(patch[inside][:, :3], picture[5:9, 10:20][inside])
+
+
 def test_a_new_picture_is_a_patch_of_its_own_size() -> None:
     assert bounds(None, np.zeros((20, 30, 3), np.uint8)) == (0, 0, 30, 20)

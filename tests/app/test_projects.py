@@ -1,6 +1,8 @@
 """The words of a project: what a page writes is taken, anything else gets a sentence."""
 
+import base64
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ RESULT = {
     "made_from": 0,
     "origin": None,
     "made": {"draft": "{}", "seed": 5},
+    "alpha": "pictures/1.alpha.png",
+    "chunks": "AAAAAXNSR0IArs4c6Q==",
 }
 ENTRY = {"picture": 0, "cells": "ff0000", "shown": True, "is_result": False, "painted": None}
 RUN = {
@@ -48,6 +52,11 @@ WORDS: dict[str, Any] = {
     "nodes": NODES,
     "settings": {"steps": 8, "label": 970, "randomise": False, "schedule": "cosine", "seed": None},
 }
+
+
+def chunk(kind: bytes) -> str:
+    sum_of_it = zlib.crc32(kind).to_bytes(4, "big")
+    return base64.b64encode(bytes(4) + kind + sum_of_it).decode()
 
 
 def said(words: object) -> str:
@@ -94,6 +103,10 @@ def test_branches_and_settings_may_be_absent() -> None:
         ({"pictures": [PICTURE, {**RESULT, "width": 10**9}]}, "width"),
         ({"pictures": [{**PICTURE, "width": 16_000, "height": 16_000}, RESULT]}, "megapixels"),
         ({"pictures": [PICTURE, {**RESULT, "made": {"draft": 1, "seed": 5}}]}, "draft"),
+        ({"pictures": [PICTURE, {**RESULT, "alpha": "pictures/1.png"}]}, "alpha"),
+        ({"pictures": [PICTURE, {**RESULT, "chunks": "?"}]}, "chunks"),
+        ({"pictures": [PICTURE, {**RESULT, "chunks": "AAAAAXNSR0IArs4c6QAA"}]}, "beside its"),
+        ({"pictures": [PICTURE, {**RESULT, "chunks": chunk(b"IDAT")}]}, "beside its"),
         ({"entries": []}, "entries"),
         ({"entries": [ENTRY] * (MAX_ENTRIES + 1)}, "entries"),
         ({"entries": [ENTRY, {**ENTRY, "cells": "f" * 600}]}, "mask of entry 1"),

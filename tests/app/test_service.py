@@ -140,7 +140,7 @@ BOX = {"box": [0, 0, 9, 9]}
         ),
         ("outpaint", {"label": 207, **SENT}, "Say how many pixels to add"),
         ("outpaint", {"label": 207, **SENT, "left": -1}, "left: Input should be greater"),
-        ("outpaint", {"label": 207, **SENT, "left": 8000, "top": 8000}, "at most 40 million fit"),
+        ("outpaint", {"label": 207, **SENT, "left": 8000, "top": 8000}, "at most 64 million fit"),
         ("reconstruct", {}, "picture: Field required"),
         ("classes", {"model": "none"}, "There is no model of that name here."),
         ("models", {"all": 1}, "all: Extra inputs are not permitted"),

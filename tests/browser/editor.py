@@ -229,17 +229,21 @@ class Editor:
         """The painted cells, bool (rows, cols)."""
         return self.lattice.unpack(self.see("studio.cells"))
 
-    def pixels(self) -> np.ndarray:
-        """Save the picture and read the file, uint8 (H, W, 3)."""
-        with Image.open(self.download("[data-do=download]")) as file:
-            assert file.format == "PNG"
-            return np.asarray(file.convert("RGB"))
-
-    def download(self, selector: str) -> Path:
-        """Press what saves a file, and give the file."""
+    def download(self, selector: str = "[data-do=download]") -> Path:
+        """Press what saves a file, by itself the picture, and give the file."""
         with self.page.expect_download() as download:
             self.tap(selector)
-        return download.value.path()
+        return Path(download.value.path())
+
+    def file(self) -> np.ndarray:
+        """Download the picture and read the file, uint8 (H, W, 3), or 4 where it has alpha."""
+        with Image.open(self.download()) as file:
+            assert file.format == "PNG"
+            return np.asarray(file)
+
+    def pixels(self) -> np.ndarray:
+        """Do the same, without alpha."""
+        return self.file()[..., :3]
 
     def status(self) -> tuple[str, str]:
         """What the canvas says, and whether it is "busy" or an "error"."""

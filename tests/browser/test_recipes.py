@@ -9,6 +9,7 @@ from PIL import Image
 import maskgit
 from maskgit import recipe_files, recipes
 from maskgit.images import open_picture, to_png
+from maskgit.originals import open_original
 from maskgit.pipeline import find_folder
 from maskgit.replaying import replay
 from tests.browser.editor import Editor
@@ -95,6 +96,57 @@ def test_without_recipe_nothing_but_the_picture_is_in_the_file(
     assert not recipe_files.has_recipe(file.read_bytes())
     assert b"maskgit" not in file.read_bytes()
     assert not either.page.locator(".mgs-saving").is_visible()
+
+
+def test_transparency_comes_back_as_well(desktop: Editor, tmp_path: Path) -> None:
+    colours = np.random.default_rng(5).integers(0, 256, (300, 420, 4), np.uint8)
+    colours[:150, :, 3] = 0
+    Image.fromarray(colours).save(tmp_path / "glass.png", dpi=(300, 300))
+    filled(desktop, tmp_path / "glass.png")
+    file = saved(desktop, tmp_path / "edited.png")
+    data = file.read_bytes()
+    flat = open_original(data).flat
+    recipe = recipes.from_text(recipe_files.find(data), flat)
+    assert np.array_equal(replay(maskgit.load(recipe.model, "cpu", recipe.dtype), recipe), flat)
+    result = desktop.file()
+    desktop.hand_over("drop", file)
+    desktop.wait("studio.status.text.startsWith('Its recipe is back')")
+    assert recipe.mask is not None
+    assert np.array_equal(desktop.file()[~recipe.mask], colours[~recipe.mask])
+    desktop.fill()
+    assert np.array_equal(desktop.file(), result)
+    project = tmp_path / "glass.maskgit.zip"
+    desktop.tap("[data-do=saving]")
+    project.write_bytes(desktop.download("[data-do=saveProject]").read_bytes())
+    desktop.tap("#examples [data-example=coast]")
+    desktop.wait("studio.picture.width !== 420")
+    desktop.hand_over("drop", project)
+    desktop.tap("[data-replace=open]")
+    desktop.wait("studio.status.text.startsWith('The project is open')")
+    assert np.array_equal(desktop.file(), result)
+
+
+def test_a_jpeg_is_made_again_and_its_exif_can_be_left_out(desktop: Editor, tmp_path: Path) -> None:
+    shades = np.linspace(0, 255, 300 * 420 * 3).reshape(300, 420, 3).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    Image.fromarray(shades).save(tmp_path / "photo.jpg", exif=exif, quality=85)
+    filled(desktop, tmp_path / "photo.jpg")
+    file = saved(desktop, tmp_path / "edited.png")
+    assert b"a camera" in file.read_bytes()
+    assert np.array_equal(replayed(file), desktop.pixels())
+    desktop.tap("[data-do=saving]")
+    alone = saved(desktop, tmp_path / "alone.png", "[data-do=downloadAlone]")
+    assert b"a camera" not in alone.read_bytes()
+    project = tmp_path / "photo.maskgit.zip"
+    desktop.tap("[data-do=saving]")
+    project.write_bytes(desktop.download("[data-do=saveProject]").read_bytes())
+    result = desktop.pixels()
+    desktop.hand_over("drop", project)
+    desktop.tap("[data-replace=open]")
+    desktop.wait("studio.status.text.startsWith('The project is open')")
+    assert np.array_equal(desktop.pixels(), result)
+    assert b"a camera" in saved(desktop, tmp_path / "again.png").read_bytes()
 
 
 def test_new_and_larger_pictures_are_made_again_too(desktop: Editor, tmp_path: Path) -> None:

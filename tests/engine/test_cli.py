@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from maskgit import MaskGIT, cli
 from maskgit.contact_sheet import contact_sheet
 from maskgit.film import film, overlaid
 from maskgit.images import open_picture, to_png
 from maskgit.types import Picture
+from tests.engine.test_images import SWAPPED
 from tests.models import some_picture
 
 
@@ -113,6 +115,50 @@ def test_a_box_may_reach_beyond_the_picture(shell: Shell) -> None:
     assert changed[30:, :10].any()
     changed[30:, :10] = False
     assert not changed.any()
+
+
+@pytest.mark.parametrize("verb", ["edit", "folder", "outpaint"])
+def test_what_the_file_holds_beside_opaque_colours_is_given_back(shell: Shell, verb: str) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (40, 70, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0110], exif[0x0112] = "Box 3", 1
+    (shell.folder / "glass").mkdir()
+    about = {"icc_profile": SWAPPED, "dpi": (300, 300), "exif": exif}
+    Image.fromarray(pixels).save("glass/glass.png", **about)
+    if verb == "edit":
+        shell("edit", "glass/glass.png", "--mask", "mask.png", "--out", "after.png")
+        assert "identical" in shell("replay", "after.png")
+    elif verb == "folder":
+        shell("edit", "--images", "glass", "--box", "30,5,20,20", "--to", ".")
+        (shell.folder / "glass.png").rename("after.png")
+    else:
+        shell("outpaint", "glass/glass.png", "--left", "10", "--out", "after.png")
+    with Image.open("after.png") as file:
+        after = np.asarray(file)
+        assert file.info["icc_profile"] == SWAPPED
+        assert file.info["dpi"] == pytest.approx((300, 300), abs=0.02)
+        assert file.getexif()[0x0110] == "Box 3"
+    if verb == "outpaint":
+        np.testing.assert_array_equal(after[:, 10:], pixels)
+    else:
+        np.testing.assert_array_equal(after[~shell.mask], pixels[~shell.mask])
+        assert (after[shell.mask, 3] == 255).all()
+
+
+@pytest.mark.parametrize(("side", "mode"), [(1, "L"), (1, "RGBA"), (16, "P"), (16, "I;16")])
+def test_icons_of_any_kind_can_be_edited(shell: Shell, side: int, mode: str) -> None:
+    Image.new(mode, (side, side)).save("icon.png")
+    shell("edit", "icon.png", "--box", "0,0,9,9", "--out", "after.png")
+    assert shell.read("after.png").shape == (side, side, 3)
+
+
+def test_the_first_frame_of_an_animation_is_edited_and_it_is_said(shell: Shell) -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "lime")]
+    frames[0].save("film.gif", save_all=True, append_images=frames[1:])
+    status, out, error = shell.attempt("edit", "film.gif", "--box", "0,0,9,9")
+    assert (status, out) == (0, "edited.png\n")
+    assert error == "maskgit: film.gif holds several pictures; this is the first\n"
+    assert (shell.read("edited.png")[20:, 20:] == (255, 0, 0)).all()
 
 
 def test_a_folder_is_edited_picture_by_picture_and_goes_on_where_it_stopped(
