@@ -120,7 +120,7 @@ const actions = {
   zoomIn: () => view.zoomBy(1.25),
   zoomOut: () => view.zoomBy(0.8),
   open: () => opening.choose(),
-  download: async () => saveFile(await paper.file(state.picture.chunks), "maskgit-studio.png"),
+  download: async () => saveFile(await paper.file(state.picture), "maskgit-studio.png"),
   compareHold: (on) => compare.hold(on && Boolean(state.lattice) && !state.running),
   slide() {
     compare.slide(!compare.isSliding());

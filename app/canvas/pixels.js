@@ -71,12 +71,12 @@ function pngOfCanvas(canvas) {
 let pictureCounter = 0;
 
 /** What the history keeps of a picture. `png` is a promise, as encoding a big one takes a while; an
- *  opened photo is kept as the file it came in. `alpha` is one, too: of the transparency as a grey
+ *  opened photo is kept as the file it came in, and `isFile`. `alpha` is one, too: of the transparency as a grey
  *  PNG, or of null. `chunks` is what a saved file says beside its pixels. `from` is the key of the
  *  picture it was made from, and `origin` where that one lies on it. */
 function makePicture({ id = null, width, height, png, alpha = null, chunks = "", ...about }) {
-  const { from = null, origin = null, key = null } = about;
-  const picture = { id, width, height, from, origin, chunks };
+  const { from = null, origin = null, key = null, isFile = false } = about;
+  const picture = { id, width, height, from, origin, chunks, isFile };
   picture.png = Promise.resolve(png);
   picture.alpha = Promise.resolve(alpha);
   picture.key = key ?? `${Date.now().toString(36)}-${(pictureCounter++).toString(36)}`;
