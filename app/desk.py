@@ -25,6 +25,7 @@ from app.scene import write_context
 Action: TypeAlias = Literal["fill", "generate", "outpaint"]
 
 MAX_PIXELS = 64e6  # of a picture made larger
+MAX_PIXELS_AT_ONCE = 170e6  # of all variations; as many as the studio can keep
 SETTINGS = (
     "steps",
     "schedule",
@@ -91,6 +92,7 @@ class Desk:
         if document.picture is None and self._drawing.is_full:
             return self._generate()  # nothing of a blank picture is to stay
         picture = known_picture(self._studio, document)
+        require_room(picture.shape, self._count)
         window = choose_window(document.lattice, document.cells)
         cells = window and window.cells_of(document.cells, document.lattice.grid)
         request = Fill(
@@ -117,6 +119,7 @@ class Desk:
         if not any((left, top, right, bottom)):
             raise UserError(texts.NO_SIDES)
         height, width = require_fit(picture, left, top, right, bottom)
+        require_room((height, width), self._count)
         request = Outpaint(
             self._model,
             picture,
@@ -151,6 +154,18 @@ def known_picture(studio: Studio, document: Document) -> Picture:
     if picture is None or picture.shape[:2] != size:
         raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
     return picture
+
+
+def require_room(size: tuple[int, ...], count: int) -> None:
+    """See to it that all variations of a large picture fit into memory.
+
+    Raises:
+        UserError: If they do not.
+    """
+    height, width = size[:2]
+    most = max(1, int(MAX_PIXELS_AT_ONCE / (height * width)))
+    if count > most:
+        raise UserError(texts.TOO_MANY_PICTURES.format(width=width, height=height, most=most))
 
 
 def controls_for(

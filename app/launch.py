@@ -18,7 +18,7 @@ from app.errors import UserError
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
-MAX_UPLOAD = "96mb"  # one message, above what a picture may have as base64
+MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:

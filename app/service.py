@@ -19,7 +19,7 @@ from pydantic import Field
 from app import texts
 from app.answers import Answer, answer
 from app.controls import MAX_ADDED_PX
-from app.desk import controls_for, require_fit
+from app.desk import controls_for, require_fit, require_room
 from app.document import Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
@@ -113,6 +113,7 @@ class Service:
             asked = read(EditRequest, request)
             model, label, settings = self._wishes(asked)
             picture = self._picture(asked.picture)
+            require_room(picture.shape, asked.count)
             region = self._region(asked, picture)
             return self._run(
                 Fill(model, picture, region, None, None, label, asked.count, settings, False)
@@ -130,7 +131,7 @@ class Service:
             sides = asked.left, asked.top, asked.right, asked.bottom
             if not any(sides):
                 raise UserError(texts.NO_SIDES_NAMED)
-            require_fit(picture, *sides)
+            require_room(require_fit(picture, *sides), asked.count)
             return self._run(
                 Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
             )

@@ -37,7 +37,7 @@ from maskgit.types import Images, Picture, Pictures
 
 Read = TypeVar("Read")
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 128 * 2**20  # what an edit of a phone's 48 megapixels is saved as has 95 MB
 MAX_PIXELS = 64_000_000  # 192 MB as RGB; phones take up to 50 megapixels
 MAX_SIDE = 32_767  # the longest canvas a browser draws
 
@@ -248,7 +248,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             if not ImageCms.getProfileDescription(source).startswith("sRGB"):
                 target = ImageCms.createProfile("sRGB")
                 image = ImageCms.profileToProfile(image, source, target, outputMode="RGB") or image
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # that would copy
 
 
 def turned(pixels: UInt8[np.ndarray, "..."], orientation: int) -> UInt8[np.ndarray, "..."]:

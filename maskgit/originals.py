@@ -95,6 +95,9 @@ def open_original(data: bytes) -> Original:
     """
     original = decode(data, _original)
     is_deep = data[:4] == b"\x89PNG" and data[_PNG_DEPTH] > 8  # browsers round these otherwise
+    for plane in (original.colours, original.alpha):
+        if plane is not None:
+            plane.flags.writeable = False  # large: whoever keeps it need not copy it
     return replace(original, is_for_web=original.is_for_web and not is_deep)
 
 

@@ -4,7 +4,7 @@
 // with the picture as it will be edited; ordinary photos, which can be large, the page draws from the
 // file itself. Only when that is decoded does it replace the present picture.
 
-const MAX_FILE_MB = 64; // what the server takes (app/uploads.py); it checks again
+const MAX_FILE_MB = 128; // what the server takes (app/uploads.py); it checks again
 const MAX_FILE_BYTES = MAX_FILE_MB * 2 ** 20;
 
 function createOpening(root, state, { server, paper, doc, say, fail, remake, openProject }) {
@@ -59,7 +59,8 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
     if (!isLate) paper.replace(colours, clear);
     close();
     if (isLate) return "";
-    doc.add(makePicture({ id, width, height, png, alpha, chunks }), null, true, "open", false);
+    const picture = makePicture({ id, width, height, png, alpha, chunks, isFile: Boolean(own) });
+    doc.add(picture, null, true, "open", false);
     return answer.recipe ? remake(answer.recipe) : note;
   }
 

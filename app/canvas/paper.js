@@ -64,9 +64,10 @@ function createPaper(root, view) {
     },
     /** The picture's bytes: colours, and its transparency or null. */
     planes: () => ({ png: pngOfCanvas(canvas), alpha: alpha && pngOfCanvas(alpha) }),
-    /** The picture as a file, with what it says beside its pixels. */
-    async file(chunks) {
-      return withChunks(await (alpha ? pngOfPlanes(canvas, alpha) : pngOfCanvas(canvas)), chunks);
+    /** The picture on the paper as a file, with what it says beside its pixels. */
+    async file({ png, chunks, isFile }) {
+      if (alpha) return withChunks(await pngOfPlanes(canvas, alpha), chunks);
+      return withChunks(await (isFile ? pngOfCanvas(canvas) : png), chunks);
     },
     stageSize(next, origin = null) {
       staged = next && { width: next[0], height: next[1] };

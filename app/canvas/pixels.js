@@ -71,13 +71,13 @@ function pngOfCanvas(canvas) {
 let pictureCounter = 0;
 
 /** What the history keeps of a picture. `png` is a promise, as encoding a big one takes a while; an
- *  opened photo is kept as the file it came in. `alpha` is one, too: of the transparency as a grey
- *  PNG, or of null. `chunks` is what a saved file says beside its pixels. `from` is the key of the
+ *  opened photo is kept as the file it came in, and `isFile`. `alpha` is one, too: of the
+ *  transparency as a grey PNG, or of null. `chunks` is what a saved file says beside its pixels. `from` is the key of the
  *  picture it was made from, and `origin` where that one lies on it; `made` is what its recipe
  *  needs, {draft, seed}, or null. */
 function makePicture({ id = null, width, height, png, alpha = null, chunks = "", ...about }) {
-  const { from = null, origin = null, key = null, made = null } = about;
-  const picture = { id, width, height, from, origin, made, chunks };
+  const { from = null, origin = null, key = null, isFile = false, made = null } = about;
+  const picture = { id, width, height, from, origin, made, chunks, isFile };
   picture.png = Promise.resolve(png);
   picture.alpha = Promise.resolve(alpha);
   picture.key = key ?? `${Date.now().toString(36)}-${(pictureCounter++).toString(36)}`;

@@ -10,7 +10,7 @@ const PROJECT_LIMITS = {
   file: 512 * 2 ** 20,
   members: 2001,
   words: 32 * 2 ** 20,
-  picture: 64 * 2 ** 20,
+  picture: 128 * 2 ** 20, // of 48 megapixels
   bytesOf(name) {
     if (name === PROJECT_WORDS) return this.words;
     if (name === "pictures/") return 0;
@@ -56,10 +56,10 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     return { words, pictures };
   }
 
-  /** A picture's colours as PNG; an opened photo may be kept as the file it came in. */
+  /** A picture's colours as PNG, and nothing else of the file that it may have come in. */
   async function pngOf(picture) {
     const png = await picture.png;
-    if (sizeOfPng(new Uint8Array(await png.slice(0, 24).arrayBuffer()))) return png;
+    if (!picture.isFile) return png;
     const bitmap = await decodePixels(png);
     const sheet = canvasOf(bitmap);
     bitmap.close();
@@ -131,9 +131,10 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     return blob;
   }
 
+  /** They count as files: what else a stranger's PNG holds is not to be saved again from here. */
   function picturesOf({ pictures: rows }, blobs) {
     const pictures = rows.map(({ width, height, origin, made, chunks }, i) => {
-      return makePicture({ width, height, origin, made, chunks, ...blobs[i] });
+      return makePicture({ width, height, origin, made, chunks, ...blobs[i], isFile: true });
     });
     rows.forEach(({ made_from: from }, i) => {
       if (from !== null) pictures[i].from = pictures[from].key;

@@ -32,7 +32,7 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
 
   async function picture() {
     const shown = state.picture;
-    const png = await paper.file(shown.chunks); // first: what is seen now is what is saved
+    const png = await paper.file(shown); // first: what is seen now is what is saved
     if (!shown.made) return saveFile(png, PICTURE_FILE);
     say("Writing the recipe …", "busy");
     try {
@@ -46,7 +46,9 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
   }
 
   async function pictureAlone() {
-    saveFile(await paper.file(aboutColours(state.picture.chunks)), PICTURE_FILE);
+    const { picture: shown } = state;
+    const file = await paper.file({ ...shown, chunks: aboutColours(shown.chunks) });
+    saveFile(file, PICTURE_FILE);
     say("Saved without recipe and EXIF: nothing but the picture is in the file.");
   }
 

@@ -26,9 +26,13 @@ class PictureStore:
         self._lock = threading.Lock()
 
     def keep(self, picture: Picture) -> str:
-        """Keep a picture and return its id, always the same for the same pixels."""
-        picture = np.array(picture, order="C")  # a copy of our own, that nobody can change
-        picture.flags.writeable = False
+        """Keep a picture and return its id, always the same for the same pixels.
+
+        A picture that can be written to is copied; hand over a read-only one if it is large.
+        """
+        if picture.flags.writeable or not (picture.flags.owndata and picture.flags.c_contiguous):
+            picture = np.array(picture, order="C")  # a copy of our own, that nobody can change
+            picture.flags.writeable = False
         digest = hashlib.sha256(f"{picture.shape[1]}x{picture.shape[0]}".encode())
         digest.update(picture.data)
         picture_id = digest.hexdigest()[:32]

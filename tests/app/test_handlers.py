@@ -133,6 +133,16 @@ def test_a_larger_picture_says_where_the_old_one_lies(
     assert shown[-1].frame["patches"][0]["width"] == 70
 
 
+def test_variations_of_a_large_picture_are_as_many_as_memory_holds(
+    studio: FakeStudio, handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.desk.MAX_PIXELS_AT_ONCE", 2 * 60 * 40)
+    drawn = opened(studio, 8)
+    assert frames(handlers, "fill", drawn, CHOSEN._replace(variations=2))[-1].frame["patches"]
+    refused = frames(handlers, "fill", drawn, CHOSEN._replace(variations=4))[-1].frame
+    assert refused["message"] == "Of 60 x 40 pixels, at most 2 variations fit at once."
+
+
 def test_filling_all_of_a_blank_picture_makes_a_new_one(
     studio: FakeStudio, handlers: Handlers
 ) -> None:

@@ -30,6 +30,12 @@ def test_a_kept_picture_cannot_be_changed() -> None:
     assert not found.flags.writeable
 
 
+def test_a_picture_that_nobody_can_write_to_is_kept_without_a_copy() -> None:
+    store, picture = PictureStore(), photo()
+    picture.flags.writeable = False
+    assert store.find(store.keep(picture)) is picture
+
+
 def test_the_least_recently_used_picture_is_forgotten_first() -> None:
     a, b, c = (np.full((10, 10, 3), value, np.uint8) for value in range(3))
     store = PictureStore(max_bytes=700)

@@ -141,6 +141,11 @@ BOX = {"box": [0, 0, 9, 9]}
         ("outpaint", {"label": 207, **SENT}, "Say how many pixels to add"),
         ("outpaint", {"label": 207, **SENT, "left": -1}, "left: Input should be greater"),
         ("outpaint", {"label": 207, **SENT, "left": 8000, "top": 8000}, "at most 64 million fit"),
+        (
+            "outpaint",
+            {"label": 207, **SENT, "left": 7000, "top": 7000, "count": 4},
+            "Of 7060 x 7040 pixels, at most 3 variations fit at once.",
+        ),
         ("reconstruct", {}, "picture: Field required"),
         ("classes", {"model": "none"}, "There is no model of that name here."),
         ("models", {"all": 1}, "all: Extra inputs are not permitted"),

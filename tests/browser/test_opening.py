@@ -77,10 +77,10 @@ def cut_short(path: Path) -> None:
 
 def too_many_bytes(path: Path) -> None:
     with path.open("wb") as file:
-        file.truncate(70 * 2**20)
+        file.truncate(130 * 2**20)
 
 
-def too_many_bytes_for_the_server(path: Path) -> None:
+def nothing_but_zeros(path: Path) -> None:
     path.write_bytes(bytes(40 * 2**20))
 
 
@@ -98,7 +98,7 @@ def nothing_in_it(path: Path) -> None:
         text_named_png,
         cut_short,
         too_many_bytes,
-        too_many_bytes_for_the_server,
+        nothing_but_zeros,
         too_many_pixels,
         nothing_in_it,
     ],

@@ -1,13 +1,17 @@
 """Whatever picture is opened, what was not painted is saved as it was: colour, alpha, profile."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
-from tests.browser.editor import Editor
+from app.uploads import MAX_FILE_BYTES
+from benchmarks.large_pictures import photo
+from tests.browser.editor import DESKTOP, Editor, free_port, opened, serve
 from tests.engine.test_images import SWAPPED
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -67,6 +71,24 @@ def test_transparency_survives_undo_redo_and_a_reload(desktop: Editor, tmp_path:
     desktop.wait("studio.saved")
     desktop.reload()
     np.testing.assert_array_equal(desktop.file(), after)
+
+
+def test_a_server_that_forgot_a_transparent_picture_is_sent_all_of_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    before = sticker(tmp_path / "sticker.png")
+    port = free_port()
+    with ExitStack() as later:
+        with serve(port) as address:
+            editor = later.enter_context(opened(browser, address, DESKTOP))
+            open_sized(editor, tmp_path / "sticker.png", 240)
+            known = editor.see("studio.picture.id")
+        later.enter_context(serve(port))
+        editor.reload()
+        editor.paint_box(6, 4, 5, 5)
+        outside_is_as_it_was(editor, before)
+        editor.undo()
+        assert editor.see("studio.picture.id") == known  # the model sees the very same
 
 
 def test_a_transparent_picture_made_larger_keeps_its_place_to_the_bit(
@@ -175,6 +197,30 @@ def test_the_first_frame_of_an_animation_is_opened_and_the_page_says_so(
     open_sized(desktop, tmp_path / "film.gif", 90)
     assert desktop.status()[0].startswith("This file holds several pictures")
     assert (desktop.file()[..., :3] == (255, 0, 0)).all()
+
+
+def test_a_file_of_the_largest_size_travels(desktop: Editor, tmp_path: Path) -> None:
+    path = tmp_path / "padded.png"
+    Image.fromarray(noise(60, 90, 3)).save(path)
+    with path.open("r+b") as file:
+        file.truncate(MAX_FILE_BYTES)
+    open_sized(desktop, path, 90)
+    assert np.array_equal(desktop.file(), noise(60, 90, 3))
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_a_photo_of_24_megapixels_is_saved_as_it_was_outside_of_the_mask(
+    desktop: Editor, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / f"photo.{kind}"
+    photo(path, 6016, 4016)
+    open_sized(desktop, path, 6016)
+    before = desktop.file()  # a browser may decode a JPEG otherwise than Pillow does
+    if kind == "png":
+        with Image.open(path) as file:
+            np.testing.assert_array_equal(before, np.asarray(file))
+    desktop.paint_box(6, 4, 5, 5)
+    outside_is_as_it_was(desktop, before)
 
 
 @pytest.mark.parametrize("kind", ["avif", "heic"])

@@ -157,7 +157,7 @@ LIES: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
     "another size": (lambda m: m.update({"pictures/0.png": png(9, 9)}), "no PNG picture"),
     "half a picture": (cut_picture, "damaged"),
     "a path": (lambda members: members.update({"../x.png": b""}), "which no project has"),
-    "a bomb": (lambda m: m.update({"pictures/1.png": bytes(65 * 2**20)}), "larger than 64 MB"),
+    "a bomb": (lambda m: m.update({"pictures/1.png": bytes(129 * 2**20)}), "larger than 128 MB"),
 }
 
 

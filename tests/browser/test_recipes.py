@@ -191,6 +191,7 @@ def test_a_damaged_recipe_leaves_a_plain_picture_and_a_sentence(
     desktop.wait("studio.status.text.includes('without its recipe')")
     assert np.array_equal(desktop.pixels(), picture)
     assert desktop.see("studio.count") == 0
+    assert not recipe_files.has_recipe(desktop.download().read_bytes())  # nor is it passed on
 
 
 def test_a_server_that_does_not_answer_costs_only_the_recipe(

@@ -283,6 +283,26 @@ def test_the_limit_in_pixels_is_the_one_that_is_stated(monkeypatch: pytest.Monke
         open_picture(saved(noise(12, 21)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(8000, 8000), (32_767, 1), (1, 32_767)])
+def test_the_largest_pictures_are_opened(size: tuple[int, int]) -> None:
+    assert open_picture(saved(Image.new("1", size))).shape == (size[1], size[0], 3)
+
+
+@pytest.mark.parametrize("size", [(32_768, 1), (1, 32_768)])
+def test_a_side_of_one_pixel_more_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureError, match="32767 pixels a side"):
+        open_picture(saved(Image.new("1", size)))
+
+
+def test_the_largest_file_is_opened_and_one_byte_more_is_refused() -> None:
+    data = saved(noise())
+    padded = data + bytes(MAX_BYTES - len(data))
+    assert open_picture(padded).shape == (12, 20, 3)
+    with pytest.raises(PictureError, match=r"128\.0 MB large"):
+        open_picture(padded + b"\0")
+
+
 def test_a_compressed_note_that_would_fill_the_memory_is_refused() -> None:
     note = chunk(b"zTXt", b"note\0\0" + zlib.compress(bytes(80 * 2**20)))
     pixels = chunk(b"IDAT", zlib.compress(bytes(4)))
