@@ -23,7 +23,8 @@ def bind_api(handlers: Handlers) -> None:
     _bind("edits", service.AT_ONCE, whole.generate, whole.edit, whole.outpaint)
     _bind(
         "api", walk.AT_ONCE,
-        steps.start, steps.step, steps.look, steps.maps, steps.inspect, steps.steer, steps.finish,
+        steps.start, steps.step, steps.look, steps.maps, steps.inspect, steps.steer, steps.vary,
+        steps.finish,
         steps.film, steps.trace, whole.classes, whole.models,
         handlers.reconstruct, handlers.open_picture, handlers.open_example,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import gradio as gr
 
 from app import presses
+from app.again import LastRun, next_seed, same_seed
 from app.answers import Answer
 from app.canvas.drawing import Drawing
 from app.controls import Controls
@@ -71,23 +72,27 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     inputs = [ui.canvas, *ui.controls()]
     sides = [ui.outpaint.left, ui.outpaint.top, ui.outpaint.right, ui.outpaint.bottom]
     outputs = [
-        ui.canvas, ui.make.status, ui.make.stop, ui.advanced.seed, ui.last_run, *sides
+        ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run, *sides
     ]  # fmt: skip
     one_each = {"concurrency_id": "model", "concurrency_limit": AT_ONCE, "trigger_mode": "once"}
 
     def run(action: Action) -> Callable[..., Iterator[tuple[Any, ...]]]:
         def stream(drawing: Drawing, *values: Any) -> Iterator[tuple[Any, ...]]:
-            yield from _updates(action, handlers.run(action, drawing, Controls(*values)))
+            yield from _updates(action, drawing, handlers.run(action, drawing, Controls(*values)))
 
         return stream
 
-    def run_again(last: tuple[Action, str] | None, drawing: Drawing, *values: Any):
-        if last is not None:
-            shown = handlers.run(last[0], drawing, Controls(*values), is_retry=True)
-            yield from _updates(last[0], shown)
+    def run_next(last: LastRun | None, drawing: Drawing, *values: Any):
+        wish = next_seed(last, drawing, Controls(*values))
+        yield from _updates(wish.action, wish.drawing, handlers.run(*wish))
 
-    def stopped(last: tuple[Action, str] | None) -> tuple[Any, ...]:
-        shown = handlers.stopped(last and last[1])
+    def run_again(last: LastRun | None, drawing: Drawing, *values: Any):
+        if last is not None:
+            wish = same_seed(last, drawing, Controls(*values))
+            yield from _updates(last.action, drawing, handlers.run(*wish, is_retry=True))
+
+    def stopped(last: LastRun | None) -> tuple[Any, ...]:
+        shown = handlers.stopped(last and last.run)
         return _frame(shown), shown.status, gr.Button(interactive=False)
 
     buttons: list[tuple[Action, gr.Button]] = [
@@ -96,7 +101,7 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         ("outpaint", ui.outpaint.run),
     ]
     # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
-    for _, button in buttons:
+    for button in (*(button for _, button in buttons), ui.make.next_seed):
         button.click(
             None, None, [ui.make.status, ui.make.stop], js=presses.RUN, queue=False, **QUIET
         )
@@ -105,13 +110,17 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         button.click(run(action), inputs, outputs, **one_each, **QUIET)
         for action, button in buttons
     ]
-    running.append(ui.canvas.retry(run_again, [ui.last_run, *inputs], outputs, **one_each, **QUIET))
+    again = [ui.last_run, *inputs]
+    running.append(ui.make.next_seed.click(run_next, again, outputs, **one_each, **QUIET))
+    running.append(ui.canvas.retry(run_again, again, outputs, **one_each, **QUIET))
     for one in running:
         one.then(None, None, None, js=presses.RUN_IS_OVER, queue=False, **QUIET)
     ui.make.stop.click(None, None, None, js=presses.STOP, queue=False, **QUIET)
     ui.make.stop.click(
         stopped, ui.last_run, outputs[:3], cancels=running, queue=False, **QUIET
     ).then(None, None, None, js=presses.STOP_IS_OVER, queue=False, **QUIET)
+    # Who types a seed wants that one, not a new one.
+    ui.make.seed.input(None, None, ui.make.randomise, js="() => false", queue=False, **QUIET)
 
 
 def _bind_outpainting(ui: Layout) -> None:
@@ -204,7 +213,7 @@ def _frame(shown: Shown) -> Any:
     return gr.HTML(frame=json.dumps(shown.frame))
 
 
-def _updates(action: Action, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
+def _updates(action: Action, drawing: Drawing, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
     """Turn what is shown into updates of canvas, status, stop, seed, last run and the four sides.
 
     All but the canvas hear only of the beginning and the end: what is still on its way when
@@ -215,7 +224,11 @@ def _updates(action: Action, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
         canvas, status, stop, seed, last, sides = _frame(shown), *[gr.skip()] * 5
         if shown.is_running != was_running:
             status, stop = shown.status, gr.Button(interactive=shown.is_running)
-            seed, last = shown.seed, (action, shown.frame["run"])
+            results = tuple(shown.frame.get("picture_ids", ()))
+            seed, last = (
+                shown.seed,
+                LastRun(action, shown.frame["run"], shown.seed, drawing, results),
+            )
         if action == "outpaint" and was_running is None:
             outline = _message("extend")  # without sides: the run shows the new picture itself
             canvas = gr.HTML(frame=json.dumps(shown.frame), command=outline)

@@ -166,7 +166,7 @@ class Handlers:
                 yield Shown(frame, texts.WORKING, is_running=True, seed=seed)
                 continue
             ids = [self._studio.keep(picture) for picture in answer.pictures]
-            seeds = f"{answer.seeds[0]}" + (f" to {answer.seeds[-1]}" if len(ids) > 1 else "")
+            seeds = texts.seeds(answer.seeds)
             status = texts.DONE.format(seconds=time.monotonic() - started, seeds=seeds)
             frame = {**about, **done_frame(answer, job.region, ids), "message": status}
             frame["draft"] = self._studio.recipes.draft(job.request)

@@ -79,7 +79,8 @@ def _about_pictures(handlers: Handlers) -> list[Answers]:
         handlers.projects.project,
     )  # fmt: skip
     about_states = (
-        walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.finish,
+        walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.vary,
+        walk.sketch, walk.finish,
         walk.reconstruct, walk.film, walk.trace,
     )  # fmt: skip
     return [_function(ask) for ask in (*about_pictures, *about_states)]

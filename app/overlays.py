@@ -64,6 +64,8 @@ def done_frame(result: Result, region: Region | None, picture_ids: Sequence[str]
         }
         for picture, seed in zip(result.pictures, result.seeds, strict=True)
     ]
+    for patch, state in zip(patches, result.states, strict=False):
+        patch["state"] = state
     return {"kind": "done", "patches": patches, "picture_ids": list(picture_ids)}
 
 

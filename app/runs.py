@@ -131,10 +131,12 @@ class Result:
     Attributes:
         pictures: One per seed.
         seeds: The seed of each.
+        states: What going on from each takes, as in `Step`; none where windows were stitched.
     """
 
     pictures: Sequence[Picture]
     seeds: Sequence[int]
+    states: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,8 @@ from app.runs import Fill, Generate, Picture, Result, Step
 MAX_STATE = 2**17  # characters
 MAX_EDITS = 64  # in one request
 MAX_STATES = 512  # in a film or a trace
+MAX_VARIATIONS = 16  # of one answer
+MAX_SKETCH_STEPS = 4
 MAX_SIDE = 2**16  # of a window, in pixels
 R = TypeVar("R", bound="BaseModel")
 
@@ -167,6 +169,30 @@ class SteerRequest(StateRequest):
     edits: Annotated[list[Edit], Field(max_length=MAX_EDITS)]
 
 
+class VaryRequest(StateRequest):
+    """Pictures close to a finished one.
+
+    Attributes:
+        share: Of its open cells, which are drawn again.
+        seed: Of the first; the others follow.
+        count: How many.
+    """
+
+    share: float = Field(0.25, gt=0, le=1)
+    seed: Index = 0
+    count: int = Field(4, ge=1, le=MAX_VARIATIONS)
+
+
+class SketchRequest(StartRequest):
+    """A first idea of what is painted, while it is being painted.
+
+    Attributes:
+        steps: Passes of the model.
+    """
+
+    steps: int = Field(3, ge=1, le=MAX_SKETCH_STEPS)
+
+
 class FilmRequest(ContextRequest):
     """States as a film."""
 
@@ -291,6 +317,15 @@ class Walker(Protocol):
 
     def steer(self, scene: Scene, state: str, edits: Sequence[Edit]) -> Step:
         """Change a state, without a pass."""
+        ...
+
+    def vary(
+        self, scene: Scene, state: str, share: float, seed: int, count: int
+    ) -> tuple[Sequence[Step], Result]:
+        """Draw the least certain share of a finished picture again, once for each seed.
+
+        The steps are those of the first, counted from 0; nothing of them is drawn.
+        """
         ...
 
     def finish(self, scene: Scene, state: str) -> Result:

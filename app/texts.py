@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 TITLE = "MaskGIT Studio"
 TAGLINE = "Paint over a part of a picture, pick a class, and watch it being imagined anew."
 
@@ -46,8 +48,9 @@ GUIDANCE_INFO = "1 = off. Higher follows the class more closely, with less varie
 REVEAL = "Which cells are kept"
 REVEAL_INFO = "Confidence is the paper's rule; raster goes cell by cell, and takes longest."
 SEED = "Seed"
-SEED_INFO = "The same seed gives the same picture."
 RANDOMISE = "A new seed each time"
+RANDOMISE_INFO = "Off locks the seed: the same one gives the same picture again."
+NEXT_SEED = "Next seed"
 PREVIEWS = "Show the steps while it runs"
 PREVIEWS_INFO = "Drawing them takes time. Without, they are drawn when you look at them."
 
@@ -104,6 +107,8 @@ WORKING = "Imagining …"
 WAITING = "Waiting for the model …"
 DONE = "Done in {seconds:.1f} s. Seed {seeds}."
 
+DONE_SEEDS = "{first} to {last}"
+
 RECIPE_EDIT = (
     "Its recipe is back: the picture before, what was painted, class, seed and settings. "
     "Fill makes it again; Undo shows the result."
@@ -143,6 +148,7 @@ NOT_FINISHED = "Some cells are still masked. Step on until none is."
 NO_ORIGINAL = "The whole picture is new, so there is no original to compare with."
 BAD_CELLS = "Cells are {digits} hexadecimal digits, one bit for each of {cells} cells."
 CELLS_OR_SHARE = "Say which cells go back to the mask, or which share of them: one of the two."
+VARIED = "{count} close to it. Seeds {seeds}."
 FINISHED = "Done. Seed {seed}."
 BAD_UPLOAD = "That did not arrive as a picture. Try another file."
 UPLOAD_TOO_LARGE = "That file is too large; at most {megabytes:.0f} MB can be opened."
@@ -154,3 +160,10 @@ NO_EXAMPLE = "There is no example of that name."
 BAD_SETTING = "{name}: {value} is not allowed; it must be {allowed}."
 REFUSED = "The model cannot do that:"
 TOO_MANY_STATES = "{number} steps are too many for one file; at most {most} fit."
+
+
+def seeds(used: Sequence[int]) -> str:
+    """Say which seeds were used; they follow each other."""
+    if len(used) == 1:
+        return str(used[0])
+    return DONE_SEEDS.format(first=used[0], last=used[-1])

@@ -87,7 +87,8 @@ CSS = """
 .card .row { gap: 6px; }
 .card label > span, .card .label-wrap span { font-weight: 600; font-size: 13px; }
 .card .checkbox-container span { font-weight: 400; }
-#randomise { align-self: flex-end; margin-bottom: 8px; }
+#seeds { align-items: flex-end; }
+#next-seed { flex: 0 0 auto; height: 40px; }
 #outpaint .row { flex-wrap: wrap; }
 #outpaint-run { font-size: 14px; padding: 8px; }
 .card button { white-space: nowrap; }

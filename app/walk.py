@@ -27,11 +27,13 @@ from app.scene import (
     FilmRequest,
     InspectRequest,
     Scene,
+    SketchRequest,
     StartRequest,
     StateRequest,
     SteerRequest,
     StepRequest,
     TraceRequest,
+    VaryRequest,
     read,
     read_canvas,
 )
@@ -117,6 +119,47 @@ class Walk:
             return self._frame(asked.context, step)
 
         return self._answer(steered)
+
+    def vary(self, request: object) -> Answer:
+        """Make pictures close to a finished one: `{"context", "state", "share", "seed", "count"}`.
+
+        The share of its open cells that the model was least certain of is drawn again.
+        """
+
+        def varied() -> Answer:
+            asked = read(VaryRequest, request)
+            scene = self._whole_scene(asked.context)
+            wish = asked.share, asked.seed, asked.count
+            steps, result = self._walker.vary(scene, asked.state, *wish)
+            ids = [self._studio.keep(picture) for picture in result.pictures]
+            about = self._about(asked.context)
+            first, *rest = [{**about, **step_frame(step)} for step in steps]
+            message = texts.VARIED.format(count=len(ids), seeds=texts.seeds(result.seeds))
+            done = {**done_frame(result, scene.region, ids), "message": message}
+            for patch, state in zip(done["patches"], result.states, strict=True):
+                patch["draft"] = self._studio.recipes.draft_of_state(scene, state)
+            return {**about, **done, "start": first, "trace": rest}
+
+        return self._answer(varied)
+
+    def sketch(self, request: object) -> Answer:
+        """Draw a first idea of what is painted: as `start`, and `{"steps"}`, few; nothing is kept.
+
+        However the cells are revealed, what the last of these passes has drawn is complete.
+        """
+
+        def sketched() -> Answer:
+            asked = read(SketchRequest, request)
+            settings = {**asked.settings, "steps": asked.steps}
+            job = self._desk(asked.model_copy(update={"settings": settings})).job("fill")
+            assert isinstance(job.request, Fill | Generate)
+            step = self._walker.start(job.request)
+            scene = Scene(job.request.model, step.window)
+            for left in reversed(range(asked.steps)):
+                step = self._walker.step(scene, step.state, previews=left == 0)
+            return {**job.about, **walk_frame(step), "kind": "sketch"}
+
+        return self._answer(sketched)
 
     def finish(self, request: object) -> Answer:
         """Give the finished picture: `{"context", "state"}`."""

@@ -40,6 +40,7 @@ from maskgit.models.packed import pack
 from maskgit.outpainting import outpaint_windows
 from maskgit.state_text import from_text
 from maskgit.types import Picture, Pictures, Region, TokenGrid
+from maskgit.vary import vary
 from maskgit.window import Window, choose, mirror_fill, open_cells, view
 
 FEATHER_CELLS = 0.4  # width of the blend inside the mask, in cells
@@ -231,6 +232,32 @@ class MaskGIT:
             results.append(canvas)
             traces.append(trace)
         return Result(np.stack(results), seeds, tuple(traces))
+
+    def vary(
+        self,
+        job: Job,
+        state: DecodeState,
+        share: float = 0.25,
+        *,
+        seed: int = 0,
+        count: int = 1,
+        on_step: OnStep | None = None,
+    ) -> Result:
+        """Imagine pictures close to a finished one: its least certain cells are drawn again.
+
+        Args:
+            job: What was prepared for it.
+            state: Its last state, one row.
+            share: Of its open cells, above 0 and at most 1; no more than these change.
+            seed: As for `generate`.
+            count: As for `generate`.
+            on_step: As for `generate`.
+
+        Raises:
+            ValueError: As `maskgit.vary.vary`.
+        """
+        varied = vary(state, share, checks.seeds(seed, count))
+        return self._run(replace(job, state=varied), on_step)
 
     def encode(self, pictures: Picture | Pictures) -> TokenGrid:
         """Give the tokens of pictures whose sides are multiples of the tokenizer's stride.

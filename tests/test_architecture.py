@@ -14,7 +14,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"types", "sizes", "config"},
     {"models", "schedules", "noise", "checks"},
     {"sampling", "constraints", "reveal"},
-    {"state", "state_text", "decoding", "batching", "steering"},
+    {"state", "state_text", "decoding", "batching", "steering", "vary"},
     {"masks", "window", "outpainting", "compositing", "keepsakes", "images", "originals"},
     {
         "classes",

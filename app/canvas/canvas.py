@@ -33,9 +33,10 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
                    "revealed_at": list of int or base64 of int8 (-1 known, -2 masked),
                    "image": data URL of the window as the model sees it now
         "done"     "patches": [{"seed", "left", "top", "width", "height", "png": data URL}], the
-                   changed part of each variation, lossless, transparent where nothing changed;
-                   "picture_ids": id of each whole result; "draft": of their recipe, opaque here;
-                   "message": sentence; optional "trace": the list of all "step" frames
+                   changed part of each variation, lossless, transparent where nothing changed, with
+                   "state" where there can be more like it; "picture_ids": id of each whole result;
+                   "draft": of their recipe, opaque here (a patch may have its own); "message":
+                   sentence; optional "trace": the list of all "step" frames
         "stopped"  "message"
         "error"    "message", "code"; with "unknown-picture" the canvas uploads the picture again
                    and fires `retry`
@@ -61,7 +62,7 @@ that carries its recipe adds "recipe": {"words", "controls", "grid", "before", "
 `recipe({"draft", "seed", "picture"})` answers with "recipe"; `project({"document": text})`, the
 words of a project, with "document", checked (`app.projects`).
 `has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,
-`maps`, `inspect`, `steer`, `finish`, ...) is described in `app.walk`.
+`maps`, `inspect`, `steer`, `vary`, `sketch`, `finish`, ...) is described in `app.walk`.
 
 Events that return to the canvas need `show_progress="hidden"`: Gradio would dim the picture.
 """
@@ -120,6 +121,8 @@ SCRIPTS = (
     "marks.js",
     "inspector.js",
     "steering.js",
+    "more.js",
+    "live.js",
     "branches.js",
     "versus.js",
     "lab.js",

@@ -29,6 +29,10 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     i: actions.invert,
     ".": actions.grow,
     ",": actions.shrink,
+    n: actions.nextSeed,
+    k: actions.lockSeed,
+    p: actions.live,
+    v: actions.more,
     g: actions.grid,
     m: actions.mask,
     "[": () => actions.size(state.size - 1),
@@ -53,7 +57,10 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
       else actions.undo();
       return;
     }
-    if (key === "Escape") painter.cancel();
+    if (key === "Escape") {
+      painter.cancel();
+      actions.stopLive();
+    }
     if (key === "\\") return actions.compareHold(true);
     if (event.target === stage && onStage(event, key)) return event.preventDefault();
     if (key === "Tab") state.hover = null; // from now on Space belongs to what has the focus
@@ -119,7 +126,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     const point = cellCentre(state.lattice, cursor);
     const painted = [...painter.target(point)].every((index) => state.cells[index]);
     painter.begin(point, painted);
-    painter.finish();
+    painter.finish(true);
     state.keyCursor = cursor;
     layers.invalidate("upper");
   }

@@ -100,11 +100,11 @@ function createLayers(root, lower, upper, view, state) {
   }
 
   function drawMask(lattice) {
-    const { cells } = state;
+    const { cells, sketched } = state;
     below.fillStyle = colours.mask;
     below.globalAlpha = 0.42;
     for (let index = 0; index < lattice.size; index++) {
-      if (cells[index]) below.fillRect(...cellBox(lattice, index));
+      if (cells[index] && !sketched?.[index]) below.fillRect(...cellBox(lattice, index));
     }
     below.globalAlpha = 1;
     strokeTwice(below, outlineOf(lattice, (index) => cells[index]), colours.mask, 1.5);

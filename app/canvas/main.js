@@ -19,6 +19,7 @@
 //   marks.js       looking at cells, picking them  inspector.js what is in a cell
 //   steering.js    buttons that steer              branches.js  the tree, drawn
 //   versus.js      two branches compared           lab.js       these, put together
+//   more.js        pictures close to one   live.js      imagining while painting
 //   masks.js       masks as files, grown, shrunk   wand.js      cells of one colour
 //   chunks.js      bytes of files                  saving.js    pictures with their recipe
 //   remaking.js    what a recipe brings back       zip.js       archives, packed and unpacked
@@ -51,6 +52,9 @@
 //   node           id of the open one, or null; walking: whether it is an unfinished branch
 //   asking         whether the server is asked to steer or to go on
 //   picked         number of cells that are picked; looksAt: the inspected one, or -1
+//   live           whether painting is live; sketching: whether a sketch is asked for
+//   sketched       cells that the sketch on the stage is about, 0 without
+//   varying        whether pictures close to a result are asked for
 //   saved          true when the autosave has nothing left to write
 //   pixel(x, y)    [r, g, b] of the document, whatever is shown over it
 
@@ -139,6 +143,14 @@ const actions = {
   play: () => player.toggle(),
   back: () => player.step(-1),
   forward: () => player.step(1),
+  nextSeed: () => state.running || press("#next-seed"),
+  lockSeed: () => press("#randomise input"),
+  more: () => more.go(),
+  live() {
+    live.toggle();
+    refresh();
+  },
+  stopLive: () => live.stop(),
   help: () => find(".mgs-help").showModal(),
   closeHelp: () => find(".mgs-help").close(),
 };
@@ -160,6 +172,9 @@ function setMask(cells) {
   showDocument();
   doc.setCells(cells);
 }
+/** Presses a button of the page beside the canvas. */
+const press = (selector) => document.querySelector(selector)?.click();
+const controls = () => window.studioControls; // see events.py
 const say = (words, kind) => toolbar.say(words, kind);
 const fail = (words) => toolbar.say(words, "error");
 const settle = (controls) => trigger("settle", { controls });
@@ -199,9 +214,18 @@ const keeping = createKeeping(root, state, {
   say: (...words) => say(...words),
   fail: (words) => fail(words),
 });
+const more = createMore(root, state, {
+  ask: askAbout,
+  controls,
+  isRelevant: () => player.isRelevant(),
+  receive: (frame) => runs.receive(frame),
+  begun: () => trigger("walk"), // what was said about the last run is old
+  say: (...words) => say(...words),
+  fail: (words) => fail(words),
+});
 const player = createPlayer(root, state, {
   preview, sights, overlays, layers,
-  views: [strip, overlays, plots, keeping],
+  views: [strip, overlays, plots, keeping, more],
 });
 const compare = createCompare(root, view, history, { redraw });
 const toolbar = createToolbar(root, state, { history, view, player, compare, actions });
@@ -215,6 +239,7 @@ const doc = createDocument(state, {
   changed() {
     opening.introduce(state.picture);
     lab.walk.follow();
+    live.follow();
     player.rest();
     player.refresh();
     variations.refresh();
@@ -222,12 +247,27 @@ const doc = createDocument(state, {
     redraw();
   },
 });
+const live = createLive(state, {
+  server, doc, preview, controls, press, refresh, say, fail,
+  upload: (picture) => opening.upload(picture),
+  redraw: () => layers.invalidate("lower"),
+});
 const painter = createPainter(state, {
   canvas: paper.canvas,
   redraw: () => layers.invalidate(),
   refresh, say,
-  starting: showDocument,
-  finished: (hasChanged) => (hasChanged ? doc.stroke() : refresh()),
+  starting() {
+    showDocument();
+    live.begin();
+  },
+  moved: live.moved,
+  cancelled: live.cancelled,
+  finished(hasChanged, isByKey) {
+    live.hold();
+    if (hasChanged) doc.stroke();
+    else refresh();
+    live.release(hasChanged && !isByKey);
+  },
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, fail,
@@ -237,8 +277,14 @@ const runs = createRuns(state, {
   player, variations, paper, doc, painter, say, fail, refresh,
   upload: (picture) => opening.upload(picture),
   retry: () => trigger("retry"),
-  ended: () => followModel(),
-  makeWay: () => lab.walk.leave(),
+  ended() {
+    live.over();
+    followModel();
+  },
+  makeWay() {
+    lab.walk.leave();
+    live.makeWay();
+  },
   record: (run, isStopped) => lab.record(run, isStopped),
 });
 const masks = createMasks(root, state, { setMask, alpha: () => paper.alpha(), say, fail });
@@ -377,6 +423,10 @@ const probe = {
   position: () => history.position,
   status: () => ({ text: find(".mgs-status").textContent, kind: find(".mgs-status").dataset.kind }),
   ...lab.about,
+  live: () => state.live,
+  sketched: () => countCells(state.sketched ?? []),
+  sketching: () => live.isAsking(),
+  varying: () => more.isAsking(),
   saved: () => store.isIdle(),
   pixel: () => (x, y) => paper.pixel(x, y),
 };

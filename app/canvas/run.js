@@ -34,12 +34,13 @@ function createRuns(state, parts) {
     const { run: id, steps, window, size = null, origin = null } = frame;
     const grid = frame.grid ?? state.grid();
     const { context = null } = frame;
-    const run = { id, steps, window, grid, size, origin, context, base: state.picture };
+    const run = { id, steps, window, grid, size, origin, context, base: frame.base ?? state.picture };
     Object.assign(run, { results: [], done: false, at: 0 });
     const everything = new Uint8Array(grid * grid).fill(1);
     run.open = frame.open ? unpackCells(frame.open, grid * grid) : everything;
     const first = frame.kind === "start" ? frame : {}; // a busy page may have merged it with a step
-    run.trace = [{ ...makeStep({ ...first, step: 0 }, run), masked: run.open }];
+    const masked = first.masked ? unpackCells(first.masked, grid * grid) : run.open;
+    run.trace = [{ ...makeStep({ ...first, step: 0 }, run), masked }];
     state.run = run;
     state.running = true;
     if (size) paper.stageSize(size, origin);
@@ -129,11 +130,15 @@ function createRuns(state, parts) {
       height: paper.canvas.height,
       from: run.size && !run.origin ? null : run.base?.key ?? null,
       origin: run.origin,
-      made: run.draft && { draft: run.draft, seed: patch.seed },
+      made: madeOf(patch.draft || run.draft, patch.seed),
       chunks: run.size && !run.origin ? "" : run.base?.chunks,
       ...paper.planes(),
     });
     return run.results[index];
+  }
+
+  function madeOf(draft, seed) {
+    return draft ? { draft, seed } : null;
   }
 
   async function end(frame) {

@@ -10,6 +10,25 @@ const SETTINGS = [
   "reveal",
 ];
 
+function labelOf({ label }) {
+  return label === null || label === undefined || label < 0 ? null : Number(label);
+}
+
+/** The settings beside the picture; the seed only where it is not drawn afresh each time. */
+function settingsOf(values) {
+  const settings = Object.fromEntries(SETTINGS.map((name) => [name, values[name]]));
+  return values.randomise ? settings : { ...settings, seed: values.seed };
+}
+
+const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
+const seedOf = ({ randomise, seed }) => (randomise ? newSeed() : Number(seed));
+
+/** What is chosen beside the picture, as the server is asked for it. */
+function wishOf({ model, ...values }) {
+  const settings = { ...settingsOf(values), seed: seedOf(values) };
+  return { model, label: labelOf(values), settings };
+}
+
 function createSteering(root, state, { walk, marks, doc, say, controls }) {
   const panel = root.querySelector(".mgs-steer");
   const about = panel.querySelector(".mgs-steer-about");
@@ -29,18 +48,6 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
     const node = await walk.steer([{ kind, cells: cellsOf() }], `${name} ${words(count)}`);
     if (node) marks.clear();
   }
-
-  function labelOf({ label }) {
-    return label === null || label === undefined || label < 0 ? null : Number(label);
-  }
-
-  /** The settings beside the picture; the seed only where it is not drawn afresh each time. */
-  function settingsOf(values) {
-    const settings = Object.fromEntries(SETTINGS.map((name) => [name, values[name]]));
-    return values.randomise ? settings : { ...settings, seed: values.seed };
-  }
-
-  const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
 
   const actions = {
     pin: () => steerCells("pin", "Pin"),
@@ -63,13 +70,7 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
     },
     leave: () => walk.leave(),
     nothing: () => marks.clear(),
-    begin() {
-      const { model, randomise, seed, ...values } = controls();
-      const settings = { ...settingsOf(values), seed: randomise ? newSeed() : seed };
-      return walk.begin({
-        model, label: labelOf(values), settings, drawing: doc.message(),
-      });
-    },
+    begin: () => walk.begin({ ...wishOf(controls()), drawing: doc.message() }),
   };
   for (const [name, button] of buttons) {
     button.addEventListener("click", () => actions[name]());

@@ -58,6 +58,7 @@ function createToolbar(root, state, { history, view, player, compare, actions })
       mask: painted > 0,
     };
     const pressed = {
+      live: state.live,
       mask: state.shown && painted > 0,
       grid: state.showGrid,
       slide: compare.isSliding(),

@@ -7,7 +7,8 @@
 const TOOLS = ["brush", "eraser", "rectangle", "lasso", "fill", "wand"];
 const MAX_SIZE = 16; // cells; wider than this, the rectangle is the better tool
 
-function createPainter(state, { canvas, redraw, refresh, starting, finished, say }) {
+function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
+  const hear = { moved() {}, cancelled() {}, ...listeners }; // and starting, finished
   let stroke = null;
 
   const mark = (cells, value) => {
@@ -18,7 +19,7 @@ function createPainter(state, { canvas, redraw, refresh, starting, finished, say
   /** `everywhere` is for the wand: the colour in the whole picture, not only around the point. */
   function begin(point, erase, everywhere = false) {
     if (!state.lattice || state.running) return false;
-    starting();
+    hear.starting();
     const { tool } = state;
     const value = tool === "eraser" || erase ? 0 : 1;
     const [before, wasShown] = [state.cells.slice(), state.shown];
@@ -30,6 +31,7 @@ function createPainter(state, { canvas, redraw, refresh, starting, finished, say
     else if (tool === "wand") take(point, everywhere);
     else state.draft = { value, outline: [point], cells: new Set() };
     redraw();
+    hear.moved();
     return true;
   }
 
@@ -54,6 +56,7 @@ function createPainter(state, { canvas, redraw, refresh, starting, finished, say
     }
     refresh();
     redraw();
+    hear.moved();
   }
 
   function fill(point) {
@@ -74,7 +77,7 @@ function createPainter(state, { canvas, redraw, refresh, starting, finished, say
     extend([point]);
   }
 
-  function finish() {
+  function finish(isByKey = false) {
     if (!stroke) return;
     const { before, value } = stroke;
     if (state.draft) {
@@ -83,7 +86,7 @@ function createPainter(state, { canvas, redraw, refresh, starting, finished, say
     }
     stroke = state.draft = null;
     redraw();
-    finished(before.some((cell, index) => cell !== state.cells[index]));
+    hear.finished(before.some((cell, index) => cell !== state.cells[index]), isByKey);
   }
 
   function cancel() {
@@ -93,6 +96,7 @@ function createPainter(state, { canvas, redraw, refresh, starting, finished, say
     stroke = state.draft = null;
     redraw();
     refresh();
+    hear.cancelled();
   }
 
   /** The cells that pressing at a point would touch. */

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app import texts
-from app.controls import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
+from app.controls import MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
 from app.models import ModelInfo
 from app.panels.schedule import schedule_choices, schedule_editor
 
@@ -27,8 +27,6 @@ class AdvancedPanel(NamedTuple):
     top_p: gr.Slider
     guidance_scale: gr.Slider
     reveal: gr.Dropdown
-    seed: gr.Number
-    randomise: gr.Checkbox
     previews: gr.Checkbox
 
 
@@ -41,12 +39,6 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
             1, MAX_STEPS, start.steps, step=1, label=texts.STEPS, info=texts.STEPS_INFO,
             elem_id="steps",
         )  # fmt: skip
-        with gr.Row(elem_classes="tight"):
-            seed = gr.Number(
-                0, precision=0, minimum=0, maximum=MAX_SEED, label=texts.SEED,
-                info=texts.SEED_INFO, min_width=120, elem_id="seed",
-            )  # fmt: skip
-            randomise = gr.Checkbox(True, label=texts.RANDOMISE, min_width=120, elem_id="randomise")
         temperature = gr.Slider(
             0, MAX_TEMPERATURE, start.temperature, step=0.05, label=texts.TEMPERATURE,
             info=texts.TEMPERATURE_INFO, elem_id="temperature",
@@ -81,7 +73,7 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
         )
     return AdvancedPanel(
         steps, schedule, curve, temperature, choice_temperature, top_k, top_p, guidance_scale,
-        reveal, seed, randomise, previews,
+        reveal, previews,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What the model does: the class, the buttons, how many variations, and how it goes."""
+"""What the model does: the class, the buttons, how many variations, which seed, how it goes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from app import texts
-from app.controls import COUNTS, NO_CLASS_ID
+from app.controls import COUNTS, MAX_SEED, NO_CLASS_ID
 from app.models import ClassChoice, ModelInfo
 
 MIN_SYNONYM_LETTERS = 2
@@ -30,6 +30,9 @@ class MakePanel(NamedTuple):
     generate: gr.Button
     stop: gr.Button
     variations: gr.Radio
+    seed: gr.Number
+    randomise: gr.Checkbox
+    next_seed: gr.Button
     status: gr.HTML
 
 
@@ -59,13 +62,22 @@ def make_panel(info: ModelInfo, label: int | None) -> MakePanel:
         variations = gr.Radio(
             list(COUNTS), value=COUNTS[0], label=texts.VARIATIONS, elem_id="variations"
         )
+        with gr.Row(elem_id="seeds"):
+            seed = gr.Number(
+                0, precision=0, minimum=0, maximum=MAX_SEED, label=texts.SEED, min_width=110,
+                elem_id="seed",
+            )  # fmt: skip
+            next_seed = gr.Button(texts.NEXT_SEED, size="sm", min_width=90, elem_id="next-seed")
+        randomise = gr.Checkbox(
+            True, label=texts.RANDOMISE, info=texts.RANDOMISE_INFO, elem_id="randomise"
+        )
         status = gr.HTML(
             value=texts.READY,
             html_template=STATUS_TEMPLATE,
             js_on_load=STATUS_SCRIPT,
             elem_id="status",
         )
-    return MakePanel(picker, fill, generate, stop, variations, status)
+    return MakePanel(picker, fill, generate, stop, variations, seed, randomise, next_seed, status)
 
 
 def class_choices(info: ModelInfo) -> list[tuple[str, int]]:

@@ -15,14 +15,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TypeVar
 
-import maskgit
 from app.errors import UserError
 from app.runs import Fill, Generate, Opened, Outpaint, Picture, Request, Result, Step
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
 from app.studio.recipes import RecipeBook
-from app.studio.walk import Walker, describe, prepare, refusals, square_of
+from app.studio.walk import Walker, describe, finished, prepare, refusals, square_of
 from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
@@ -95,7 +94,7 @@ class Studio:
                 state = yield from self._decode(
                     engine, job.state, square_of(engine, job), request.previews
                 )
-                yield _result(engine.finish(job, state))
+                yield finished(engine.finish(job, state))
             case Outpaint():
                 yield from self._outpaint(engine, request)
 
@@ -103,7 +102,7 @@ class Studio:
         with self._pass:
             job = prepare(engine, request)
         state = yield from self._decode(engine, job.state, square_of(engine, job), request.previews)
-        yield _result(engine.finish(job, state))
+        yield finished(engine.finish(job, state))
 
     def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Step | Result]:
         """Imagine window after window, all variations side by side."""
@@ -183,7 +182,3 @@ def _refused_files() -> Iterator[None]:
         yield
     except PictureError as error:
         raise UserError(str(error), "bad-picture") from error
-
-
-def _result(result: maskgit.Result) -> Result:
-    return Result(list(result.pictures), result.seeds)

@@ -35,6 +35,7 @@ from maskgit.jobs import Place
 from maskgit.state_text import to_text
 from maskgit.traces import to_json, to_npz
 from maskgit.types import TokenMask
+from maskgit.vary import vary
 from maskgit.window import view
 
 QUESTIONS = (  # which run a network, or may
@@ -44,6 +45,7 @@ QUESTIONS = (  # which run a network, or may
     "entropy",
     "inspect",
     "steer",
+    "vary",
     "finish",
     "reconstruct",
     "film",
@@ -121,6 +123,23 @@ class Walker:
                 image = engine.preview(now)[0]
             return describe(now, image, scene.window)
 
+    def vary(
+        self, scene: Scene, state: str, share: float, seed: int, count: int
+    ) -> tuple[list[Step], Result]:
+        """Draw the least certain share of a finished picture again, once for each seed."""
+        with self._restored(scene, state) as (engine, before):
+            now = vary(before, share, range(seed, seed + count))
+            first, steps = now.step[0], []
+            while True:
+                done, to_do = now.step[0] - first, now.steps[0] - first
+                steps.append(describe(now, None, scene.window, done, to_do))
+                if now.finished:
+                    break
+                now = self._batcher.step(engine.predictor, now)
+            place = _place(engine, scene)
+            with self._pass:
+                return steps, finished(engine.finish(maskgit.Job(now, place), now))
+
     def finish(self, scene: Scene, state: str) -> Result:
         """Give the finished picture."""
         with self._restored(scene, state) as (engine, now):
@@ -128,8 +147,7 @@ class Walker:
                 raise UserError(texts.NOT_FINISHED)
             place = _place(engine, scene)
             with self._pass:
-                result = engine.finish(maskgit.Job(now, place), now)
-            return Result(list(result.pictures), result.seeds)
+                return finished(engine.finish(maskgit.Job(now, place), now))
 
     def reconstruct(self, scene: Scene) -> Picture:
         """Draw what the tokenizer alone makes of the window."""
@@ -179,6 +197,12 @@ class Walker:
         with refusals():
             engine = self._models.engine(scene.model)
             yield engine, engine.restore(state)
+
+
+def finished(result: maskgit.Result) -> Result:
+    """Give the pictures of the engine, each with the state that made it."""
+    states = [to_text(trace[-1]) for trace in result.traces]
+    return Result(list(result.pictures), result.seeds, states)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from app.canvas.drawing import Drawing
 from app.controls import Controls
 from app.desk import Action
 from app.events import _updates
@@ -25,7 +26,7 @@ def updates(action: Action, controls: Controls) -> list[tuple[Any, ...]]:
     run = Handlers(studio).run(action, drawing(picture, painted=(1,)), controls)
 
     async def collect() -> list[tuple[Any, ...]]:  # in an event loop, see conftest.py
-        return list(_updates(action, run))
+        return list(_updates(action, Drawing(), run))
 
     return asyncio.run(collect())
 
@@ -46,9 +47,10 @@ def test_the_rest_of_the_page_hears_of_a_run_only_when_it_begins_and_ends() -> N
     first, *steps, last = updates("fill", FIXED)
     assert first[STOP].interactive
     assert first[SEED] == 7
-    assert first[LAST_RUN] == ("fill", frame(first)["run"])
+    assert first[LAST_RUN] == ("fill", frame(first)["run"], 7, Drawing(), ())
     assert all(update[STATUS : LEFT + 1] == (SKIP,) * 5 for update in steps)
     assert not last[STOP].interactive
+    assert last[LAST_RUN].picture_ids == tuple(frame(last)["picture_ids"])
     assert last[STATUS].startswith("Done in")
 
 

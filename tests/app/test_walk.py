@@ -448,6 +448,7 @@ def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
     start = ok(walk.start({"model": "small", "label": 207, "drawing": painted(studio)}))
     ok(walk.steer(on(start, start, edits=[{"kind": "label", "label": 1000}])))
     ok(walk.inspect(on(start, start, cell=5)))
+    ok(walk.vary(on(ended(walk, start), start, count=1)))
     ok(walk.look(on(start, start)))
     ok(walk.maps(on(start, start)))
     ok(walk.reconstruct({"context": start["context"]}))
@@ -458,3 +459,37 @@ def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
     list(studio.run(Generate("small", 207, 1, Settings(steps=2, seed=1))))
     assert sent == {*QUESTIONS, "_passes"}
     assert {name for name in vars(Walker) if not name.startswith("_")} == set(QUESTIONS)
+
+
+def test_pictures_close_to_a_result_change_no_more_than_the_share(
+    walk: Walk, studio: Studio
+) -> None:
+    start = ok(walk.start({"model": "small", "settings": {"seed": 5}, "drawing": painted(studio)}))
+    end = ended(walk, start)
+    wish = {"share": 0.5, "seed": 9, "count": 3}
+    close, again = (ok(walk.vary(on(end, start, **wish))) for _ in range(2))
+    assert [patch["seed"] for patch in close["patches"]] == [9, 10, 11]
+    assert close["patches"] == again["patches"]
+    assert (close["start"]["kind"], close["start"]["step"]) == ("start", 0)
+    assert [frame["step"] for frame in close["trace"]] == [*range(1, close["start"]["steps"] + 1)]
+    reopened = int(close["start"]["masked"], 16).bit_count()
+    assert 0 < reopened <= int(end["open"], 16).bit_count() / 2
+    assert (tokens(close["trace"][-1]) != tokens(end)).sum() <= reopened
+    further = ok(walk.vary(on(close["patches"][2], start)))
+    assert len(further["patches"]) == 4
+    assert "finished" in refused(walk.vary(on(start, start)))
+    refused(walk.vary(on(end, start, share=0)))
+    refused(walk.vary(on(end, start, count=17)))
+
+
+def test_a_sketch_is_what_the_first_passes_give(walk: Walk, studio: Studio) -> None:
+    wish = {"model": "small", "settings": {"seed": 5, "steps": 8}, "drawing": painted(studio)}
+    sketch = ok(walk.sketch({**wish, "steps": 2}))
+    start = ok(walk.start({**wish, "settings": {"seed": 5, "steps": 2}}))
+    end = ended(walk, start)
+    assert sketch["kind"] == "sketch"
+    assert (sketch["image"], sketch["open"]) == (end["image"], end["open"])
+    row_by_row = {**wish, "settings": {"reveal": "raster"}}
+    assert ok(walk.sketch({**row_by_row, "steps": 4}))["step"] == 4
+    refused(walk.sketch({**wish, "steps": 5}))
+    refused(walk.sketch({"model": "small"}))

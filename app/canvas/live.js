@@ -1,0 +1,152 @@
+// Live painting: what is painted is imagined while it is being painted, in few passes.
+//
+// One question is under way at most, and it is always about the newest cells: while an answer is on
+// its way strokes only grow. When the pointer is let go and the last answer is here, Fill is pressed
+// and makes the picture as it is set. Sketches lie on the stage and nowhere else: they are never in
+// the history, and trouble leaves the mask as it is painted.
+
+const SKETCH_STEPS = 3;
+
+function createLive(state, { server, upload, doc, preview, controls, press, redraw, refresh, say, fail }) {
+  let isAsking = false;
+  let wish = null; // model, class, settings and seed of this stroke
+  let asked = null; // the drawing of the newest question
+  let held = null; // the drawing when the pointer was let go
+  let wantsRun = false;
+  let hasRun = false; // the last run is one that was begun here
+
+  state.live = false;
+  state.sketched = null; // cells that the sketch on the stage is about
+
+  function cellsNow() {
+    const cells = state.cells.slice();
+    for (const index of state.draft?.cells ?? []) cells[index] = state.draft.value;
+    return cells;
+  }
+
+  /** A stroke begins: the sketch before it is about other cells. */
+  function begin() {
+    forget();
+    wish = state.live ? wishOf(controls()) : null;
+  }
+
+  /** A stroke has grown; one that is over at once, by a key, asks nothing. */
+  function moved() {
+    if (state.live && !isAsking) Promise.resolve().then(sketchAll);
+  }
+
+  async function sketchAll() {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      for (let next = due(); next; next = due()) await sketch(next);
+    } catch (error) {
+      switchOff();
+      fail(`Live painting is off now: ${error.message}`);
+    } finally {
+      isAsking = false;
+    }
+    if (wantsRun) run();
+  }
+
+  /** What is painted by now, if nothing was asked about it yet. */
+  function due() {
+    if (!state.live || !state.isStroking() || !state.picture) return null;
+    const cells = cellsNow();
+    const drawing = cells.includes(1) ? doc.message({ picture: state.picture, cells }) : null;
+    return drawing === asked ? null : { drawing, cells, of: wish };
+  }
+
+  async function sketch({ drawing, cells, of }) {
+    asked = drawing;
+    if (!drawing) return hide();
+    const frame = await ask(drawing, cells, of);
+    if (!state.live || wish !== of || frame.size) return; // another stroke, or none any more
+    const run = { id: "sketch", grid: frame.grid, window: frame.window, open: null, trace: [] };
+    const step = makeStep(frame, run);
+    run.trace.push(step);
+    state.sketched = cells;
+    preview.show({ run, step, isReconstruction: false });
+    redraw();
+  }
+
+  async function ask(drawing, cells, of, isAgain = false) {
+    const { picture } = state;
+    const answer = await server.sketch({ ...of, drawing, steps: SKETCH_STEPS });
+    if (answer?.ok) return answer;
+    if (answer?.error?.code !== "unknown-picture" || isAgain) {
+      throw new Error(answer?.error?.message ?? "The server did not answer.");
+    }
+    await upload(picture);
+    return ask(doc.message({ picture, cells }), cells, of, true);
+  }
+
+  /** The pointer was let go; `isNew` says whether there is something to fill. */
+  function release(isNew) {
+    if (!state.live) return;
+    if (!isNew || !state.cells.includes(1)) return forget();
+    wantsRun = true;
+    if (!isAsking) run();
+  }
+
+  function run() {
+    wantsRun = false;
+    hasRun = true;
+    press("#fill");
+  }
+
+  function hide() {
+    if (!state.sketched) return;
+    state.sketched = null;
+    preview.show(null);
+    redraw();
+  }
+
+  /** Takes back whatever was asked for and not yet run. */
+  function forget() {
+    wish = asked = held = null;
+    wantsRun = hasRun = false;
+    hide();
+  }
+
+  function stop() {
+    if (!state.live) return;
+    if (state.running && !state.walking && hasRun) press("#stop");
+    forget();
+  }
+
+  function switchOff() {
+    stop();
+    state.live = false;
+    refresh();
+  }
+
+  return {
+    begin, moved, release, stop,
+    cancelled: forget,
+    hold() {
+      held = doc.message();
+    },
+    /** The document changed: a sketch stays only over what it was made for. */
+    follow() {
+      if (state.sketched && held !== doc.message()) forget();
+    },
+    /** A run has the stage now. */
+    makeWay() {
+      state.sketched = null;
+    },
+    /** A run ended, or could not begin. */
+    over() {
+      if (!state.isStroking() && !wantsRun) hide();
+    },
+    toggle() {
+      if (state.live) {
+        switchOff();
+        return say("Live painting is off.");
+      }
+      state.live = true;
+      say("Live: what you paint is imagined while you paint. Escape stops it.");
+    },
+    isAsking: () => isAsking,
+  };
+}
