@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import NO_CLASS_ID, Controls
 from app.document import Document, Region, choose_window
@@ -21,6 +20,7 @@ from app.models import ModelStore
 from app.overlays import Frame
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
 from app.scene import write_context
+from app.words import Sentence
 
 Action: TypeAlias = Literal["fill", "generate", "outpaint"]
 
@@ -88,7 +88,7 @@ class Desk:
         document = self._document()
         region = document.region
         if not region.any():
-            raise UserError(texts.NOTHING_PAINTED)
+            raise UserError(Sentence("said.nothing_painted"))
         if document.picture is None and self._drawing.is_full:
             return self._generate()  # nothing of a blank picture is to stay
         picture = known_picture(self._studio, document)
@@ -117,7 +117,7 @@ class Desk:
         picture = known_picture(self._studio, self._document())
         left, top, right, bottom = self._controls.sides()
         if not any((left, top, right, bottom)):
-            raise UserError(texts.NO_SIDES)
+            raise UserError(Sentence("said.no_sides"))
         height, width = require_fit(picture, left, top, right, bottom)
         require_room((height, width), self._count)
         request = Outpaint(
@@ -139,7 +139,7 @@ class Desk:
     def _document(self) -> Document:
         document = Document.of(self._drawing, self._info.grid)
         if document is None:
-            raise UserError(texts.NO_PICTURE)
+            raise UserError(Sentence("said.no_picture"))
         return document
 
 
@@ -152,7 +152,7 @@ def known_picture(studio: Studio, document: Document) -> Picture:
     picture = studio.picture(document.picture or "")
     size = document.lattice.height, document.lattice.width
     if picture is None or picture.shape[:2] != size:
-        raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
+        raise UserError(Sentence("said.forgotten"), UNKNOWN_PICTURE)
     return picture
 
 
@@ -165,7 +165,7 @@ def require_room(size: tuple[int, ...], count: int) -> None:
     height, width = size[:2]
     most = max(1, int(MAX_PIXELS_AT_ONCE / (height * width)))
     if count > most:
-        raise UserError(texts.TOO_MANY_PICTURES.format(width=width, height=height, most=most))
+        raise UserError(Sentence("said.too_many_pictures", width=width, height=height, most=most))
 
 
 def controls_for(
@@ -180,7 +180,7 @@ def controls_for(
     defaults = models.info(model).defaults
     if unknown := sorted(settings.keys() - set(SETTINGS)):
         what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}"
-        raise UserError(texts.BAD_REQUEST.format(where="settings", what=what))
+        raise UserError(Sentence("said.bad_request", where="settings", what=what))
     values = {name: getattr(defaults, name) for name in SETTINGS} | dict(settings)
     label = NO_CLASS_ID if label is None else label
     return Controls(model=model, label=label, randomise=False, **values)
@@ -194,6 +194,6 @@ def require_fit(picture: Picture, left: int, top: int, right: int, bottom: int) 
     """
     height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS / 1e6
-        raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
+        limit = round(MAX_PIXELS / 1e6)
+        raise UserError(Sentence("said.too_large", width=width, height=height, limit=limit))
     return height, width

@@ -13,8 +13,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from app import texts
 from app.errors import UserError
+from app.words import FIRST, LANGUAGES, Sentence
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
@@ -71,6 +71,12 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=is_set(environment, ENVIRONMENT + "OFFLINE"),
         help="use only what is on this computer; HF_HUB_OFFLINE=1 asks for it, too",
     )
+    options.add_argument(
+        "--language",
+        choices=tuple(LANGUAGES),
+        default=default("language", FIRST),
+        help="of the page where the browser asks for none of these (default: %(default)s)",
+    )
     options.add_argument("--open", action="store_true", help="open the page in the default browser")
     return options
 
@@ -99,12 +105,13 @@ def serve(chosen: argparse.Namespace) -> None:
     from app.handlers import Handlers
     from app.interface import build_interface
     from app.menu import ModelMenu
+    from app.panels.language import language_choice
     from app.studio import ModelStore, Studio
     from app.theme import CSS, theme
 
     refusal = no_downloads(chosen, os.environ)
     models = ModelStore.load(chosen.model, chosen.device, chosen.dtype, refusal)
-    page = build_interface(Handlers(Studio(models)), ModelMenu(models))
+    page = build_interface(Handlers(Studio(models)), ModelMenu(models), chosen.language)
     page.queue(max_size=MAX_WAITING)
     try:
         _, url, _ = page.launch(
@@ -122,6 +129,7 @@ def serve(chosen: argparse.Namespace) -> None:
             ssr_mode=False,
             theme=theme(),
             css=CSS,
+            head=language_choice(chosen.language),
         )
     except OSError as error:
         where = f"{chosen.host}, port {chosen.port}" if chosen.port else chosen.host
@@ -133,10 +141,10 @@ def serve(chosen: argparse.Namespace) -> None:
 def no_downloads(chosen: argparse.Namespace, environment: Mapping[str, str]) -> str:
     """Say why models may not be downloaded from the page; nothing where they may."""
     if chosen.offline or is_set(environment, "HF_HUB_OFFLINE"):
-        return texts.OFFLINE
+        return Sentence("said.offline")
     is_private = chosen.host in ("127.0.0.1", "localhost", "::1")
     is_allowed = is_private if chosen.downloads == "auto" else chosen.downloads == "allow"
-    return "" if is_allowed else texts.NO_DOWNLOADS
+    return "" if is_allowed else Sentence("said.no_downloads")
 
 
 def is_set(environment: Mapping[str, str], name: str) -> bool:

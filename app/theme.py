@@ -59,11 +59,12 @@ CSS = """
 [data-testid="status-tracker"].hide { display: none !important; }
 
 #canvas .html-container, #header .html-container, #status .html-container,
-#examples .html-container, #models .html-container, #tour .html-container { padding: 0; }
+#examples .html-container, #models .html-container, #tour .html-container,
+#language .html-container { padding: 0; }
 #top { align-items: center; gap: 12px; padding: 8px 2px 0; flex-wrap: nowrap; }
 #header { flex: 1 1 auto; width: auto !important; }
 #models { flex: 0 1 auto; width: auto !important; }
-#tour { flex: none; width: auto !important; }
+#tour, #language { flex: none; width: auto !important; }
 #header header { display: flex; align-items: baseline; gap: 14px; }
 #header h1 { font-size: 18px; font-weight: 700; letter-spacing: -0.01em; margin: 0;
   white-space: nowrap; }

@@ -31,7 +31,7 @@ function createLab(root, state, parts) {
 
   function look(cell) {
     open(true);
-    if (cell < 0) say(NOTHING_TO_STEER);
+    if (cell < 0) say(word("walk.nothing"));
     else {
       inspector.look();
       inspector.bring();
@@ -51,8 +51,8 @@ function createLab(root, state, parts) {
     if (state.walking) stopped = null;
     const isKept = stopped && grove.forest.nodes.has(stopped.id);
     resume.hidden = !isKept || state.running;
-    if (isKept) resume.textContent = `Go on from step ${stopped.step}`;
-    words.textContent = state.walking ? "Your picture stays as it is until this is finished." : "";
+    if (isKept) resume.textContent = word("lab.resume", { step: stopped.step });
+    words.textContent = state.walking ? word("lab.waits") : "";
     steering.refresh();
     inspector.look();
     if (!tree.hidden) branches.refresh();

@@ -157,7 +157,6 @@ const actions = {
 
 // --- the parts; they call each other only after all of them exist ----------------------------
 
-const NOT_KEPT = "This browser does not let the page keep your work: a reload would lose it.";
 const refresh = () => toolbar.refresh();
 const redraw = () => {
   layers.invalidate();
@@ -187,7 +186,7 @@ async function askAbout(name, run, request) {
     await opening.upload(run.base);
     answer = await ask();
   }
-  if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
+  if (!answer?.ok) throw new Error(answer?.error?.message ?? word("lost"));
   return answer;
 }
 
@@ -198,7 +197,7 @@ const view = createView(stage, paper.element, () => {
 });
 const layers = createLayers(root, find(".mgs-lower"), find(".mgs-upper"), view, state);
 const history = createHistory();
-const store = createStore(() => fail(NOT_KEPT), () => lab.bases());
+const store = createStore(() => fail(word("keeping.not_kept")), () => lab.bases());
 const sights = createSights(askAbout);
 const preview = createPreview(find(".mgs-preview"), paper, sights);
 const overlays = createOverlays(root, state, {
@@ -351,10 +350,10 @@ function obey(command) {
 
 async function begin() {
   const saved = await store.restore();
-  if (saved) await doc.restore(saved).catch(() => fail("The saved picture could not be read."));
+  if (saved) await doc.restore(saved).catch(() => fail(word("keeping.lost")));
   if (saved && state.picture) lab.restore(saved);
   if (!state.picture) await opening.openExample(props.example ?? "");
-  if (store.isBroken() && state.picture) fail(NOT_KEPT); // opening has wiped the status line
+  if (store.isBroken() && state.picture) fail(word("keeping.not_kept")); // opening has wiped the status line
 }
 
 /** Takes over the lattice of another model, as soon as nothing is on its way. */

@@ -19,14 +19,15 @@ function createToolbar(root, state, { history, view, player, compare, actions })
 
   function count() {
     const { lattice, cells } = state;
-    if (!lattice) return "No picture yet";
-    if (state.walking) return "A branch is open";
+    if (!lattice) return word("counter.no_picture");
+    if (state.walking) return word("counter.branch");
     const painted = countCells(cells);
-    if (!painted) return "Paint over what should change";
+    if (!painted) return word("counter.paint");
     const isLong = lattice.width !== lattice.height;
-    const seen = isLong && squareSeen(lattice, cells) ? " · the model sees the dashed square" : "";
-    const about = state.shown ? seen : " · mask hidden";
-    return `${painted} of ${lattice.size} cells will change${about}`;
+    const seen = isLong && squareSeen(lattice, cells) && word("counter.square");
+    const about = state.shown ? seen : word("counter.hidden");
+    const change = word("counter.cells", { count: painted, all: lattice.size });
+    return [change, about].filter(Boolean).join(" · ");
   }
 
   function refresh() {

@@ -26,7 +26,8 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
     const { seed } = run.patches[index];
     button.type = "button";
     button.className = "mgs-thumbnail";
-    button.title = `Variation ${index + 1}${seed === undefined ? "" : `, seed ${seed}`}`;
+    const key = seed === undefined ? "variations.one" : "variations.one_seed";
+    button.title = word(key, { number: index + 1, seed });
     button.setAttribute("aria-label", button.title);
     button.append(await drawThumbnail(run, index));
     button.addEventListener("pointerenter", () => showGhost(run, index));

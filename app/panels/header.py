@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app import texts
+from app.words import Words
+
+TITLE = "MaskGIT Studio"
 
 
-def header() -> gr.HTML:
+def header(words: Words) -> gr.HTML:
     """Lay out the header."""
+    template = f"<header><h1>{TITLE}</h1><p>{{page.tagline}}</p></header>"
     return gr.HTML(
-        html_template=f"<header><h1>{texts.TITLE}</h1><p>{texts.TAGLINE}</p></header>",
+        html_template=words.markup(template),
         js_on_load=None,
         elem_id="header",
     )

@@ -16,6 +16,7 @@ from app.recipes import Remembered
 from app.runs import Fill, Outpaint, Picture, Request
 from app.scene import Scene
 from app.studio.models import ModelStore
+from app.words import Sentence
 from maskgit import DecodeOptions, Window, recipe_files, recipes
 from maskgit.recipes import Recipe, RecipeError
 
@@ -137,4 +138,4 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except RecipeError as error:
-        raise UserError(str(error)) from error
+        raise UserError(Sentence("said.bad_recipe", reason=str(error))) from error

@@ -17,8 +17,10 @@ from app.menu import ModelMenu
 from app.models import ClassChoice, ModelInfo
 from app.panels.make import class_choices, class_text
 from app.theme import CSS, theme
+from app.words import LANGUAGES
 from tests.app.fakes import INFO, FakeStudio
 
+ENGLISH = LANGUAGES["en"]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
@@ -45,7 +47,7 @@ def test_the_page_has(elem_id: str) -> None:
 
 def test_runs_take_the_canvas_and_every_control_in_order() -> None:
     runs = [f for f in page().fns.values() if f.concurrency_id == "model"]
-    assert len(runs) == 5  # three buttons, the next seed, and a retry
+    assert len(runs) == 5 * len(LANGUAGES)  # three buttons, the next seed, and a retry
     for run in runs:
         assert len(run.inputs) in (1 + len(Controls._fields), 2 + len(Controls._fields))
         assert run.concurrency_limit == AT_ONCE
@@ -53,9 +55,12 @@ def test_runs_take_the_canvas_and_every_control_in_order() -> None:
 
 def test_stop_cancels_every_run() -> None:
     blocks = page()
-    runs = {key for key, f in blocks.fns.items() if f.concurrency_id == "model"}
-    (cancel,) = (f for f in blocks.fns.values() if f.cancels)
-    assert set(cancel.cancels) == runs
+    cancels = [f for f in blocks.fns.values() if f.cancels]
+    assert len(cancels) == len(LANGUAGES)
+    for stop in cancels:
+        on_page = {key: f for key, f in blocks.fns.items() if f.page == stop.page}
+        runs = {key for key, f in on_page.items() if f.concurrency_id == "model"}
+        assert set(stop.cancels) == runs
 
 
 def test_only_the_questions_of_the_documentation_are_public_endpoints() -> None:
@@ -70,9 +75,9 @@ def test_the_picker_finds_a_class_by_name_synonym_and_number() -> None:
 
 
 def test_the_picker_lists_what_the_model_knows_and_nothing_else() -> None:
-    assert [value for _, value in class_choices(INFO)] == [-1, 970, 207, 1000]
+    assert [value for _, value in class_choices(INFO, ENGLISH)] == [-1, 970, 207, 1000]
     always_a_class = replace(INFO, has_no_class=False)
-    assert [value for _, value in class_choices(always_a_class)] == [970, 207, 1000]
+    assert [value for _, value in class_choices(always_a_class, ENGLISH)] == [970, 207, 1000]
 
 
 def test_guidance_shows_only_where_the_model_can_do_it() -> None:

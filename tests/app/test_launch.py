@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app import texts
 from app.launch import no_downloads, parser, stay_private
+from app.words import Sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,14 +33,14 @@ def test_a_space_is_reachable_from_outside() -> None:
     ("options", "environment", "refusal"),
     [
         ([], {}, ""),
-        (["--host", "0.0.0.0"], {}, texts.NO_DOWNLOADS),
-        ([], {"SPACE_ID": "someone/studio"}, texts.NO_DOWNLOADS),
+        (["--host", "0.0.0.0"], {}, Sentence("said.no_downloads")),
+        ([], {"SPACE_ID": "someone/studio"}, Sentence("said.no_downloads")),
         (["--host", "0.0.0.0", "--downloads", "allow"], {}, ""),
-        (["--downloads", "forbid"], {}, texts.NO_DOWNLOADS),
-        ([], {"MASKGIT_STUDIO_DOWNLOADS": "forbid"}, texts.NO_DOWNLOADS),
-        (["--offline"], {}, texts.OFFLINE),
-        (["--downloads", "allow"], {"HF_HUB_OFFLINE": "1"}, texts.OFFLINE),
-        ([], {"MASKGIT_STUDIO_OFFLINE": "yes"}, texts.OFFLINE),
+        (["--downloads", "forbid"], {}, Sentence("said.no_downloads")),
+        ([], {"MASKGIT_STUDIO_DOWNLOADS": "forbid"}, Sentence("said.no_downloads")),
+        (["--offline"], {}, Sentence("said.offline")),
+        (["--downloads", "allow"], {"HF_HUB_OFFLINE": "1"}, Sentence("said.offline")),
+        ([], {"MASKGIT_STUDIO_OFFLINE": "yes"}, Sentence("said.offline")),
         ([], {"HF_HUB_OFFLINE": "0"}, ""),
     ],
 )
