@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import wraps
 
 import gradio as gr
-from gradio.components import Component, Navbar
+from gradio.components import Component
 
 from app.answers import Answer
 from app.api import bind_api
@@ -59,13 +59,11 @@ def build_interface(handlers: Handlers, menu: ModelMenu, language: str = FIRST) 
         language: Code of the one at the root; the others are below it, by their codes.
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        Navbar(visible=False)
         bind_api(handlers)  # first, so that its names are as they are documented
         bind(_lay_out(handlers, menu, LANGUAGES[language]), handlers, menu)
     for code in LANGUAGES.keys() - {language}:
         words = LANGUAGES[code]
         with page.route(words.name, code, show_in_navbar=False):
-            Navbar(visible=False)
             bind(_lay_out(handlers, menu, words), handlers, menu)
     return page
 

@@ -55,6 +55,9 @@ CSS = """
 .gradio-container main { padding: 0 14px 14px !important; }
 .gradio-container main > .wrap, .gradio-container .column { gap: 8px; }
 
+/* Gradio's links to the pages of an app; the menu of languages leads there. */
+.nav-holder { display: none !important; }
+
 /* Gradio only fades its hidden progress text; screen readers would still find it. */
 [data-testid="status-tracker"].hide { display: none !important; }
 
@@ -132,6 +135,8 @@ CSS = """
   #header header { flex-wrap: wrap; gap: 2px 12px; }
 }
 @media (max-width: 480px) {
+  #top { gap: 6px; }
+  #header h1 { font-size: 16px; }
   #header p { display: none; }
   #examples ul { grid-template-columns: repeat(9, 56px); overflow-x: auto; }
 }
