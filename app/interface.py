@@ -61,10 +61,10 @@ def build_interface(handlers: Handlers, menu: ModelMenu, language: str = FIRST) 
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         bind_api(handlers)  # first, so that its names are as they are documented
         bind(_lay_out(handlers, menu, LANGUAGES[language]), handlers, menu)
-    for code in LANGUAGES.keys() - {language}:
-        words = LANGUAGES[code]
-        with page.route(words.name, code, show_in_navbar=False):
-            bind(_lay_out(handlers, menu, words), handlers, menu)
+    for code, words in LANGUAGES.items():
+        if code != language:
+            with page.route(words.name, code):
+                bind(_lay_out(handlers, menu, words), handlers, menu)
     return page
 
 

@@ -73,7 +73,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--language",
-        choices=tuple(LANGUAGES),
+        type=language,
+        metavar=f"{{{','.join(LANGUAGES)}}}",
         default=default("language", FIRST),
         help="of the page where the browser asks for none of these (default: %(default)s)",
     )
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Load the model and serve the page until interrupted; trouble ends it with a sentence."""
     chosen = parser(os.environ).parse_args(arguments)
     stay_private()
+    wait_asleep()
     if chosen.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # for everything that would look at the hub
     if importlib.util.find_spec("spaces"):  # lends GPUs; must be there before CUDA is looked at
@@ -138,6 +140,13 @@ def serve(chosen: argparse.Namespace) -> None:
     page.block_thread()
 
 
+def language(code: str) -> str:
+    """Take the code of a language; unlike `choices`, this looks at the environment's, too."""
+    if code in LANGUAGES:
+        return code
+    raise argparse.ArgumentTypeError(f"{code!r} is none of {', '.join(LANGUAGES)}")
+
+
 def no_downloads(chosen: argparse.Namespace, environment: Mapping[str, str]) -> str:
     """Say why models may not be downloaded from the page; nothing where they may."""
     if chosen.offline or is_set(environment, "HF_HUB_OFFLINE"):
@@ -156,6 +165,15 @@ def stay_private() -> None:
     """Switch off what Gradio and the model hub would report; before either is imported."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def wait_asleep() -> None:
+    """Let threads of the model wait for each other without keeping a core busy.
+
+    Must come before torch is imported. Where other work shares the cores, the browser among it, a
+    thread that spins takes the core from the one that it waits for.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def say(sentence: str) -> None:

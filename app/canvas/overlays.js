@@ -147,7 +147,8 @@ function createOverlays(root, state, { sights, redraw, reshow }) {
     choice.hidden = needs !== "changes";
     ramp.hidden = !ends;
     if (!ends) return;
-    [ramp.firstElementChild.textContent, ramp.lastElementChild.textContent] = ends.map((end) => word(end));
+    const [low, high] = ends.map((end) => word(end));
+    [ramp.firstElementChild.textContent, ramp.lastElementChild.textContent] = [low, high];
   }
 
   ramp.children[1].style.background = rampCss();

@@ -24,10 +24,10 @@ ENGLISH = LANGUAGES["en"]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
-def page(info: ModelInfo = INFO) -> gr.Blocks:
+def page(info: ModelInfo = INFO, language: str = "en") -> gr.Blocks:
     async def build() -> gr.Blocks:  # in an event loop, for the reason in conftest.py
         studio = FakeStudio(info)
-        return build_interface(Handlers(studio), ModelMenu(studio.models))
+        return build_interface(Handlers(studio), ModelMenu(studio.models), language)
 
     return asyncio.run(build())
 
@@ -93,6 +93,26 @@ def test_a_model_name_cannot_become_a_template() -> None:
     menu = component(page(replace(INFO, name="${alert(1)}{{x}}<b>")), "models")
     assert "alert" not in menu.html_template
     assert not re.search(r"[${}`]", menu.html_template)
+
+
+@pytest.mark.parametrize(("language", "others"), [("en", {"de"}), ("de", {"en"})])
+def test_there_is_a_page_for_each_language_the_servers_own_at_the_root(
+    language: str, others: set[str]
+) -> None:
+    blocks = page(language=language)
+    buttons = {b.page: b.value for b in blocks.blocks.values() if b.elem_id == "fill"}
+    assert buttons.keys() == {"", *others}
+    assert buttons[""] == LANGUAGES[language]("make.fill")
+    assert all(buttons[code] == LANGUAGES[code]("make.fill") for code in others)
+
+
+def test_answers_come_in_the_language_of_the_page() -> None:
+    canvases = [b for b in page().blocks.values() if b.elem_id == "canvas"]
+    said = {}
+    for canvas in canvases:
+        ask = next(f for f in canvas.server_fns if f.__name__ == "open_example")
+        said[canvas.page] = ask({"name": "none such"})["error"]["message"]
+    assert said == {code: LANGUAGES[code or "en"]("said.no_example") for code in ("", "de")}
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:

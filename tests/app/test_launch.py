@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.launch import no_downloads, parser, stay_private
+from app.launch import no_downloads, parser, stay_private, wait_asleep
 from app.words import Sentence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +51,22 @@ def test_downloads_are_for_the_machine_that_runs_it_unless_said_otherwise(
     assert no_downloads(chosen, environment) == refusal
 
 
+def test_threads_wait_asleep_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
+def test_the_launcher_is_read_before_torch_is() -> None:
+    code = "import sys, app.launch; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("wrong", [["--port", "x"], ["--no-such-option"]])
 def test_wrong_options_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
@@ -86,3 +102,15 @@ def test_app_py_is_a_launcher_that_explains_itself() -> None:
     words = " ".join(done.stdout.split())  # however wide the terminal is
     assert "--model" in words
     assert "default: embedded" in words
+
+
+def test_the_language_of_the_server_is_english_unless_one_that_is_there_is_asked_for() -> None:
+    assert parser({}).parse_args([]).language == "en"
+    assert parser({"MASKGIT_STUDIO_LANGUAGE": "de"}).parse_args([]).language == "de"
+    assert parser({}).parse_args(["--language", "de"]).language == "de"
+    for environment, arguments in (
+        ({}, ["--language", "xx"]),
+        ({"MASKGIT_STUDIO_LANGUAGE": "xx"}, []),
+    ):
+        with pytest.raises(SystemExit):
+            parser(environment).parse_args(arguments)
