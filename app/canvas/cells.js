@@ -300,7 +300,7 @@ function carryCells(cells, from, to) {
     const [top, bottom] = span(Math.floor(index / from.cols), to.rows);
     const [left, right] = span(index % from.cols, to.cols);
     for (let row = top; row < bottom; row++) {
-      carried.fill(1, row * to.cols + left, row * to.cols + right);
+      carried.fill(cell, row * to.cols + left, row * to.cols + right);
     }
   });
   return carried;
