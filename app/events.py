@@ -166,7 +166,7 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
         choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(grid=chosen.info.grid),
+            ui.canvas: gr.HTML(grid=chosen.info.grid, resolution=chosen.info.image_size),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
             ui.make.status: ui.words.say(chosen.status),
             **{settings[name]: update for name, update in updates},
@@ -190,7 +190,7 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
         choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(grid=chosen.info.grid),
+            ui.canvas: gr.HTML(grid=chosen.info.grid, resolution=chosen.info.image_size),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
             ui.make.status: ui.words.say(settled.status),
             **{settings[name]: update for name, update in updates if name in settled.names},

@@ -85,7 +85,7 @@ def _lay_out(handlers: Handlers, menu: ModelMenu, words: Words) -> Layout:
     with gr.Row(elem_id="studio"):
         with gr.Column(scale=1, elem_id="stage"):
             answers = _functions(words, *_about_pictures(handlers))
-            canvas = Canvas(info.grid, answers, words.code)
+            canvas = Canvas(info.grid, info.image_size, answers, words.code)
         with gr.Column(scale=0, min_width=320, elem_id="side"):
             return Layout(
                 words=words,

@@ -23,10 +23,10 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     if (state.walking) return word("counter.branch");
     const painted = countCells(cells);
     if (!painted) return word("counter.paint");
-    const isLong = lattice.width !== lattice.height;
-    const seen = isLong && squareSeen(lattice, cells) && word("counter.square");
-    const about = state.shown ? seen : word("counter.hidden");
-    const change = word("counter.cells", { count: painted, all: lattice.size });
+    const changing = countCells(changingCells(lattice, cells));
+    const stay = changing < painted && word("counter.stay", { count: painted - changing });
+    const about = state.shown ? stay : word("counter.hidden");
+    const change = word("counter.cells", { count: changing, all: lattice.size });
     return [change, about].filter(Boolean).join(" · ");
   }
 
@@ -37,6 +37,7 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     write(counter, count());
     write(zoom, `${Math.round(view.scale * 100)}%`);
     write(sizeLabel, String(state.size));
+    size.max = Math.round(MAX_SIZE * (lattice ? lattice.grid / state.grid() : 1));
     size.value = state.size;
     const can = {
       undo: !running && (state.walking || history.canUndo()),
@@ -87,7 +88,6 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     const name = button.dataset.do;
     if (name !== "compare") button.addEventListener("click", () => actions[name]());
   }
-  size.max = MAX_SIZE;
   size.addEventListener("input", () => actions.size(Number(size.value)));
 
   // Compare is held, by finger or by key; leaving the button lets go.
