@@ -127,12 +127,12 @@ def test_what_the_file_holds_beside_opaque_colours_is_given_back(shell: Shell, v
     Image.fromarray(pixels).save("glass/glass.png", **about)
     if verb == "edit":
         shell("edit", "glass/glass.png", "--mask", "mask.png", "--out", "after.png")
-        assert "identical" in shell("replay", "after.png")
     elif verb == "folder":
         shell("edit", "--images", "glass", "--box", "30,5,20,20", "--to", ".")
         (shell.folder / "glass.png").rename("after.png")
     else:
         shell("outpaint", "glass/glass.png", "--left", "10", "--out", "after.png")
+    assert "identical" in shell("replay", "after.png")
     with Image.open("after.png") as file:
         after = np.asarray(file)
         assert file.info["icc_profile"] == SWAPPED
@@ -181,6 +181,7 @@ def test_a_folder_is_edited_picture_by_picture_and_goes_on_where_it_stopped(
     assert "holds no mask of that name" in failures["lonely.webp"]
     expected = engine.edit(shell.picture, shell.mask, 207).pictures[0]
     np.testing.assert_array_equal(shell.read("out/photo.png"), expected)
+    assert "identical" in shell("replay", "out/photo.png")
     before = (out / "photo.png").stat().st_mtime_ns
     (images / "broken.png").unlink()
     (images / "lonely.webp").unlink()
@@ -206,6 +207,21 @@ def test_outpaint_adds_pixels_on_each_side(shell: Shell, engine: MaskGIT) -> Non
     expected = engine.outpaint(shell.picture, left=8, bottom=5, label="meadow")
     np.testing.assert_array_equal(grown, expected.pictures[0])
     np.testing.assert_array_equal(grown[:40, 8:], shell.picture)
+    assert "identical" in shell("replay", "outpainted.png")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["outpaint images/photo.png --left 8 --out out/photo.png", "edit --images images --to out"],
+)
+def test_larger_and_folder_pictures_are_saved_without_recipe_where_that_is_wished(
+    shell: Shell, line: str
+) -> None:
+    (shell.folder / "images").mkdir()
+    (shell.folder / "photo.png").rename(shell.folder / "images" / "photo.png")
+    box = ["--box", "5,5,20,20"] if line.startswith("edit") else []
+    shell(*line.split(), *box, "--count", "1", "--no-recipe")
+    assert b"maskgit" not in (shell.folder / "out" / "photo.png").read_bytes()
 
 
 def test_reconstruct_writes_what_the_tokenizer_makes_of_a_picture(shell: Shell) -> None:
