@@ -14,7 +14,7 @@ import numpy as np
 
 from app import texts
 from app.canvas.drawing import Drawing
-from app.controls import NO_CLASS_ID, Controls
+from app.controls import FEATHER, NO_CLASS_ID, Controls
 from app.document import Document, Region, choose_window
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.models import ModelStore
@@ -58,7 +58,9 @@ class Job(NamedTuple):
         """Give what the first frame adds: with it a run can be steered, unless it outpaints."""
         if isinstance(self.request, Outpaint):
             return {}
-        return {"context": write_context(self.request.model, first.window, self.drawing)}
+        feather = self.request.feather if isinstance(self.request, Fill) else FEATHER
+        context = write_context(self.request.model, first.window, self.drawing, feather)
+        return {"context": context}
 
 
 class Desk:
@@ -74,6 +76,7 @@ class Desk:
         self._count = controls.num_pictures()
         self._settings = controls.settings(self._info, seed)
         self._previews = bool(controls.previews)
+        self._feather = controls.soft_edge()
 
     def job(self, action: Action) -> Job:
         """Make the job that an action asks for.
@@ -105,6 +108,7 @@ class Desk:
             self._count,
             self._settings,
             self._previews,
+            self._feather,
         )
         return Job(request, region, {}, self._drawing)
 
@@ -178,8 +182,8 @@ def controls_for(
     """
     model = model or models.default
     defaults = models.info(model).defaults
-    if unknown := sorted(settings.keys() - set(SETTINGS)):
-        what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}"
+    if unknown := sorted(settings.keys() - {*SETTINGS, "feather"}):
+        what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}, feather"
         raise UserError(texts.BAD_REQUEST.format(where="settings", what=what))
     values = {name: getattr(defaults, name) for name in SETTINGS} | dict(settings)
     label = NO_CLASS_ID if label is None else label

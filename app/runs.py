@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.controls import FEATHER
 from app.document import Cells, Region, Window
 from app.models import ModelStore, Settings
 
@@ -46,6 +47,7 @@ class Fill:
         count: Variations; they use the seeds `settings.seed`, `seed + 1`, …
         settings: How to decode.
         previews: Whether to draw every step; that takes time.
+        feather: Cells over which the new content fades in.
     """
 
     model: str
@@ -57,6 +59,7 @@ class Fill:
     count: int
     settings: Settings
     previews: bool = True
+    feather: float = FEATHER
 
 
 @dataclass(frozen=True)

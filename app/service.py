@@ -42,7 +42,7 @@ class GenerateRequest(Strict):
     Attributes:
         model: Id of the model; empty: the editor's own.
         label: Class id, or None for no class.
-        settings: Any of `app.desk.SETTINGS`; the rest is the model's.
+        settings: Any of `app.desk.SETTINGS`, and `feather` for edits; the rest is the model's.
         count: How many; they use the seeds `seed`, `seed + 1`, …
     """
 
@@ -101,7 +101,7 @@ class Service:
 
         def generated() -> Answer:
             asked = read(GenerateRequest, request)
-            model, label, settings = self._wishes(asked)
+            model, label, settings, _ = self._wishes(asked)
             return self._run(Generate(model, label, asked.count, settings, previews=False))
 
         return answer(generated)
@@ -111,13 +111,12 @@ class Service:
 
         def edited() -> Answer:
             asked = read(EditRequest, request)
-            model, label, settings = self._wishes(asked)
+            model, label, settings, feather = self._wishes(asked)
             picture = self._picture(asked.picture)
             require_room(picture.shape, asked.count)
             region = self._region(asked, picture)
-            return self._run(
-                Fill(model, picture, region, None, None, label, asked.count, settings, False)
-            )
+            whole = model, picture, region, None, None, label, asked.count, settings
+            return self._run(Fill(*whole, previews=False, feather=feather))
 
         return answer(edited)
 
@@ -126,7 +125,7 @@ class Service:
 
         def outpainted() -> Answer:
             asked = read(OutpaintRequest, request)
-            model, label, settings = self._wishes(asked)
+            model, label, settings, _ = self._wishes(asked)
             picture = self._picture(asked.picture)
             sides = asked.left, asked.top, asked.right, asked.bottom
             if not any(sides):
@@ -174,11 +173,11 @@ class Service:
 
         return answer(listed)
 
-    def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings]:
+    def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings, float]:
         controls = controls_for(self._models, asked.model, asked.label, asked.settings)
         info = self._models.info(controls.model)
         settings = controls.settings(info, controls.seed_or(0))
-        return controls.model, controls.label_for(info), settings
+        return controls.model, controls.label_for(info), settings, controls.soft_edge()
 
     def _picture(self, text: str) -> Picture:
         """Find a picture by its id, or read the file that came."""

@@ -18,6 +18,7 @@ from maskgit import commands_models, commands_recipes, pipeline
 from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
 from maskgit.commands_recipes import begun, replay, strip, with_recipes
+from maskgit.compositing import FEATHER_CELLS, MAX_FEATHER_CELLS
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
 from maskgit.evaluation import commands as evaluation
@@ -70,7 +71,10 @@ def edit(options: argparse.Namespace) -> None:
     picture = original.flat
     mask = _mask(picture, options.mask, options.box)
     with _progress() as on_step:
-        result = engine.edit(picture, mask, _label(options), on_step=on_step, **_common(options))
+        result = engine.edit(
+            picture, mask, _label(options),
+            feather=options.feather, on_step=on_step, **_common(options),
+        )  # fmt: skip
     files = with_recipes(begun(engine, options), result, original, mask)
     _write_all(options.out, files, result.seeds)
 
@@ -85,7 +89,9 @@ def edit_many(options: argparse.Namespace) -> None:
     def edit_one(file: Path, mask_file: Path | None) -> Iterator[bytes]:
         original = _original(file)
         mask = _mask(original.flat, mask_file, options.box)
-        result = engine.edit(original.flat, mask, _label(options), **_common(options))
+        result = engine.edit(
+            original.flat, mask, _label(options), feather=options.feather, **_common(options)
+        )
         return with_recipes(recipe, result, original, mask)
 
     seeds = range(options.seed, options.seed + options.count)
@@ -192,6 +198,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--to", type=Path, default=Path("edited"), help="folder for what --images gives"
             )
+            sub.add_argument(
+                "--feather", type=float, default=FEATHER_CELLS, metavar="CELLS",
+                help=f"how far the new content fades in, 0 to {MAX_FEATHER_CELLS:g} cells",
+            )  # fmt: skip
             _add_choices(sub, "edited.png")
             commands_recipes.add_no_recipe(sub)
             continue

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from maskgit import pipeline, recipe_files, recipes
+from maskgit.compositing import FEATHER_CELLS
 from maskgit.images import to_png
 from maskgit.jobs import Result
 from maskgit.originals import Original, open_original
@@ -76,7 +77,8 @@ def begun(engine: MaskGIT, options: argparse.Namespace) -> Callable[..., Recipe]
         return None
     weights = recipes.fingerprint(pipeline.find_folder(options.model))
     name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
-    return partial(Recipe, name, weights, dtype, options.label)
+    feather = getattr(options, "feather", FEATHER_CELLS)  # of verbs that edit
+    return partial(Recipe, name, weights, dtype, options.label, feather=feather)
 
 
 def with_recipes(

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
 from maskgit.state_text import MAX_TEXT as MAX_STATE
 from maskgit.types import Picture, Region
@@ -45,7 +46,7 @@ DTYPES = ("float32", "bfloat16")
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "state"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells"}
+_EDIT_OPTIONAL = {"window", "cells", "feather"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -69,6 +70,7 @@ class Recipe:
         cells: The window's cells that could change; None: all that the mask touches.
         sides: For a picture made larger, pixels added on the left, top, right and bottom.
         state: The finished state (`maskgit.state_text`) where the decode was steered.
+        feather: For an edit, cells over which the new content faded in.
     """
 
     model: str
@@ -82,6 +84,7 @@ class Recipe:
     cells: Bool[np.ndarray, "h w"] | None = None
     sides: tuple[int, int, int, int] | None = None
     state: str | None = None
+    feather: float = FEATHER_CELLS
 
 
 def name_of(folder: Path) -> str:
@@ -176,6 +179,8 @@ def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
         edit["window"] = [recipe.window.left, recipe.window.top, recipe.window.side]
     if recipe.cells is not None:
         edit["cells"] = [len(recipe.cells), np.packbits(recipe.cells).tobytes().hex()]
+    if recipe.feather != FEATHER_CELLS:
+        edit["feather"] = recipe.feather
     return edit
 
 
@@ -205,6 +210,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
         cells=_cells((edit or {}).get("cells")),
         sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
         state=about.get("state"),
+        feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
     )
     return recipe, edit
 
@@ -259,6 +265,14 @@ def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
         raise _damaged("cells")
     bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
     return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
+
+
+def _feather(value: Any) -> float:
+    try:
+        require_feather(value)
+    except (TypeError, ValueError) as error:
+        raise _damaged("feather") from error
+    return float(value)
 
 
 def _mask(edit: dict[str, Any], picture: Picture) -> Region:

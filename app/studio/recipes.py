@@ -43,7 +43,8 @@ class RecipeBook:
             return _written(recipe)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
-        return _written(replace(recipe, mask=request.region, window=window, cells=request.cells))
+        about_edit = {"mask": request.region, "window": window, "cells": request.cells}
+        return _written(replace(recipe, **about_edit, feather=request.feather))
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -57,7 +58,8 @@ class RecipeBook:
         recipe = Recipe(*about, label, done.options[0], state=state)
         if scene.picture is None:
             return _written(recipe)
-        return _written(replace(recipe, mask=scene.region, window=Window(*scene.window)))
+        window = Window(*scene.window)
+        return _written(replace(recipe, mask=scene.region, window=window, feather=scene.feather))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -82,6 +84,7 @@ class RecipeBook:
             grid=_grid(recipe),
             sides=recipe.sides,
             is_steered=recipe.state is not None,
+            feather=recipe.feather,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:

@@ -27,7 +27,7 @@ RESULT = {
 ENTRY = {"picture": 0, "cells": "ff0000", "shown": True, "is_result": False, "painted": None}
 RUN = {
     "id": 1,
-    "context": {"model": "fake", "window": [10, 0, 40], "drawing": None},
+    "context": {"model": "fake", "window": [10, 0, 40], "drawing": None, "feather": 1.5},
     "window": [10, 0, 40],
     "grid": 4,
     "open": "ffff",

@@ -76,6 +76,10 @@ def test_an_edit_is_the_engines_by_mask_by_box_and_by_id(
     by_box = service.edit({**wish, "picture": url, "box": [20, 10, 21, 15]})
     np.testing.assert_array_equal(made(by_box)[0], expected)
     assert (expected == PICTURE)[~hole()].all()
+    hard = service.edit({**wish, "settings": {"seed": 1, "feather": 0}, "picture": url,
+                         "mask": file(mask)})  # fmt: skip
+    expected_hard = small_engine.edit(PICTURE, hole(), 1000, seed=1, feather=0.0).pictures[0]
+    np.testing.assert_array_equal(made(hard)[0], expected_hard)
     again = service.edit(
         {**wish, "picture": by_box["pictures"][0]["id"], "box": [-5, -5, 10, 10], "label": None}
     )
@@ -123,6 +127,11 @@ BOX = {"box": [0, 0, 9, 9]}
         ("generate", {"label": 207, "count": MAX_PICTURES + 1}, "less than or equal to 16"),
         ("generate", {"label": 207, "settings": {"step": 3}}, "settings: step; there are steps"),
         ("generate", {"label": 207, "settings": {"steps": 1000}}, "it must be 1 to 32"),
+        (
+            "edit",
+            {"label": 207, **SENT, **BOX, "settings": {"feather": 3}},
+            "Soft edge: 3 is not allowed",
+        ),
         ("generate", {"model": "none"}, "There is no model of that name here."),
         ("edit", {"label": 207, **BOX}, "picture: Field required"),
         ("edit", {"label": 207, **SENT}, "a mask or a box, one of the two"),

@@ -109,6 +109,13 @@ def test_edit_changes_the_mask_or_the_box_and_nothing_else(
     np.testing.assert_array_equal(edited[~shell.mask], shell.picture[~shell.mask])
 
 
+def test_a_soft_edge_is_asked_for_and_kept_in_the_recipe(shell: Shell, engine: MaskGIT) -> None:
+    shell("edit", "photo.png", "--mask", "mask.png", "--label", "rose", "--feather", "0")
+    expected = engine.edit(shell.picture, shell.mask, "rose", feather=0.0)
+    np.testing.assert_array_equal(shell.read("edited.png"), expected.pictures[0])
+    assert "identical" in shell("replay", "edited.png")
+
+
 def test_a_box_may_reach_beyond_the_picture(shell: Shell) -> None:
     shell("edit", "photo.png", "--box=-10,30,20,500")
     changed = (shell.read("edited.png") != shell.picture).any(axis=2)
