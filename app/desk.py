@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from app import texts
-from app.canvas.drawing import Drawing
+from app.canvas.drawing import MAX_SIDE, Drawing
 from app.controls import FEATHER, NO_CLASS_ID, Controls
 from app.document import Document, Region, choose_window
 from app.errors import UNKNOWN_PICTURE, UserError
@@ -122,7 +122,7 @@ class Desk:
         left, top, right, bottom = self._controls.sides()
         if not any((left, top, right, bottom)):
             raise UserError(texts.NO_SIDES)
-        height, width = require_fit(picture, left, top, right, bottom)
+        height, width = require_fit(picture.shape, left, top, right, bottom)
         require_room((height, width), self._count)
         request = Outpaint(
             self._model,
@@ -190,14 +190,18 @@ def controls_for(
     return Controls(model=model, label=label, randomise=False, **values)
 
 
-def require_fit(picture: Picture, left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
+def require_fit(
+    size: tuple[int, ...], left: int, top: int, right: int, bottom: int
+) -> tuple[int, int]:
     """Give the height and width of a picture that was made larger.
 
     Raises:
         UserError: If that is too large.
     """
-    height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
+    height, width = top + size[0] + bottom, left + size[1] + right
+    about = {"width": width, "height": height}
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS / 1e6
-        raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
+        raise UserError(texts.TOO_LARGE.format(**about, limit=MAX_PIXELS / 1e6))
+    if max(width, height) > MAX_SIDE:
+        raise UserError(texts.TOO_LONG_NOW.format(**about, limit=MAX_SIDE))
     return height, width

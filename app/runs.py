@@ -181,6 +181,16 @@ class Studio(Protocol):
         """The models that requests may name."""
         ...
 
+    def windows(self, model: str, size: tuple[int, int], sides: tuple[int, int, int, int]) -> int:
+        """Count the windows it takes to make a picture larger.
+
+        Args:
+            model: Id of the model.
+            size: Height and width of the picture.
+            sides: Pixels to add on the left, top, right and bottom; at least one.
+        """
+        ...
+
     def run(self, request: Request) -> Iterator[Step | Result]:
         """Answer a request pass by pass.
 

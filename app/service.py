@@ -18,6 +18,7 @@ from pydantic import Field
 
 from app import texts
 from app.answers import Answer, answer
+from app.canvas.drawing import MAX_SIDE as MAX_LENGTH
 from app.controls import MAX_ADDED_PX
 from app.desk import controls_for, require_fit, require_room
 from app.document import Region
@@ -32,6 +33,7 @@ MAX_PICTURES = 16  # of one answer
 AT_ONCE = 4  # answers being made, see `app.api`; their passes share batches with everybody's
 PICTURE_ID = re.compile("[0-9a-f]{32}")
 
+Length: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LENGTH)]
 Added: TypeAlias = Annotated[int, Field(ge=0, le=MAX_ADDED_PX)]
 Pixel: TypeAlias = Annotated[int, Field(ge=-MAX_SIDE, le=MAX_SIDE)]
 
@@ -70,6 +72,18 @@ class OutpaintRequest(GenerateRequest):
     """A larger picture; sides in pixels."""
 
     picture: str
+    left: Added = 0
+    top: Added = 0
+    right: Added = 0
+    bottom: Added = 0
+
+
+class PlanRequest(Strict):
+    """What it would take to make a picture larger; sizes and sides in pixels."""
+
+    model: str = Field("", max_length=256)
+    width: Length
+    height: Length
     left: Added = 0
     top: Added = 0
     right: Added = 0
@@ -130,12 +144,27 @@ class Service:
             sides = asked.left, asked.top, asked.right, asked.bottom
             if not any(sides):
                 raise UserError(texts.NO_SIDES_NAMED)
-            require_room(require_fit(picture, *sides), asked.count)
+            require_room(require_fit(picture.shape, *sides), asked.count)
             return self._run(
                 Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
             )
 
         return answer(outpainted)
+
+    def plan(self, request: object) -> Answer:
+        """Say what outpaint would take: `{"model", "width", "height", "left", "top", ...}`."""
+
+        def planned() -> Answer:
+            asked = read(PlanRequest, request)
+            sides = asked.left, asked.top, asked.right, asked.bottom
+            if not any(sides):
+                raise UserError(texts.NO_SIDES_NAMED)
+            size = asked.height, asked.width
+            height, width = require_fit(size, *sides)
+            windows = self._studio.windows(asked.model or self._models.default, size, sides)
+            return {"width": width, "height": height, "windows": windows}
+
+        return answer(planned)
 
     def reconstruct(self, request: object) -> Answer:
         """Draw what the tokenizer alone makes of a picture: `{"model", "picture"}`."""
