@@ -276,7 +276,11 @@ const painter = createPainter(state, {
   },
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
-  paper, doc, player, fail,
+  paper, doc, player, say, fail,
+  branch: {
+    keep: (...which) => lab.keep(...which),
+    isKept: (...which) => lab.isKept(...which),
+  },
   render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
 });
 const runs = createRuns(state, {
@@ -291,7 +295,10 @@ const runs = createRuns(state, {
     lab.walk.leave();
     live.makeWay();
   },
-  record: (run, isStopped) => lab.record(run, isStopped),
+  record(run, isStopped) {
+    lab.record(run, isStopped);
+    variations.refresh();
+  },
 });
 const enlarging = createEnlarging(root, view, state, {
   controls, announce: (words) => toolbar.announce(words), say, fail, redraw,
