@@ -30,6 +30,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     q: () => actions.tool("inspect"),
     s: () => actions.tool("window"),
     d: actions.fine,
+    o: () => actions.tool("enlarge"),
     i: actions.invert,
     ".": actions.grow,
     ",": actions.shrink,
@@ -99,6 +100,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     if (!state.lattice || state.running) return false;
     if (state.tool === "inspect") return onCells(event, key);
     if (state.tool === "window") return onWindow(event, key);
+    if (state.tool === "enlarge") return false;
     const { cols, rows } = state.lattice;
     const sideways = { ArrowLeft: [0, -1], ArrowRight: [0, 1] };
     const step = { ...sideways, ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
