@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from app.controls import FEATHER
 from app.document import Cells, Region, Window
+from app.lens import Lens
 from app.models import ModelStore, Settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Fill:
         count: Variations; they use the seeds `settings.seed`, `seed + 1`, …
         settings: How to decode.
         previews: Whether to draw every step; that takes time.
+        lens: How it was painted, for its recipe; None: as usual.
         feather: Cells over which the new content fades in.
     """
 
@@ -59,6 +61,7 @@ class Fill:
     count: int
     settings: Settings
     previews: bool = True
+    lens: Lens | None = None
     feather: float = FEATHER
 
 

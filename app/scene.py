@@ -27,6 +27,7 @@ from app.canvas.drawing import Drawing, read_drawing
 from app.controls import FEATHER, MAX_FEATHER
 from app.document import Region
 from app.errors import UserError
+from app.lens import Lens
 from app.runs import Fill, Generate, Picture, Result, Step
 
 MAX_STATE = 2**17  # characters
@@ -216,7 +217,7 @@ def write_context(
     model: str, window: tuple[int, int, int], drawing: Drawing | None, feather: float
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
-    names = ("picture", "width", "height", "grid", "cells", "count")
+    names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
     context = Context(model=model, window=window, drawing=drawn, feather=feather)
     return context.model_dump(mode="json")
@@ -261,6 +262,7 @@ class Scene:
         window: Left, top and side of the square the model sees, in pixels of the picture.
         picture: The whole picture; None where it is new, or is not needed.
         region: Its pixels that may change; likewise.
+        lens: How they were painted, for the recipe; None: as usual.
         feather: Cells over which the new content fades in.
     """
 
@@ -268,6 +270,7 @@ class Scene:
     window: tuple[int, int, int]
     picture: Picture | None = None
     region: Region | None = None
+    lens: Lens | None = None
     feather: float = FEATHER
 
 
