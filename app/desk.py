@@ -104,8 +104,8 @@ class Desk:
             self._count,
             self._settings,
             self._previews,
-            document.lens,
-            self._feather,
+            feather=self._feather,
+            lens=document.lens,
         )
         return Job(request, region, {}, self._drawing)
 

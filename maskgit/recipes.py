@@ -47,7 +47,7 @@ DTYPES = ("float32", "bfloat16")
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "state"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells", "feather", "lens"}
+_EDIT_OPTIONAL = {"window", "cells", "lens", "feather"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -274,18 +274,18 @@ def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
     return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
 
 
-def _lens(value: object) -> dict[str, Any] | None:
-    if value is None or (isinstance(value, dict) and len(json.dumps(value)) <= MAX_LENS):
-        return value
-    raise _damaged("lens")
-
-
 def _feather(value: Any) -> float:
     try:
         require_feather(value)
     except (TypeError, ValueError) as error:
         raise _damaged("feather") from error
     return float(value)
+
+
+def _lens(value: object) -> dict[str, Any] | None:
+    if value is None or (isinstance(value, dict) and len(json.dumps(value)) <= MAX_LENS):
+        return value
+    raise _damaged("lens")
 
 
 def _mask(edit: dict[str, Any], picture: Picture) -> Region:

@@ -184,8 +184,8 @@ const actions = {
 const NOT_KEPT = "This browser does not let the page keep your work: a reload would lose it.";
 const refresh = () => {
   toolbar.refresh();
-  framing.refresh();
   enlarging.refresh();
+  framing.refresh();
 };
 const redraw = () => {
   layers.invalidate();
