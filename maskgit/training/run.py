@@ -26,11 +26,16 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    ProjectConfiguration,
+    patch_environment,
+)
 from torch import nn
 from tqdm import tqdm
 
 from maskgit.runtime import bf16_is_fast, choose_device
+from maskgit.training import sharding
 
 
 @dataclass(frozen=True)
@@ -87,25 +92,30 @@ class Run:
     def __post_init__(self) -> None:
         """Make the folder and choose devices.
 
-        Raises:
-            ValueError: If accelerate was launched to shard the weights: averages need whole ones.
+        Sharding is kept from accelerate, which can do it on a GPU only: see `shard`.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.mixed_precision == "auto":
             self.mixed_precision = "bf16" if bf16_is_fast(choose_device()) else "no"
         has_tensorboard = importlib.util.find_spec("tensorboard") is not None
-        self.accelerator = Accelerator(
-            mixed_precision=self.mixed_precision,
-            gradient_accumulation_steps=self.accumulate,
-            dynamo_backend="inductor" if self.compile else "no",
-            log_with="tensorboard" if has_tensorboard else None,
-            project_config=ProjectConfiguration(
-                project_dir=str(self.folder), logging_dir=str(self.folder)
-            ),
-        )
-        if self.accelerator.distributed_type == DistributedType.FSDP:
-            raise ValueError("weights cannot be sharded (FSDP) here; launch with --multi_gpu (DDP)")
+        self.is_sharded = sharding.is_asked_for()
+        with patch_environment(ACCELERATE_USE_FSDP="false"):
+            self.accelerator = Accelerator(
+                mixed_precision=self.mixed_precision,
+                gradient_accumulation_steps=self.accumulate,
+                dynamo_backend="inductor" if self.compile and not self.is_sharded else "no",
+                log_with="tensorboard" if has_tensorboard else None,
+                project_config=ProjectConfiguration(
+                    project_dir=str(self.folder), logging_dir=str(self.folder)
+                ),
+            )
         self.accelerator.init_trackers("tensorboard")
+
+    def shard(self, network: nn.Module) -> None:
+        """Split a network among the processes, where the launch asks for it; before `prepare`."""
+        if self.is_sharded:
+            device, is_bf16 = self.accelerator.device, self.mixed_precision == "bf16"
+            sharding.shard(network, device, is_bf16, self.compile)
 
     def prepare(self, *parts: Any, skips_weights: bool = False) -> Any:
         """Hand networks and optimisers to accelerate.
@@ -119,7 +129,20 @@ class Run:
             self.accelerator.ddp_handler = DistributedDataParallelKwargs(  # pyright: ignore
                 find_unused_parameters=True
             )
-        return self.accelerator.prepare(*parts)
+        if not self.is_sharded or not self.steps:
+            return self.accelerator.prepare(*parts)
+        network, *optimizers = parts
+        if not sharding.is_sharded(network):
+            raise ValueError(
+                "only stage 2 can be trained with sharded weights (FSDP): everything else looks at "
+                "the weights of single layers; launch it with --multi_gpu (DDP)"
+            )
+        for optimizer in optimizers:
+            sharding.store_whole(optimizer)
+        prepared = self.accelerator.prepare_model(
+            network, device_placement=False, evaluation_mode=True
+        )  # not for evaluation alone: without a copy of the weights in every process
+        return prepared, *(self.accelerator.prepare(optimizer) for optimizer in optimizers)
 
     def parts(self, batch_size: int) -> list[slice]:
         """Give this process' slices of a step's batch, one for each part it is computed in.
@@ -158,10 +181,11 @@ class Run:
         """
         if found := self.checkpoints():
             try:
-                self.accelerator.load_state(str(found[-1]))
+                self.accelerator.load_state(str(found[-1]), map_location="cpu")
             except RuntimeError as error:
                 raise ValueError(f"{found[-1]} does not fit this recipe: {error}") from error
             self.step = int(found[-1].name.removeprefix("step-"))
+            self.accelerator.step = 0  # counts parts; before it may have been other ones
         self._since = (self.step, time.monotonic())
         return self.step
 
@@ -288,14 +312,15 @@ class Ema(nn.Module):
     def copy_to(self, network: nn.Module) -> None:
         """Put the averaged weights into a network of the same shape."""
         for name, parameter in network.named_parameters():
-            parameter.copy_(self.average[name])
+            parameter.copy_(sharding.whole(self.average[name]))
 
     def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:  # pyright: ignore
         """Everything a checkpoint needs."""
-        return {"updates": self.updates, "average": self.average}
+        return {"updates": self.updates, "average": sharding.stored(self.average)}
 
     def load_state_dict(self, state: dict[str, Any], *_: Any, **__: Any) -> None:  # pyright: ignore
         """Continue from `state_dict()`."""
         self.updates = state["updates"]
         for name, value in state["average"].items():
-            self.average[name].copy_(value)
+            average = self.average[name]
+            average.copy_(sharding.slice_like(value, average))
