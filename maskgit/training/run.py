@@ -76,6 +76,8 @@ class Run:
         mixed_precision: `bf16`, `no`, or `auto`: bf16 where the device gains from it.
         accumulate: Parts that a process computes its slice of the batch in, one after another, to
             save memory. `accelerate launch --gradient_accumulation_steps` says so too.
+        is_sharded: Whether stage 2 is trained with its weights spread over the processes; said by
+            `accelerate launch --use_fsdp`.
     """
 
     folder: Path
@@ -92,7 +94,10 @@ class Run:
     def __post_init__(self) -> None:
         """Make the folder and choose devices.
 
-        Sharding is kept from accelerate, which can do it on a GPU only: see `shard`.
+        Accelerate is not told about sharding, which is done here: see `sharding`.
+
+        Raises:
+            ValueError: If weights are to be sharded among processes that do not know each other.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.mixed_precision == "auto":
@@ -109,10 +114,15 @@ class Run:
                     project_dir=str(self.folder), logging_dir=str(self.folder)
                 ),
             )
+        if self.is_sharded and self.accelerator.num_processes == 1:
+            raise ValueError("the processes found no GPUs; on CPUs set ACCELERATE_USE_CPU=true")
         self.accelerator.init_trackers("tensorboard")
 
     def shard(self, network: nn.Module) -> None:
-        """Split a network among the processes, where the launch asks for it; before `prepare`."""
+        """Spread a network's weights over the processes, where that is asked for.
+
+        Its optimisers are made afterwards, then `prepare` takes both.
+        """
         if self.is_sharded:
             device, is_bf16 = self.accelerator.device, self.mixed_precision == "bf16"
             sharding.shard(network, device, is_bf16, self.compile)
@@ -124,24 +134,28 @@ class Run:
             parts: The networks and optimisers.
             skips_weights: Whether some steps leave some weights out, which several processes have
                 to look for then before they take the mean of the others' gradients.
+
+        Raises:
+            ValueError: If weights are to be sharded, and the network was not.
         """
         if skips_weights:
             self.accelerator.ddp_handler = DistributedDataParallelKwargs(  # pyright: ignore
                 find_unused_parameters=True
             )
-        if not self.is_sharded or not self.steps:
-            return self.accelerator.prepare(*parts)
-        network, *optimizers = parts
-        if not sharding.is_sharded(network):
+        if sharding.is_sharded(parts[0]):
+            return self._prepare_sharded(*parts)
+        if self.is_sharded and self.steps:
             raise ValueError(
                 "only stage 2 can be trained with sharded weights (FSDP): everything else looks at "
                 "the weights of single layers; launch it with --multi_gpu (DDP)"
             )
+        return self.accelerator.prepare(*parts)
+
+    def _prepare_sharded(self, network: nn.Module, *optimizers: torch.optim.Optimizer) -> Any:
         for optimizer in optimizers:
             sharding.store_whole(optimizer)
-        prepared = self.accelerator.prepare_model(
-            network, device_placement=False, evaluation_mode=True
-        )  # not for evaluation alone: without a copy of the weights in every process
+        # "Evaluation" keeps accelerate from copying the weights to every process (DDP).
+        prepared = self.accelerator.prepare_model(network, False, evaluation_mode=True)
         return prepared, *(self.accelerator.prepare(optimizer) for optimizer in optimizers)
 
     def parts(self, batch_size: int) -> list[slice]:

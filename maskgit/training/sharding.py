@@ -89,9 +89,10 @@ def stored(state: Mapping[Key, Any]) -> dict[Key, Any]:
     is_main = not distributed.is_initialized() or distributed.get_rank() == 0
     result = {}
     for key, value in state.items():
-        complete = whole(value) if isinstance(value, Tensor) else value
-        if is_main:
-            result[key] = complete.cpu() if isinstance(value, DTensor) else complete
+        is_slice = isinstance(value, DTensor)
+        complete = whole(value) if is_slice else value
+        if is_main:  # a copy: what was gathered may lie in padded memory
+            result[key] = complete.to("cpu", copy=True) if is_slice else complete
     return result
 
 
