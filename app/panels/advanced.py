@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from app.controls import MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
+from app.controls import (
+    FEATHER,
+    MAX_FEATHER,
+    MAX_GUIDANCE,
+    MAX_STEPS,
+    MAX_TEMPERATURE,
+    MIN_TOP_P,
+)
 from app.models import ModelInfo
 from app.panels.schedule import schedule_choices, schedule_editor
 from app.words import Words
@@ -28,6 +35,7 @@ class AdvancedPanel(NamedTuple):
     guidance_scale: gr.Slider
     reveal: gr.Dropdown
     previews: gr.Checkbox
+    feather: gr.Slider
 
 
 def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
@@ -111,6 +119,15 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
                 min_width=120,
                 elem_id="top-p",
             )
+        feather = gr.Slider(
+            0,
+            MAX_FEATHER,
+            FEATHER,
+            step=0.1,
+            label=words("advanced.feather"),
+            info=words("advanced.feather_info"),
+            elem_id="feather",
+        )
         previews = gr.Checkbox(
             True,
             label=words("advanced.previews"),
@@ -128,6 +145,7 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
         guidance_scale,
         reveal,
         previews,
+        feather,
     )
 
 

@@ -26,6 +26,7 @@ SCRIPT = """(drawing, ...now) => {
 class OutpaintPanel(NamedTuple):
     """Components of the panel; the quick buttons are named by the sides they add to."""
 
+    panel: gr.Accordion
     left: gr.Number
     top: gr.Number
     right: gr.Number
@@ -45,9 +46,8 @@ def add_script(to: str) -> str:
 
 def outpaint_panel(words: Words) -> OutpaintPanel:
     """Lay out the panel, folded."""
-    with gr.Accordion(
-        words("outpaint.heading"), open=False, elem_id="outpaint", elem_classes="card"
-    ):
+    heading = words("outpaint.heading")
+    with gr.Accordion(heading, open=False, elem_id="outpaint", elem_classes="card") as panel:
         with gr.Row(elem_classes="tight"):
             quick = {
                 side: gr.Button(
@@ -72,4 +72,4 @@ def outpaint_panel(words: Words) -> OutpaintPanel:
                 for side in ("left", "top", "right", "bottom")
             )
         run = gr.Button(words("outpaint.run"), elem_id="outpaint-run")
-    return OutpaintPanel(left, top, right, bottom, quick, run)
+    return OutpaintPanel(panel, left, top, right, bottom, quick, run)
