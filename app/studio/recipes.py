@@ -46,10 +46,9 @@ class RecipeBook:
             return _written(recipe)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
+        about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         lens = _words(request.lens)
-        return _written(
-            replace(recipe, mask=request.region, window=window, cells=request.cells, lens=lens)
-        )
+        return _written(replace(recipe, **about_edit, lens=lens, feather=request.feather))
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -63,8 +62,9 @@ class RecipeBook:
         recipe = Recipe(*about, label, done.options[0], state=state)
         if scene.picture is None:
             return _written(recipe)
-        window, lens = Window(*scene.window), _words(scene.lens)
-        return _written(replace(recipe, mask=scene.region, window=window, lens=lens))
+        about_edit = {"mask": scene.region, "window": Window(*scene.window)}
+        lens = _words(scene.lens)
+        return _written(replace(recipe, **about_edit, lens=lens, feather=scene.feather))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -90,6 +90,7 @@ class RecipeBook:
             lens=_lens(recipe),
             sides=recipe.sides,
             is_steered=recipe.state is not None,
+            feather=recipe.feather,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:
