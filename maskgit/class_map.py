@@ -104,7 +104,7 @@ class ClassMap:
         found = found.gather(1, self.which.long())
         return torch.where(found < 0, own[:, None], found)
 
-    def asked(self, own: Labels) -> tuple[list[int], Labels]:
+    def asked(self, own: Labels) -> tuple[list[int], Int[Tensor, " A"]]:
         """Say what a model is to be asked: for which row, one question after the other, and class.
 
         Args:

@@ -6,7 +6,7 @@ cells is rounded, to half precision. What can be computed from the rest is left 
 
 Layout: base64 of zlib of three parts. First a line of JSON, ended by a newline:
 
-    version   1, or 2 where there are classes
+    version   2 where there are several classes, otherwise 1
     grid      [height, width] in cells
     codes     K, the number of codes, which is also the id of the mask token
     label     the model's class label
@@ -39,7 +39,7 @@ from maskgit.class_map import MAX_CLASSES, ClassMap
 from maskgit.constraints import Constraints
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState
 
-VERSION = 2  # 1 is written where it says all, so that older programs read it
+VERSION = 2  # of states with several classes; all others are of version 1
 MAX_TEXT = 2**17  # characters of a packed state
 MAX_BYTES = 2**20  # of it, once it is unpacked
 MAX_BANS = 4096  # in one state
@@ -96,7 +96,7 @@ def from_text(text: str, grid: tuple[int, int], mask_id: int) -> DecodeState:
         ValueError: If it is not a packed state, or one of another model, with the reason.
     """
     about, rest = _opened(text)
-    if about.get("version") not in ((2,) if "classes" in about else (1, 2)):
+    if about.get("version") != (VERSION if "classes" in about else 1):
         raise ValueError("this state was written by another version of this program")
     if about.get("grid") != list(grid) or about.get("codes") != mask_id:
         raise ValueError("this state belongs to another model")
