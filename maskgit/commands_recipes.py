@@ -3,13 +3,14 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from maskgit import pipeline, recipe_files, recipes
 from maskgit.images import to_png
-from maskgit.jobs import Result
+from maskgit.jobs import Regions, Result
 from maskgit.originals import Original, open_original
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
@@ -72,6 +73,7 @@ def with_recipes(
     result: Result,
     original: Original | None = None,
     mask: Region | None = None,
+    regions: Regions | None = None,
 ) -> Iterator[bytes]:
     """Write results as PNG files with recipes, or without where one is not wanted or too large.
 
@@ -85,6 +87,7 @@ def with_recipes(
         if not options.no_recipe:
             decode = trace[0].options[0]
             recipe = Recipe(name, weights, dtype, options.label, decode, picture, mask)
+            recipe = replace(recipe, regions=tuple((regions or {}).items()))
             try:
                 notes[recipes.KEY] = recipes.to_text(recipe)
             except RecipeError as error:
