@@ -213,7 +213,7 @@ def write_context(
     model: str, window: tuple[int, int, int], drawing: Drawing | None
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
-    names = ("picture", "width", "height", "grid", "cells", "count")
+    names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
     return Context(model=model, window=window, drawing=drawn).model_dump(mode="json")
 
