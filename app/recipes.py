@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -65,6 +65,7 @@ class Remembered:
         grid: Cells on the short side of the lattice it was painted on; None where that is unknown.
         sides: Pixels that were added on the left, top, right and bottom, if any.
         is_steered: Whether somebody had a hand in the decode, which a seed does not repeat.
+        regions: Where there are other classes than `label`, by number or name.
     """
 
     model: str
@@ -76,6 +77,7 @@ class Remembered:
     grid: int | None
     sides: tuple[int, int, int, int] | None
     is_steered: bool
+    regions: Sequence[tuple[str | None, Region]] = ()
 
 
 class RecipeBook(Protocol):

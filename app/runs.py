@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.document import Cells, Region, Window
+from app.document import Cells, Region, Regions, Window
 from app.models import ModelStore, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Fill:
         count: Variations; they use the seeds `settings.seed`, `seed + 1`, …
         settings: How to decode.
         previews: Whether to draw every step; that takes time.
+        regions: Where other classes are wished than `label`.
     """
 
     model: str
@@ -57,17 +58,19 @@ class Fill:
     count: int
     settings: Settings
     previews: bool = True
+    regions: Regions = ()
 
 
 @dataclass(frozen=True)
 class Generate:
-    """Make a whole picture of a class."""
+    """Make a whole picture of a class; `regions` are of the model's size."""
 
     model: str
     label: int | None
     count: int
     settings: Settings
     previews: bool = True
+    regions: Regions = ()
 
 
 @dataclass(frozen=True, eq=False)

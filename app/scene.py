@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import texts
 from app.canvas.drawing import Drawing, read_drawing
-from app.document import Region
+from app.document import Region, Regions
 from app.errors import UserError
 from app.runs import Fill, Generate, Picture, Result, Step
 
@@ -213,7 +213,7 @@ def write_context(
     model: str, window: tuple[int, int, int], drawing: Drawing | None
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
-    names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
+    names = [field.name for field in fields(Drawing) if field.name not in ("rows", "cols")]
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
     return Context(model=model, window=window, drawing=drawn).model_dump(mode="json")
 
@@ -257,12 +257,14 @@ class Scene:
         window: Left, top and side of the square the model sees, in pixels of the picture.
         picture: The whole picture; None where it is new, or is not needed.
         region: Its pixels that may change; likewise.
+        regions: Those that are of further classes, for the recipe.
     """
 
     model: str
     window: tuple[int, int, int]
     picture: Picture | None = None
     region: Region | None = None
+    regions: Regions = ()
 
 
 @dataclass(frozen=True, eq=False)

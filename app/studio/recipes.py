@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.document import Region, Regions
 from app.errors import UserError
 from app.models import Settings
 from app.recipes import Remembered
@@ -39,6 +40,7 @@ class RecipeBook:
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
             return _written(replace(recipe, sides=sides))
+        recipe = replace(recipe, regions=_named(request.regions))
         if not isinstance(request, Fill):
             return _written(recipe)
         seen = request.window
@@ -57,6 +59,7 @@ class RecipeBook:
         recipe = Recipe(*about, label, done.options[0], state=state)
         if scene.picture is None:
             return _written(recipe)
+        recipe = replace(recipe, regions=_named(scene.regions))
         return _written(replace(recipe, mask=scene.region, window=Window(*scene.window)))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
@@ -82,6 +85,7 @@ class RecipeBook:
             grid=_grid(recipe),
             sides=recipe.sides,
             is_steered=recipe.state is not None,
+            regions=recipe.regions,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:
@@ -107,6 +111,11 @@ class RecipeBook:
             return ""
         files = (file.stat() for file in sorted(folder.iterdir()))
         return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
+
+
+def _named(regions: Regions) -> tuple[tuple[str, Region], ...]:
+    """Name the classes as the label is named."""
+    return tuple((str(label), region) for label, region in regions)
 
 
 def _written(recipe: Recipe) -> str:
