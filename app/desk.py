@@ -101,6 +101,7 @@ class Desk:
             self._count,
             self._settings,
             self._previews,
+            document.lens,
             regions=self._regions(document),
         )
         return Job(request, region, {}, self._drawing)

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.canvas.drawing import MAX_CELLS, MAX_GRID, Drawing, lattice_shape
+from app.lens import MOST_FINE, Lens
 
 Cells = NDArray[np.bool_]  # (rows, cols) True = painted: to be imagined anew
 Region = NDArray[np.bool_]  # (H, W) the same in pixels
@@ -221,6 +222,16 @@ class Document:
         height, width = may_change[place].shape
         may_change[place] = np.kron(self.opened, np.ones((fine, fine), bool))[:height, :width]
         return self.lattice.region(self.cells & may_change)
+
+    @property
+    def lens(self) -> Lens | None:
+        """How it is looked at, for files; None where that is as usual."""
+        fine = self.span // self.tokens
+        grid, rest = divmod(self.lattice.grid, fine)
+        if rest or fine > MOST_FINE:
+            return None
+        lens = Lens(tokens=self.tokens, fine=fine, grid=grid, at=self.at, coverage=self.coverage)
+        return None if lens.is_plain else lens
 
     @property
     def regions(self) -> Regions:

@@ -26,6 +26,7 @@ from app import texts
 from app.canvas.drawing import Drawing, read_drawing
 from app.document import Region, Regions
 from app.errors import UserError
+from app.lens import Lens
 from app.runs import Fill, Generate, Picture, Result, Step
 
 MAX_STATE = 2**17  # characters
@@ -257,6 +258,7 @@ class Scene:
         window: Left, top and side of the square the model sees, in pixels of the picture.
         picture: The whole picture; None where it is new, or is not needed.
         region: Its pixels that may change; likewise.
+        lens: How they were painted, for the recipe; None: as usual.
         regions: Those that are of further classes, for the recipe.
     """
 
@@ -264,6 +266,7 @@ class Scene:
     window: tuple[int, int, int]
     picture: Picture | None = None
     region: Region | None = None
+    lens: Lens | None = None
     regions: Regions = ()
 
 

@@ -58,7 +58,7 @@ Server functions take one object and answer {"ok": true, ...} or {"ok": false, "
 "id", "width", "height", "png" (data URL of the colours; null if "has_file" was true and the file is
 an ordinary photo), "alpha" (the same of the transparency, or null), "chunks" (base64: profile, EXIF
 and DPI for PNG files), "note" (a sentence or ""); name "" is the example to begin with. A picture
-that carries its recipe adds "recipe": {"words", "controls", "grid", "before", "mask"}.
+that carries its recipe adds "recipe": {"words", "controls", "grid", "lens", "before", "mask"}.
 `recipe({"draft", "seed", "picture"})` answers with "recipe"; `project({"document": text})`, the
 words of a project, with "document", checked (`app.projects`).
 `has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,

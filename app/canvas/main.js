@@ -34,6 +34,7 @@
 // The probe: `studio` on the component's element (#canvas by default), read-only, for tests:
 //   ready          true once there is a first picture (restored or example) or none can be had
 //   count, cells   painted cells: their number, and hex as it is sent to Python
+//   message        what is told to Python
 //   changing       how many of them will change
 //   cols, rows     size of the lattice
 //   grid           cells on the short side; fine: cells along a token
@@ -421,6 +422,7 @@ const probe = {
   ready: () => state.isReady,
   count: () => countCells(state.cells),
   cells: () => packCells(state.cells),
+  message: () => doc.message(),
   changing: () => (state.lattice ? countCells(changingCells(state.lattice, state.cells)) : 0),
   grid: () => state.lattice?.grid ?? 0,
   fine: () => state.lattice?.fine ?? 1,

@@ -150,8 +150,9 @@ function createProject(root, state, { server, doc, history, lab, settle, control
       const open = (hex, side) => {
         return unpackCells(hex, makeLattice(picture.width, picture.height, side).size);
       };
-      const carried = painted && { grid: painted.grid, cells: open(painted.cells, painted.grid) };
-      return { picture, cells: open(cells, entry.grid ?? grid), shown, isResult, painted: carried, lens };
+      const { grid: side, cells: hex } = painted ?? { grid: entry.grid ?? grid, cells };
+      const own = { grid: side, cells: open(hex, side) };
+      return { picture, cells: own.cells, shown, isResult, painted: own, lens };
     });
   }
 
