@@ -45,7 +45,7 @@ NODES = [
 ]
 WORDS: dict[str, Any] = {
     "format": "maskgit-project",
-    "version": 2,
+    "version": 3,
     "grid": 4,
     "position": 1,
     "pictures": [PICTURE, RESULT],
@@ -111,7 +111,7 @@ def test_branches_and_settings_may_be_absent() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 3}, "newer version"),
+        ({"version": 4}, "newer version"),
         ({"version": 0}, "version"),
         ({"version": True}, "version"),
         ({"version": "1"}, "version"),
