@@ -137,25 +137,29 @@ def place_window(lattice: Lattice, row: int, col: int, span: int) -> Window:
     return Window(row=row, col=col, left=left, top=top, side=side)
 
 
-def choose_window(lattice: Lattice, cells: Cells, span: int | None = None) -> Window | None:
+def choose_window(
+    lattice: Lattice, cells: Cells, span: int | None = None, fine: int = 1
+) -> Window | None:
     """Lay the model's window on the lattice so that the painted cells are in its middle.
 
     Args:
         lattice: Of the picture.
         cells: At least one is painted.
         span: Cells along one side of the window; by default it is as large as the picture allows.
+        fine: Cells along a token: where possible it begins at a multiple of them, so that tokens
+            stay where they are while somebody paints.
 
     Returns:
         A window inside the picture wherever the painted cells allow it, or None when they do
         not fit into one window; the engine then takes a larger square.
     """
     span = span or lattice.grid
-    row = _first_cell(np.any(cells, axis=1), span, lattice.height / lattice.cell_px)
-    col = _first_cell(np.any(cells, axis=0), span, lattice.width / lattice.cell_px)
+    row = _first_cell(np.any(cells, axis=1), span, fine, lattice.height / lattice.cell_px)
+    col = _first_cell(np.any(cells, axis=0), span, fine, lattice.width / lattice.cell_px)
     return None if row is None or col is None else place_window(lattice, row, col, span)
 
 
-def _first_cell(painted: NDArray[np.bool_], span: int, length: float) -> int | None:
+def _first_cell(painted: NDArray[np.bool_], span: int, fine: int, length: float) -> int | None:
     """Give the first of `span` cells around the painted ones on a line of `length` cells."""
     positions = np.flatnonzero(painted)
     first, last = int(positions[0]), int(positions[-1])
@@ -163,7 +167,9 @@ def _first_cell(painted: NDArray[np.bool_], span: int, length: float) -> int | N
         return None
     centred = (first + last + 1 - span) // 2
     inside = max(0, min(centred, math.floor(length + 1e-6) - span))
-    return max(inside, last + 1 - span)  # a cut last cell pulls the window over the edge
+    begin = max(inside, last + 1 - span)  # a cut last cell pulls the window over the edge
+    snapped = begin - begin % fine
+    return snapped if last < snapped + span else begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +202,9 @@ class Document:
         """What the model sees; None where the engine has to choose, or nothing is painted."""
         if self.at is not None:
             return place_window(self.lattice, *self.at, self.span)
-        return choose_window(self.lattice, self.cells, self.span) if self.cells.any() else None
+        if not self.cells.any():
+            return None
+        return choose_window(self.lattice, self.cells, self.span, self.span // self.tokens)
 
     @cached_property
     def opened(self) -> Cells | None:

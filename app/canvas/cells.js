@@ -64,11 +64,12 @@ function paintedBox({ cols, rows }, cells) {
 /** Row and column of the window's first cell, or null where what is painted does not fit into it.
  *
  * The same choice as app/document.py makes: where somebody has put it, or with the painted cells in
- * its middle, inside the picture. Where nothing is painted it is in the middle of the picture.
+ * its middle, inside the picture, at whole tokens. Where nothing is painted it is in the middle of
+ * the picture.
  */
 function windowCell(lattice, cells) {
   if (lattice.at) return lattice.at;
-  const { width, height, side, span } = lattice;
+  const { width, height, side, span, fine } = lattice;
   const box = paintedBox(lattice, cells);
   const lines = [[height, box?.top, box?.bottom], [width, box?.left, box?.right]];
   const at = lines.map(([length, first, last]) => {
@@ -76,7 +77,9 @@ function windowCell(lattice, cells) {
     if (!box) return Math.floor(room / 2);
     if (last - first >= span) return null;
     const centred = Math.floor((first + last + 1 - span) / 2);
-    return Math.max(Math.max(0, Math.min(centred, room)), last + 1 - span);
+    const begin = Math.max(Math.max(0, Math.min(centred, room)), last + 1 - span);
+    const snapped = begin - (begin % fine);
+    return last < snapped + span ? snapped : begin;
   });
   return at.includes(null) ? null : at;
 }
@@ -227,9 +230,13 @@ function rectangleCells(lattice, from, to) {
   return found;
 }
 
+const MANY_CELLS = 1 << 16; // from here on one sample point a cell has to do
+
 /** Cells of which a closed outline covers about half or more (4 of 9 sample points). */
 function lassoCells(lattice, outline) {
-  const { xs, ys, cols, rows } = lattice;
+  const { xs, ys, cols, rows, size } = lattice;
+  const sixths = size > MANY_CELLS ? [3] : [1, 3, 5];
+  const enough = (4 * sixths.length ** 2) / 9;
   const low = (key) => outline.reduce((value, point) => Math.min(value, point[key]), Infinity);
   const high = (key) => outline.reduce((value, point) => Math.max(value, point[key]), -Infinity);
   const [left, right, top, bottom] = [low("x"), high("x"), low("y"), high("y")];
@@ -238,19 +245,19 @@ function lassoCells(lattice, outline) {
   for (let row = 0; row < rows; row++) {
     if (ys[row + 1] < top || ys[row] > bottom) continue;
     hits.fill(0);
-    for (const part of [1, 3, 5]) {
+    for (const part of sixths) {
       const borders = crossings(outline, ys[row] + ((ys[row + 1] - ys[row]) * part) / 6);
       let passed = 0;
       for (let col = 0; col < cols; col++) {
         if (xs[col + 1] < left || xs[col] > right) continue;
-        for (const step of [1, 3, 5]) {
+        for (const step of sixths) {
           const x = xs[col] + ((xs[col + 1] - xs[col]) * step) / 6;
           while (passed < borders.length && borders[passed] <= x) passed++;
           hits[col] += passed % 2;
         }
       }
     }
-    for (let col = 0; col < cols; col++) if (hits[col] >= 4) found.push(row * cols + col);
+    for (let col = 0; col < cols; col++) if (hits[col] >= enough) found.push(row * cols + col);
   }
   return found;
 }

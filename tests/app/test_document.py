@@ -163,11 +163,11 @@ def test_a_window_follows_what_is_painted_and_stands_still_where_it_was_put() ->
     # 12 by 8 cells of 5 px; the window has 4 by 4 of them.
     follows = document(painted=(12 * 5 + 7,), grid=8, span=4)
     assert follows.window is not None
-    assert (follows.window.row, follows.window.col) == (3, 5)
-    assert (follows.window.left, follows.window.top, follows.window.side) == (25, 15, 20)
-    put = document(painted=(12 * 5 + 7,), grid=8, span=4, at=[2, 4])
+    assert (follows.window.row, follows.window.col) == (2, 4)  # whole tokens, of two cells
+    assert (follows.window.left, follows.window.top, follows.window.side) == (20, 10, 20)
+    put = document(painted=(12 * 5 + 7,), grid=8, span=4, at=[3, 5])
     assert put.window is not None
-    assert (put.window.left, put.window.top, put.window.side) == (20, 10, 20)
+    assert (put.window.left, put.window.top, put.window.side) == (25, 15, 20)
 
 
 def test_what_is_painted_outside_of_a_window_stays() -> None:

@@ -194,7 +194,7 @@ def test_fine_paint_changes_its_own_pixels_and_coverage_decides_on_tokens(
     assert not either.page.locator(".mgs-coverage").is_visible()
     press(either, "fine")
     assert either.see("[studio.grid, studio.cols, studio.fine]") == [64, 96, 4]
-    either.paint_box(30, 30, 6, 2)  # half of a token, and a quarter of the next
+    either.paint_box(28, 30, 6, 2)  # half of a token, and a quarter of the next
     assert either.see("[studio.count, studio.changing]") == [12, 12]
     region = either.lattice.region(either.cells)
     assert region.sum() == 1200
@@ -203,7 +203,7 @@ def test_fine_paint_changes_its_own_pixels_and_coverage_decides_on_tokens(
     either.wait("studio.coverage === 0.3")
     kept = as_python_sees(either)
     assert either.see("studio.changing") * 100 == kept.region.sum()
-    assert 0 < kept.region.sum() < 1200
+    assert kept.region.sum() == 800
     slider.fill("95")
     either.wait("studio.changing === 0")
     either.tap("#fill")
