@@ -162,7 +162,8 @@ def _classes(value: object, painted: str, num_cells: int) -> tuple[tuple[int, st
             raise ValueError("a further class is [id, cells]")
         label, cells = each[0], _cells(each[1], num_cells)
         own = int(cells, 16)
-        if not 0 <= label <= MAX_LABEL or not own or own & ~left:
+        is_new = 0 <= label <= MAX_LABEL and label not in dict(found)
+        if not is_new or not own or own & ~left:
             raise ValueError("a further class has an id, and painted cells that no other class has")
         found.append((label, cells))
         left &= ~own

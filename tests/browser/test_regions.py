@@ -79,7 +79,10 @@ def test_painting_with_another_swatch_changes_the_class(desktop: Editor) -> None
     two_halves(editor)
     another_class(editor, "tulip")
     editor.paint_box(3, 3, 10, 2)
-    assert [(label, int(cells.sum())) for label, cells in further(editor)] == [(978, 30), (1020, 20)]
+    assert [(label, int(cells.sum())) for label, cells in further(editor)] == [
+        (978, 30),
+        (1020, 20),
+    ]
     editor.page.keyboard.press("c")  # from the last to the first
     editor.wait("studio.swatch === 1")
     editor.page.keyboard.press("x")
