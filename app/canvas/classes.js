@@ -37,13 +37,15 @@ function classesFor(needed, present) {
   return isThere ? present : needed;
 }
 
-function createClasses(state, { doc, say, redraw, list }) {
+function createClasses(root, state, { doc, say, redraw, list }) {
   let known = new Map(); // id to name, of the model
+  let models = 0; // that were chosen so far
   const names = new Map(); // of all models so far
   let shown = ""; // what the row shows, to draw it anew only when that changes
 
   function read() {
     known = new Map(list());
+    models++;
     for (const [id, name] of known) names.set(id, name);
   }
 
@@ -95,6 +97,7 @@ function createClasses(state, { doc, say, redraw, list }) {
     const title = `Paint ${titleOf(number)} (class ${number})`;
     const button = make("button", { type: "button", title, label: title, className: "mgs-swatch" });
     button.append(make("span", { textContent: String(number) }));
+    button.dataset.key = `swatch ${number}`;
     button.dataset.swatch = number;
     button.style.setProperty("--mgs-swatch", `var(--mgs-class-${number})`);
     button.setAttribute("aria-pressed", String(state.swatch === number));
@@ -107,11 +110,13 @@ function createClasses(state, { doc, say, redraw, list }) {
     const select = make("select", { label: `Class ${number}` });
     const choices = known.has(id) ? [...known] : [[id, `${nameOf(id)}: not in this model`], ...known];
     select.append(...choices.map(([value, name]) => new Option(name, value, false, value === id)));
+    select.dataset.key = `class ${number}`;
     select.disabled = state.running;
     select.addEventListener("change", () => set(number, Number(select.value)));
     const label = `Remove class ${number}, ${nameOf(id)}`;
     const button = make("button", { type: "button", className: "mgs-remove", title: label, label });
     button.textContent = "×";
+    button.dataset.key = `remove ${number}`;
     button.disabled = state.running;
     button.addEventListener("click", () => remove(number));
     return [select, button];
@@ -119,7 +124,7 @@ function createClasses(state, { doc, say, redraw, list }) {
 
   function draw(place) {
     const isOne = !state.classes.length;
-    const focused = place.contains(document.activeElement) && document.activeElement.dataset.swatch;
+    const focused = place.contains(document.activeElement) && document.activeElement.dataset.key;
     place.replaceChildren();
     if (!isOne) {
       const own = make("span", { className: "mgs-class-name", textContent: ownName() });
@@ -135,15 +140,13 @@ function createClasses(state, { doc, say, redraw, list }) {
     button.disabled = state.running || state.classes.length + 1 >= MAX_CLASSES || known.size < 2;
     button.addEventListener("click", add);
     place.append(make("div", { className: "mgs-class" }, button, make("em", {}, "experimental")));
-    if (focused) place.querySelector(`[data-swatch="${focused}"]`)?.focus();
+    if (focused) (place.querySelector(`[data-key="${focused}"]`) ?? button).focus();
   }
 
   function refresh() {
     const place = document.querySelector("#classes");
     if (!place) return;
-    const now = JSON.stringify([
-      state.classes, state.swatch, state.running, ownName(), [...known.keys()], place.childElementCount > 0,
-    ]);
+    const now = JSON.stringify([state.classes, state.swatch, state.running, ownName(), models]);
     if (now === shown && place.childElementCount) return;
     draw(place);
     shown = now;
@@ -162,7 +165,7 @@ function createClasses(state, { doc, say, redraw, list }) {
     refresh();
   }
 
-  addEventListener("studio-controls", refresh);
+  addEventListener("studio-controls", () => root.isConnected && refresh());
   read();
 
   return {

@@ -305,7 +305,7 @@ const framing = createWindowTool(root, stage, state, {
   announce: (words) => toolbar.announce(words),
   redraw: () => redraw(),
 });
-const classes = createClasses(state, {
+const classes = createClasses(root, state, {
   doc, say, redraw,
   list: () => JSON.parse(props.classes || "[]"),
 });
