@@ -68,6 +68,7 @@ class Remembered:
         lens: What else there is to say about that; None: it was as usual.
         sides: Pixels that were added on the left, top, right and bottom, if any.
         is_steered: Whether somebody had a hand in the decode, which a seed does not repeat.
+        feather: Cells over which an edit's new content faded in.
         regions: Where there are other classes than `label`, by number or name.
     """
 
@@ -81,6 +82,7 @@ class Remembered:
     lens: Lens | None
     sides: tuple[int, int, int, int] | None
     is_steered: bool
+    feather: float
     regions: Sequence[tuple[str | None, Region]] = ()
 
 
@@ -193,6 +195,8 @@ def _planes(before: Picture, found: Remembered, opened: Opened) -> Answer:
 def _controls(found: Remembered) -> dict[str, Any]:
     """Give the controls that make the picture again, by the names of `app.controls.Controls`."""
     controls = {"model": found.model, "label": found.label, **found.settings}
+    if found.region is not None:
+        controls["feather"] = found.feather
     if found.sides is not None:
         controls |= zip(("left", "top", "right", "bottom"), found.sides, strict=True)
     return controls

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.controls import FEATHER
 from app.document import Cells, Region, Regions, Window
 from app.lens import Lens
 from app.models import ModelStore, Settings
@@ -48,6 +49,7 @@ class Fill:
         settings: How to decode.
         previews: Whether to draw every step; that takes time.
         lens: How it was painted, for its recipe; None: as usual.
+        feather: Cells over which the new content fades in.
         regions: Where other classes are wished than `label`.
     """
 
@@ -61,6 +63,7 @@ class Fill:
     settings: Settings
     previews: bool = True
     lens: Lens | None = None
+    feather: float = FEATHER
     regions: Regions = ()
 
 
@@ -182,6 +185,16 @@ class Studio(Protocol):
     @property
     def models(self) -> ModelStore:
         """The models that requests may name."""
+        ...
+
+    def windows(self, model: str, size: tuple[int, int], sides: tuple[int, int, int, int]) -> int:
+        """Count the windows it takes to make a picture larger.
+
+        Args:
+            model: Id of the model.
+            size: Height and width of the picture.
+            sides: Pixels to add on the left, top, right and bottom; at least one.
+        """
         ...
 
     def run(self, request: Request) -> Iterator[Step | Result]:

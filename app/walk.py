@@ -236,7 +236,7 @@ class Walk:
         if document is None:
             return Scene(context.model, context.window)
         picture = known_picture(self._studio, document)
-        about = document.region, document.lens, document.regions
+        about = document.region, document.lens, context.feather, document.regions
         return Scene(context.model, context.window, picture, *about)
 
 

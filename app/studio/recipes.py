@@ -48,10 +48,9 @@ class RecipeBook:
             return _written(recipe)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
+        about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         lens = _words(request.lens)
-        return _written(
-            replace(recipe, mask=request.region, window=window, cells=request.cells, lens=lens)
-        )
+        return _written(replace(recipe, **about_edit, lens=lens, feather=request.feather))
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -65,9 +64,9 @@ class RecipeBook:
         recipe = Recipe(*about, label, done.options[0], state=state)
         if scene.picture is None:
             return _written(recipe)
-        recipe = replace(recipe, regions=_named(scene.regions))
-        window, lens = Window(*scene.window), _words(scene.lens)
-        return _written(replace(recipe, mask=scene.region, window=window, lens=lens))
+        about_edit = {"mask": scene.region, "window": Window(*scene.window)}
+        about_edit |= {"lens": _words(scene.lens), "feather": scene.feather}
+        return _written(replace(recipe, **about_edit, regions=_named(scene.regions)))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -93,6 +92,7 @@ class RecipeBook:
             lens=_lens(recipe),
             sides=recipe.sides,
             is_steered=recipe.state is not None,
+            feather=recipe.feather,
             regions=recipe.regions,
         )
 
