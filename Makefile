@@ -77,7 +77,7 @@ $(VENV)/.run-time: requirements.txt
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.development: requirements-dev.txt $(VENV)/.run-time
+$(VENV)/.development: requirements-dev.txt requirements-mcp.txt $(VENV)/.run-time
 	@echo "Installing what the tests need into $(VENV) (once) ..."
 	@$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app import texts
-from app.launch import no_downloads, parser, stay_private
+from app.errors import UserError
+from app.launch import no_downloads, parser, serve, stay_private
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +50,22 @@ def test_downloads_are_for_the_machine_that_runs_it_unless_said_otherwise(
 ) -> None:
     chosen = parser(environment).parse_args(options)
     assert no_downloads(chosen, environment) == refusal
+
+
+def test_tools_for_assistants_are_offered_only_where_they_are_asked_for() -> None:
+    assert not parser({}).parse_args([]).mcp
+    assert not parser({"MASKGIT_STUDIO_MCP": "0"}).parse_args([]).mcp
+    assert parser({"MASKGIT_STUDIO_MCP": "1"}).parse_args([]).mcp
+    assert parser({}).parse_args(["--mcp"]).mcp
+
+
+def test_without_its_package_the_mcp_switch_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    with pytest.raises(UserError, match=r"pip install -r requirements-mcp\.txt"):
+        serve(parser({}).parse_args(["--mcp"]))
+    assert (ROOT / "requirements-mcp.txt").is_file()
 
 
 @pytest.mark.parametrize("wrong", [["--port", "x"], ["--no-such-option"]])
