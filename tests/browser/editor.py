@@ -38,7 +38,7 @@ from playwright.sync_api import (
 from app.document import Lattice
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 FLAGS = (
     "--no-sandbox",
     "--headless",
