@@ -12,9 +12,15 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from app import texts
 from app.errors import UserError
+from app.stubs import write_no_stubs
+
+if TYPE_CHECKING:
+    from app.studio import ModelStore
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
@@ -105,15 +111,17 @@ def serve(chosen: argparse.Namespace) -> None:
     if chosen.mcp and importlib.util.find_spec("mcp") is None:
         raise UserError(texts.NO_MCP)
     say(f"Loading the model {chosen.model} ...")
-    from app.handlers import Handlers
-    from app.interface import build_interface
-    from app.menu import ModelMenu
-    from app.studio import ModelStore, Studio
-    from app.theme import CSS, theme
-    from app.tools import answer_in_json
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(load_models, chosen)
+        write_no_stubs()
+        from app.handlers import Handlers
+        from app.interface import build_interface
+        from app.menu import ModelMenu
+        from app.studio import Studio
+        from app.theme import CSS, theme
+        from app.tools import answer_in_json
 
-    refusal = no_downloads(chosen, os.environ)
-    models = ModelStore.load(chosen.model, chosen.device, chosen.dtype, refusal)
+        models = loading.result()
     page = build_interface(Handlers(Studio(models)), ModelMenu(models))
     page.queue(max_size=MAX_WAITING)
     try:
@@ -144,6 +152,18 @@ def serve(chosen: argparse.Namespace) -> None:
         say(f"Tools for programs that speak MCP: {url}gradio_api/mcp/")
     say(f"MaskGIT Studio is ready: {url}  (stop it with Ctrl+C)")
     page.block_thread()
+
+
+def load_models(chosen: argparse.Namespace) -> ModelStore:
+    """Load the model, and the engine with it, while Gradio is being imported elsewhere.
+
+    Raises:
+        UserError: If the model cannot be loaded.
+    """
+    from app.studio import ModelStore
+
+    refusal = no_downloads(chosen, os.environ)
+    return ModelStore.load(chosen.model, chosen.device, chosen.dtype, refusal)
 
 
 def no_downloads(chosen: argparse.Namespace, environment: Mapping[str, str]) -> str:
