@@ -115,7 +115,7 @@ sys.exit(any(name.split(".")[0] in unwanted for name in sys.modules))
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**os.environ, **home, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False, timeout=120
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False, timeout=600
     )
     assert done.returncode == 0
     assert list(tmp_path.iterdir()) == []

@@ -84,7 +84,7 @@ def test_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 def start(*options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "app.py", *options]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -60,7 +60,7 @@ def test_two_processes_learn_like_one(data: Path, alone: Path, tmp_path: Path) -
     here = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*launch, "-m", "tests.engine.shared_training", str(data), str(tmp_path)]
-    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=600)
     assert_same_curves(tmp_path, alone)
 
 
@@ -75,7 +75,7 @@ def test_the_documented_launch_trains(data: Path, tmp_path: Path) -> None:
     stage = ["tokenizer", "--recipe", "tiny", "--data", str(data), "--run", str(tmp_path / "1")]
     command = ["-m", "torch.distributed.run", *launch[:-2], *stage, "--steps", "2"]
     here = {**os.environ, name: value, "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=600)
     assert (tmp_path / "1/checkpoints/step-00000002").is_dir()
 
 
