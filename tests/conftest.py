@@ -18,6 +18,8 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as app.launch does, and before torch comes
+
 NO_SKIPS = os.environ.get("MASKGIT_NO_SKIPS") == "1"
 NEED_GPU = pytest.StashKey[int]()
 

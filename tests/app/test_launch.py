@@ -9,7 +9,7 @@ import pytest
 
 from app import texts
 from app.errors import UserError
-from app.launch import no_downloads, parser, serve, stay_private
+from app.launch import no_downloads, parser, serve, stay_private, wait_asleep
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,6 +66,22 @@ def test_without_its_package_the_mcp_switch_says_what_to_install(
     with pytest.raises(UserError, match=r"pip install -r requirements-mcp\.txt"):
         serve(parser({}).parse_args(["--mcp"]))
     assert (ROOT / "requirements-mcp.txt").is_file()
+
+
+def test_threads_wait_asleep_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
+def test_the_launcher_is_read_before_torch_is() -> None:
+    code = "import sys, app.launch; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("wrong", [["--port", "x"], ["--no-such-option"]])
