@@ -117,6 +117,7 @@ def serve(chosen: argparse.Namespace) -> None:
         write_no_stubs()
         from app.handlers import Handlers
         from app.interface import build_interface
+        from app.leaving import hear_first
         from app.menu import ModelMenu
         from app.studio import Studio
         from app.theme import CSS, theme
@@ -124,6 +125,7 @@ def serve(chosen: argparse.Namespace) -> None:
 
         models = loading.result()
     page = build_interface(Handlers(Studio(models)), ModelMenu(models))
+    hear_first()
     page.queue(max_size=MAX_WAITING)
     try:
         _, url, _ = page.launch(
