@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from app import texts
-from app.canvas.drawing import Drawing
-from app.controls import NO_CLASS_ID, Controls
-from app.document import Document, Region, choose_window
+from app.canvas.drawing import MAX_SIDE, Drawing
+from app.controls import FEATHER, NO_CLASS_ID, Controls
+from app.document import Document, Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.models import ModelStore
 from app.overlays import Frame
@@ -58,7 +58,9 @@ class Job(NamedTuple):
         """Give what the first frame adds: with it a run can be steered, unless it outpaints."""
         if isinstance(self.request, Outpaint):
             return {}
-        return {"context": write_context(self.request.model, first.window, self.drawing)}
+        feather = self.request.feather if isinstance(self.request, Fill) else FEATHER
+        context = write_context(self.request.model, first.window, self.drawing, feather)
+        return {"context": context}
 
 
 class Desk:
@@ -74,6 +76,7 @@ class Desk:
         self._count = controls.num_pictures()
         self._settings = controls.settings(self._info, seed)
         self._previews = bool(controls.previews)
+        self._feather = controls.soft_edge()
 
     def job(self, action: Action) -> Job:
         """Make the job that an action asks for.
@@ -86,25 +89,23 @@ class Desk:
 
     def _fill(self) -> Job:
         document = self._document()
-        region = document.region
-        if not region.any():
-            raise UserError(texts.NOTHING_PAINTED)
-        if document.picture is None and self._drawing.is_full:
+        region = require_region(document)
+        if document.picture is None and document.at is None and self._drawing.is_full:
             return self._generate()  # nothing of a blank picture is to stay
         picture = known_picture(self._studio, document)
         require_room(picture.shape, self._count)
-        window = choose_window(document.lattice, document.cells)
-        cells = window and window.cells_of(document.cells, document.lattice.grid)
         request = Fill(
             self._model,
             picture,
             region,
-            window,
-            cells,
+            document.window,
+            document.opened,
             self._label,
             self._count,
             self._settings,
             self._previews,
+            feather=self._feather,
+            lens=document.lens,
         )
         return Job(request, region, {}, self._drawing)
 
@@ -118,7 +119,7 @@ class Desk:
         left, top, right, bottom = self._controls.sides()
         if not any((left, top, right, bottom)):
             raise UserError(texts.NO_SIDES)
-        height, width = require_fit(picture, left, top, right, bottom)
+        height, width = require_fit(picture.shape, left, top, right, bottom)
         require_room((height, width), self._count)
         request = Outpaint(
             self._model,
@@ -141,6 +142,23 @@ class Desk:
         if document is None:
             raise UserError(texts.NO_PICTURE)
         return document
+
+
+def require_region(document: Document) -> Region:
+    """Give the pixels that may change.
+
+    Raises:
+        UserError: If there are none, with the reason.
+    """
+    region = document.region
+    if region.any():
+        return region
+    window = document.window
+    if window is None or not document.lattice.region(document.cells).any():
+        raise UserError(texts.NOTHING_PAINTED)
+    if not window.cells_of(document.cells, document.span).any():
+        raise UserError(texts.NOTHING_IN_WINDOW)
+    raise UserError(texts.TOO_LITTLE_COVERED.format(percent=round(100 * document.coverage)))
 
 
 def known_picture(studio: Studio, document: Document) -> Picture:
@@ -178,22 +196,26 @@ def controls_for(
     """
     model = model or models.default
     defaults = models.info(model).defaults
-    if unknown := sorted(settings.keys() - set(SETTINGS)):
-        what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}"
+    if unknown := sorted(settings.keys() - {*SETTINGS, "feather"}):
+        what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}, feather"
         raise UserError(texts.BAD_REQUEST.format(where="settings", what=what))
     values = {name: getattr(defaults, name) for name in SETTINGS} | dict(settings)
     label = NO_CLASS_ID if label is None else label
     return Controls(model=model, label=label, randomise=False, **values)
 
 
-def require_fit(picture: Picture, left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
+def require_fit(
+    size: tuple[int, ...], left: int, top: int, right: int, bottom: int
+) -> tuple[int, int]:
     """Give the height and width of a picture that was made larger.
 
     Raises:
         UserError: If that is too large.
     """
-    height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
+    height, width = top + size[0] + bottom, left + size[1] + right
+    about = {"width": width, "height": height}
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS / 1e6
-        raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
+        raise UserError(texts.TOO_LARGE.format(**about, limit=MAX_PIXELS / 1e6))
+    if max(width, height) > MAX_SIDE:
+        raise UserError(texts.TOO_LONG_NOW.format(**about, limit=MAX_SIDE))
     return height, width

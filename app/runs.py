@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.controls import FEATHER
 from app.document import Cells, Region, Window
+from app.lens import Lens
 from app.models import ModelStore, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Fill:
         count: Variations; they use the seeds `settings.seed`, `seed + 1`, …
         settings: How to decode.
         previews: Whether to draw every step; that takes time.
+        lens: How it was painted, for its recipe; None: as usual.
+        feather: Cells over which the new content fades in.
     """
 
     model: str
@@ -57,6 +61,8 @@ class Fill:
     count: int
     settings: Settings
     previews: bool = True
+    lens: Lens | None = None
+    feather: float = FEATHER
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,16 @@ class Studio(Protocol):
     @property
     def models(self) -> ModelStore:
         """The models that requests may name."""
+        ...
+
+    def windows(self, model: str, size: tuple[int, int], sides: tuple[int, int, int, int]) -> int:
+        """Count the windows it takes to make a picture larger.
+
+        Args:
+            model: Id of the model.
+            size: Height and width of the picture.
+            sides: Pixels to add on the left, top, right and bottom; at least one.
+        """
         ...
 
     def run(self, request: Request) -> Iterator[Step | Result]:

@@ -24,8 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import texts
 from app.canvas.drawing import Drawing, read_drawing
+from app.controls import FEATHER, MAX_FEATHER
 from app.document import Region
 from app.errors import UserError
+from app.lens import Lens
 from app.runs import Fill, Generate, Picture, Result, Step
 
 MAX_STATE = 2**17  # characters
@@ -57,11 +59,13 @@ class Context(Strict):
         model: Id of the model.
         window: Left, top and side of the square the model sees, in pixels of the picture.
         drawing: What the canvas showed; None where the whole picture is new.
+        feather: Cells over which the new content fades in.
     """
 
     model: str = Field(max_length=256)
     window: tuple[Place, Place, Side] = Field(strict=False)
     drawing: str | None = None
+    feather: float = Field(FEATHER, ge=0, le=MAX_FEATHER, strict=False)
 
 
 class Pin(Strict):
@@ -210,12 +214,13 @@ class TraceRequest(ContextRequest):
 
 
 def write_context(
-    model: str, window: tuple[int, int, int], drawing: Drawing | None
+    model: str, window: tuple[int, int, int], drawing: Drawing | None, feather: float
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
-    names = ("picture", "width", "height", "grid", "cells", "count")
+    names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
-    return Context(model=model, window=window, drawing=drawn).model_dump(mode="json")
+    context = Context(model=model, window=window, drawing=drawn, feather=feather)
+    return context.model_dump(mode="json")
 
 
 def read(kind: type[R], request: object) -> R:
@@ -257,12 +262,16 @@ class Scene:
         window: Left, top and side of the square the model sees, in pixels of the picture.
         picture: The whole picture; None where it is new, or is not needed.
         region: Its pixels that may change; likewise.
+        lens: How they were painted, for the recipe; None: as usual.
+        feather: Cells over which the new content fades in.
     """
 
     model: str
     window: tuple[int, int, int]
     picture: Picture | None = None
     region: Region | None = None
+    lens: Lens | None = None
+    feather: float = FEATHER
 
 
 @dataclass(frozen=True, eq=False)

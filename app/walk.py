@@ -236,7 +236,8 @@ class Walk:
         if document is None:
             return Scene(context.model, context.window)
         picture = known_picture(self._studio, document)
-        return Scene(context.model, context.window, picture, document.region)
+        about = picture, document.region, document.lens, context.feather
+        return Scene(context.model, context.window, *about)
 
 
 def walk_frame(step: Step) -> Frame:

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
 from maskgit.state_text import MAX_TEXT as MAX_STATE
 from maskgit.types import Picture, Region
@@ -40,12 +41,13 @@ MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
 MAX_GRID = 256
+MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "state"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells"}
+_EDIT_OPTIONAL = {"window", "cells", "lens", "feather"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -69,6 +71,9 @@ class Recipe:
         cells: The window's cells that could change; None: all that the mask touches.
         sides: For a picture made larger, pixels added on the left, top, right and bottom.
         state: The finished state (`maskgit.state_text`) where the decode was steered.
+        lens: For an edit, how an editor showed it while it was painted: a small JSON object that
+            only editors read.
+        feather: For an edit, cells over which the new content faded in.
     """
 
     model: str
@@ -82,6 +87,8 @@ class Recipe:
     cells: Bool[np.ndarray, "h w"] | None = None
     sides: tuple[int, int, int, int] | None = None
     state: str | None = None
+    lens: dict[str, Any] | None = None
+    feather: float = FEATHER_CELLS
 
 
 def name_of(folder: Path) -> str:
@@ -176,6 +183,10 @@ def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
         edit["window"] = [recipe.window.left, recipe.window.top, recipe.window.side]
     if recipe.cells is not None:
         edit["cells"] = [len(recipe.cells), np.packbits(recipe.cells).tobytes().hex()]
+    if recipe.lens is not None:
+        edit["lens"] = recipe.lens
+    if recipe.feather != FEATHER_CELLS:
+        edit["feather"] = recipe.feather
     return edit
 
 
@@ -205,6 +216,8 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
         cells=_cells((edit or {}).get("cells")),
         sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
         state=about.get("state"),
+        lens=_lens((edit or {}).get("lens")),
+        feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
     )
     return recipe, edit
 
@@ -259,6 +272,20 @@ def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
         raise _damaged("cells")
     bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
     return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
+
+
+def _feather(value: Any) -> float:
+    try:
+        require_feather(value)
+    except (TypeError, ValueError) as error:
+        raise _damaged("feather") from error
+    return float(value)
+
+
+def _lens(value: object) -> dict[str, Any] | None:
+    if value is None or (isinstance(value, dict) and len(json.dumps(value)) <= MAX_LENS):
+        return value
+    raise _damaged("lens")
 
 
 def _mask(edit: dict[str, Any], picture: Picture) -> Region:

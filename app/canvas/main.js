@@ -1,6 +1,8 @@
 // The painting surface, put together. Read in this order:
 //
 //   cells.js       the lattice: which cells a picture has and which a tool touches
+//   lens.js        how large the model's window is, and how fine is painted
+//   window.js      the window, moved and resized
 //   pixels.js      exact pixels in and out         png.js       files that a canvas cannot write
 //   transparency.js  the checkerboard              paper.js     the stack of picture canvases
 //   view.js        zoom and pan                    layers.js    mask, grid, cursor, shimmer
@@ -20,6 +22,7 @@
 //   steering.js    buttons that steer              branches.js  the tree, drawn
 //   versus.js      two branches compared           lab.js       these, put together
 //   more.js        pictures close to one   live.js      imagining while painting
+//   sides.js       a larger picture, in numbers   enlarging.js  its frame, dragged by hand
 //   masks.js       masks as files, grown, shrunk   wand.js      cells of one colour
 //   chunks.js      bytes of files                  saving.js    pictures with their recipe
 //   remaking.js    what a recipe brings back       zip.js       archives, packed and unpacked
@@ -32,7 +35,14 @@
 // The probe: `studio` on the component's element (#canvas by default), read-only, for tests:
 //   ready          true once there is a first picture (restored or example) or none can be had
 //   count, cells   painted cells: their number, and hex as it is sent to Python
+//   message        what is told to Python
+//   changing       how many of them will change
 //   cols, rows     size of the lattice
+//   grid           cells on the short side; fine: cells along a token
+//   sees           [left, top, side] of the square that the model will see, or null
+//   window         the same as it is drawn, also where nothing is painted and while it is dragged
+//   at             [row, col] where somebody has put it, or null
+//   coverage       share of a token that must be exceeded for it to open
 //   shown          whether the mask is in sight (a run hides it)
 //   tool, size     tool by name, brush size in cells
 //   zoom           CSS pixels per picture pixel
@@ -55,6 +65,7 @@
 //   live           whether painting is live; sketching: whether a sketch is asked for
 //   sketched       cells that the sketch on the stage is about, 0 without
 //   varying        whether pictures close to a result are asked for
+//   larger         {left, top, right, bottom, windows}: sides to add; windows: 0 until it is known
 //   saved          true when the autosave has nothing left to write
 //   pixel(x, y)    [r, g, b] of the document, whatever is shown over it
 
@@ -68,26 +79,34 @@ const state = {
   picture: null, // what makePicture returns; its pixels are on the paper
   lattice: null,
   cells: new Uint8Array(0),
-  painted: null, // how the mask was painted, if that was on another model's lattice
+  painted: null, // how the mask was painted, if that was on another lattice
+  lens: null, // how large the model's window is, where it lies, and how fine is painted
   shown: true,
   tool: "brush",
-  size: 2, // cells
+  brush: 2, // size in tokens of the largest window: the same on the picture, whatever the lattice
+  get size() { // in cells
+    return Math.max(1, Math.round(this.brush * cellsInToken()));
+  },
   showGrid: true,
   hover: null, // pointer on the picture, {x, y}
   keyCursor: -1, // cell under the keyboard's cursor
   draft: null, // rectangle or lasso that is being drawn
   spaceHeld: false,
-  extend: null, // outline of an enlarged picture
+  extend: null, // sides of a larger picture, while their frame is shown
   run: null, // the run on the timeline
   running: false,
   step: null, // the step that is shown over the document, if any
   overlay: "mask",
   isReady: false,
   grid: () => grid,
+  resolution: () => props.resolution, // side of what the model sees, in its own pixels
   target: (point) => painter.target(point),
   isStroking: () => painter.isActive(),
   aboutStep: () => overlays.about(state.step),
 };
+
+/** How many cells lie along a token of the largest window. */
+const cellsInToken = () => (state.lattice ? state.lattice.grid / grid : 1);
 
 // --- actions: what buttons, keys and commands do ---------------------------------------------
 
@@ -95,14 +114,15 @@ const actions = {
   tool(name) {
     hand.cancel();
     state.tool = name;
+    state.hover = null;
     if (name === "inspect") lab.open(true);
     redraw();
   },
   size(cells) {
-    state.size = Math.max(1, Math.min(MAX_SIZE, cells));
+    state.brush = Math.min(MAX_SIZE, Math.max(1, cells) / cellsInToken());
     redraw();
   },
-  invert: () => setMask(state.cells.map((cell) => 1 - cell)),
+  invert: () => setMask(state.cells.map((cell) => (cell ? 0 : 1))),
   clear: () => setMask(new Uint8Array(state.cells.length)),
   paint_all: () => setMask(new Uint8Array(state.cells.length).fill(1)),
   masks: () => masks.open(),
@@ -114,6 +134,10 @@ const actions = {
   undo: () => (state.walking ? lab.walk.up() : doc.undo()),
   redo: () => (state.walking ? lab.walk.down() : doc.redo()),
   lab: () => lab.open(),
+  follow: () => framing.follow(),
+  windowLarger: () => framing.larger(),
+  windowSmaller: () => framing.smaller(),
+  fine: () => framing.setFine(),
   grid() {
     state.showGrid = !state.showGrid;
     redraw();
@@ -161,7 +185,11 @@ const NOT_KEPT = "This browser does not let the page keep your work: a reload wo
 const littleRoom = (bytes) =>
   `The browser has room for ${Math.max(0, Math.floor(bytes / 1e6))} MB more of your work. ` +
   "Save it as a project, before a reload would lose it.";
-const refresh = () => toolbar.refresh();
+const refresh = () => {
+  toolbar.refresh();
+  enlarging.refresh();
+  framing.refresh();
+};
 const redraw = () => {
   layers.invalidate();
   refresh();
@@ -276,8 +304,17 @@ const painter = createPainter(state, {
     live.release(hasChanged && !isByKey);
   },
 });
+const framing = createWindowTool(root, stage, state, {
+  doc, view,
+  announce: (words) => toolbar.announce(words),
+  redraw: () => redraw(),
+});
 const variations = createVariations(root, find(".mgs-ghost"), state, {
-  paper, doc, player, fail,
+  paper, doc, player, say, fail,
+  branch: {
+    keep: (...which) => lab.keep(...which),
+    isKept: (...which) => lab.isKept(...which),
+  },
   render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
 });
 const runs = createRuns(state, {
@@ -292,7 +329,20 @@ const runs = createRuns(state, {
     lab.walk.leave();
     live.makeWay();
   },
-  record: (run, isStopped) => lab.record(run, isStopped),
+  record(run, isStopped) {
+    lab.record(run, isStopped);
+    variations.refresh();
+  },
+});
+const enlarging = createEnlarging(root, view, state, {
+  controls, announce: (words) => toolbar.announce(words), say, fail, redraw,
+  take: () => actions.tool("enlarge"),
+  ask: (name, question) => server[name](question),
+  send(sides) {
+    window.studioSides = SIDES.map((side) => sides[side]); // events.py reads it
+    trigger("sides");
+  },
+  run: () => trigger("enlarge"),
 });
 const masks = createMasks(root, state, { setMask, alpha: () => paper.alpha(), say, fail });
 const remake = createRemaking(state, {
@@ -322,7 +372,7 @@ const project = createProject(root, state, {
   settle: (controls) => settle(controls),
   controls: () => window.studioControls, // see events.py
 });
-const { hand } = lab.marks;
+const hand = framing.over(lab.marks.hand);
 createPointer(stage, view, state, hand, {
   refresh,
   redrawUpper: () => layers.invalidate("upper"),
@@ -330,6 +380,7 @@ createPointer(stage, view, state, hand, {
 createKeys(root, stage, view, state, painter, actions, layers, {
   announce: toolbar.announce,
   onCells: lab.marks.onKey,
+  onWindow: framing.onKey,
 });
 
 // --- Python speaks ---------------------------------------------------------------------------
@@ -341,11 +392,8 @@ const commands = {
   load: ({ picture }) => opening.load(picture),
   blank: ({ width, height }) => opening.blank(width, height),
   stop: () => runs.stop(),
+  added: () => enlarging.reset(),
   status: ({ message, error }) => (error ? fail(message) : say(message)),
-  extend({ left = 0, top = 0, right = 0, bottom = 0 }) {
-    state.extend = left || top || right || bottom ? { left, top, right, bottom } : null;
-    redraw();
-  },
 };
 
 const read = (text) => (typeof text === "string" ? JSON.parse(text) : text);
@@ -391,6 +439,7 @@ watch("command", () => {
   ready.then(() => obey(command));
 });
 watch("grid", () => ready.then(followModel));
+watch("resolution", refresh);
 
 // --- leaving -----------------------------------------------------------------------------------
 
@@ -411,6 +460,16 @@ const probe = {
   ready: () => state.isReady,
   count: () => countCells(state.cells),
   cells: () => packCells(state.cells),
+  message: () => doc.message(),
+  changing: () => (state.lattice ? countCells(changingCells(state.lattice, state.cells)) : 0),
+  grid: () => state.lattice?.grid ?? 0,
+  fine: () => state.lattice?.fine ?? 1,
+  at: () => state.lattice?.at ?? null,
+  coverage: () => state.lattice?.coverage ?? 0,
+  window() {
+    const { lattice, at } = state.lattice ? framing.frame() : {};
+    return at ? squareAt(lattice, at) : null;
+  },
   sees: () => state.lattice && squareSeen(state.lattice, state.cells),
   cols: () => state.lattice?.cols ?? 0,
   rows: () => state.lattice?.rows ?? 0,
@@ -447,6 +506,7 @@ const probe = {
   sketched: () => countCells(state.sketched ?? []),
   sketching: () => live.isAsking(),
   varying: () => more.isAsking(),
+  larger: () => enlarging.about(),
   saved: () => store.isIdle(),
   pixel: () => (x, y) => paper.pixel(x, y),
 };

@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app import texts
-from app.controls import MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
+from app.controls import (
+    FEATHER,
+    MAX_FEATHER,
+    MAX_GUIDANCE,
+    MAX_STEPS,
+    MAX_TEMPERATURE,
+    MIN_TOP_P,
+)
 from app.models import ModelInfo
 from app.panels.schedule import schedule_choices, schedule_editor
 
@@ -28,6 +35,7 @@ class AdvancedPanel(NamedTuple):
     guidance_scale: gr.Slider
     reveal: gr.Dropdown
     previews: gr.Checkbox
+    feather: gr.Slider
 
 
 def advanced_panel(info: ModelInfo) -> AdvancedPanel:
@@ -68,12 +76,16 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
                 MIN_TOP_P, 1, start.top_p, step=0.01, label=texts.TOP_P, info=texts.TOP_P_INFO,
                 min_width=120, elem_id="top-p",
             )  # fmt: skip
+        feather = gr.Slider(
+            0, MAX_FEATHER, FEATHER, step=0.1, label=texts.FEATHER, info=texts.FEATHER_INFO,
+            elem_id="feather",
+        )  # fmt: skip
         previews = gr.Checkbox(
             True, label=texts.PREVIEWS, info=texts.PREVIEWS_INFO, elem_id="previews"
         )
     return AdvancedPanel(
         steps, schedule, curve, temperature, choice_temperature, top_k, top_p, guidance_scale,
-        reveal, previews,
+        reveal, previews, feather,
     )  # fmt: skip
 
 
