@@ -102,6 +102,7 @@ DOWNLOADS_BUSY = "Two downloads are under way. Wait for one of them, or cancel i
 DOWNLOAD_FAULT = "Something went wrong in the download. What came so far is kept; please try again."
 OFFLINE = "This editor was started offline, so models cannot be downloaded here."
 NO_DOWNLOADS = "Whoever runs this editor has not allowed downloads from the page."
+NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
 
 READY = "Paint on the picture, then press Fill."
 STOPPED = "Stopped. Your picture is as it was."

@@ -188,6 +188,9 @@ const actions = {
 // --- the parts; they call each other only after all of them exist ----------------------------
 
 const NOT_KEPT = "This browser does not let the page keep your work: a reload would lose it.";
+const littleRoom = (bytes) =>
+  `The browser has room for ${Math.max(0, Math.floor(bytes / 1e6))} MB more of your work. ` +
+  "Save it as a project, before a reload would lose it.";
 const refresh = () => {
   toolbar.refresh();
   enlarging.refresh();
@@ -233,7 +236,11 @@ const view = createView(stage, paper.element, () => {
 });
 const layers = createLayers(root, find(".mgs-lower"), find(".mgs-upper"), view, state);
 const history = createHistory();
-const store = createStore(() => fail(NOT_KEPT), () => lab.bases());
+const store = createStore(
+  () => fail(NOT_KEPT),
+  (bytes) => fail(littleRoom(bytes)),
+  () => lab.bases(),
+);
 const sights = createSights(askAbout);
 const preview = createPreview(find(".mgs-preview"), paper, sights);
 const overlays = createOverlays(root, state, {
@@ -445,6 +452,19 @@ watch("command", () => {
 watch("grid", () => ready.then(followModel));
 watch("resolution", refresh);
 watch("classes", () => ready.then(classes.follow));
+
+// --- leaving -----------------------------------------------------------------------------------
+
+/** Something would be lost: a run, what is not written yet, or all of it where nothing is kept. */
+const wouldLose = () =>
+  state.running || !store.isIdle() || (store.isBroken() && history.entries.length > 1);
+
+// Called by the page's first listener, see leaving.py.
+window.studioLeaving = (event) => {
+  if (!root.isConnected || !wouldLose()) return;
+  event.preventDefault(); // the browser asks, in its own words
+  event.stopImmediatePropagation(); // Gradio would close its connections, even if somebody stays
+};
 
 // --- the probe -------------------------------------------------------------------------------
 

@@ -393,7 +393,7 @@ def test_python_dash_m_maskgit_has_help() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     for verb in ("generate", "edit", "outpaint", "reconstruct", "trace", "classes", "train"):
         assert verb in done.stdout
