@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check $(if $(MAKE_TERM
 DATA ?= ../shared/data
 OUT ?= outputs/gallery
 ARGS ?=
+# Processes that share the tests, file by file; each has a server and a browser of its own.
+WORKERS ?= 2
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 18
@@ -19,7 +21,7 @@ run: $(VENV)/.run-time  ## Start the editor at http://127.0.0.1:7860 (options: m
 	@$(BIN)/python app.py $(ARGS)
 
 test: browser  ## Run every test, those in a real browser included
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: lint fast  ## What must be clean before a commit: lint, format, types, fast tests
 
@@ -60,7 +62,7 @@ train-embedded: $(VENV)/.run-time  ## Train the embedded model (DATA=folder of p
 
 results: $(VENV)/.run-time  ## Measure the embedded model anew into docs/results.md (DATA=folder of pictures)
 	$(BIN)/python -m maskgit train classifier --recipe embedded --data $(DATA) --run runs/classifier
-	set -e; for part in reconstruction generation editing ablation; do \
+	set -e; for part in reconstruction generation editing regions ablation; do \
 	  $(BIN)/python -m maskgit evaluate $$part --data $(DATA) --classifier runs/classifier \
 	    --out docs/results/$$part.json --page docs/results.md $(ARGS); done
 
@@ -77,7 +79,7 @@ $(VENV)/.run-time: requirements.txt
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.development: requirements-dev.txt $(VENV)/.run-time
+$(VENV)/.development: requirements-dev.txt requirements-mcp.txt $(VENV)/.run-time
 	@echo "Installing what the tests need into $(VENV) (once) ..."
 	@$(PIP) -r requirements-dev.txt
 	@touch $@

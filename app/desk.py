@@ -14,7 +14,7 @@ import numpy as np
 
 from app.canvas.drawing import MAX_SIDE, Drawing
 from app.controls import FEATHER, NO_CLASS_ID, Controls
-from app.document import Document, Region
+from app.document import Document, Region, Regions
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.models import ModelStore
 from app.overlays import Frame
@@ -91,7 +91,7 @@ class Desk:
         document = self._document()
         region = require_region(document)
         if document.picture is None and document.at is None and self._drawing.is_full:
-            return self._generate()  # nothing of a blank picture is to stay
+            return self._generate(self._regions(document))  # nothing of a blank picture is to stay
         picture = known_picture(self._studio, document)
         require_room(picture.shape, self._count)
         request = Fill(
@@ -106,12 +106,16 @@ class Desk:
             self._previews,
             feather=self._feather,
             lens=document.lens,
+            regions=self._regions(document),
         )
         return Job(request, region, {}, self._drawing)
 
-    def _generate(self) -> Job:
+    def _generate(self, regions: Regions = ()) -> Job:
         side = self._info.image_size
-        request = Generate(self._model, self._label, self._count, self._settings, self._previews)
+        regions = tuple((label, _stretched(region, side)) for label, region in regions)
+        request = Generate(
+            self._model, self._label, self._count, self._settings, self._previews, regions
+        )
         return Job(request, None, {"size": [side, side]})
 
     def _outpaint(self) -> Job:
@@ -137,11 +141,23 @@ class Desk:
         is_new[top : top + picture.shape[0], left : left + picture.shape[1]] = False
         return Job(request, is_new, {"size": [width, height], "origin": [left, top]})
 
+    def _regions(self, document: Document) -> Regions:
+        """Give the further classes that were painted; only what the model knows."""
+        for label, _ in document.classes:
+            self._controls._replace(label=label).label_for(self._info)
+        return document.regions
+
     def _document(self) -> Document:
         document = Document.of(self._drawing, self._info.grid)
         if document is None:
             raise UserError(Sentence("said.no_picture"))
         return document
+
+
+def _stretched(region: Region, side: int) -> Region:
+    """Give a region the model's size."""
+    rows, columns = (np.arange(side) * length // side for length in region.shape)
+    return region[rows[:, None], columns]
 
 
 def require_region(document: Document) -> Region:

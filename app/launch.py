@@ -12,12 +12,19 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from app.errors import UserError
+from app.stubs import write_no_stubs
 from app.words import FIRST, LANGUAGES, Sentence
+
+if TYPE_CHECKING:
+    from app.studio import ModelStore
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
+NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
 
@@ -78,6 +85,12 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=default("language", FIRST),
         help="of the page where the browser asks for none of these (default: %(default)s)",
     )
+    options.add_argument(
+        "--mcp",
+        action="store_true",
+        default=is_set(environment, ENVIRONMENT + "MCP"),
+        help="offer the named endpoints as tools for assistants, too, by MCP; see docs/api.md",
+    )
     options.add_argument("--open", action="store_true", help="open the page in the default browser")
     return options
 
@@ -101,19 +114,27 @@ def serve(chosen: argparse.Namespace) -> None:
     """Load the model, start the server and wait.
 
     Raises:
-        UserError: If the model cannot be loaded, or the address or port cannot be used.
+        UserError: If the model cannot be loaded, the address or port cannot be used, or a package
+            that an option needs is missing.
     """
+    if chosen.mcp and importlib.util.find_spec("mcp") is None:
+        raise UserError(NO_MCP)
     say(f"Loading the model {chosen.model} ...")
-    from app.handlers import Handlers
-    from app.interface import build_interface
-    from app.menu import ModelMenu
-    from app.panels.language import language_choice
-    from app.studio import ModelStore, Studio
-    from app.theme import CSS, theme
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(load_models, chosen)
+        write_no_stubs()
+        from app.handlers import Handlers
+        from app.interface import build_interface
+        from app.leaving import hear_first
+        from app.menu import ModelMenu
+        from app.panels.language import language_choice
+        from app.studio import Studio
+        from app.theme import CSS, theme
+        from app.tools import answer_in_json
 
-    refusal = no_downloads(chosen, os.environ)
-    models = ModelStore.load(chosen.model, chosen.device, chosen.dtype, refusal)
+        models = loading.result()
     page = build_interface(Handlers(Studio(models)), ModelMenu(models), chosen.language)
+    hear_first()
     page.queue(max_size=MAX_WAITING)
     try:
         _, url, _ = page.launch(
@@ -129,6 +150,7 @@ def serve(chosen: argparse.Namespace) -> None:
             enable_monitoring=False,
             pwa=False,
             ssr_mode=False,
+            mcp_server=chosen.mcp,
             theme=theme(),
             css=CSS,
             head=language_choice(chosen.language),
@@ -136,6 +158,11 @@ def serve(chosen: argparse.Namespace) -> None:
     except OSError as error:
         where = f"{chosen.host}, port {chosen.port}" if chosen.port else chosen.host
         raise UserError(f"{where} is taken or not allowed; try another --port.") from error
+    if page.mcp_error:  # Gradio goes on without
+        raise UserError(page.mcp_error)
+    if page.mcp_server_obj:
+        answer_in_json(page.mcp_server_obj)
+        say(f"Tools for programs that speak MCP: {url}gradio_api/mcp/")
     say(f"MaskGIT Studio is ready: {url}  (stop it with Ctrl+C)")
     page.block_thread()
 
@@ -145,6 +172,18 @@ def language(code: str) -> str:
     if code in LANGUAGES:
         return code
     raise argparse.ArgumentTypeError(f"{code!r} is none of {', '.join(LANGUAGES)}")
+
+
+def load_models(chosen: argparse.Namespace) -> ModelStore:
+    """Load the model, and the engine with it, while Gradio is being imported elsewhere.
+
+    Raises:
+        UserError: If the model cannot be loaded.
+    """
+    from app.studio import ModelStore
+
+    refusal = no_downloads(chosen, os.environ)
+    return ModelStore.load(chosen.model, chosen.device, chosen.dtype, refusal)
 
 
 def no_downloads(chosen: argparse.Namespace, environment: Mapping[str, str]) -> str:

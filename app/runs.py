@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.controls import FEATHER
-from app.document import Cells, Region, Window
+from app.document import Cells, Region, Regions, Window
 from app.lens import Lens
 from app.models import ModelStore, Settings
 
@@ -50,6 +50,7 @@ class Fill:
         previews: Whether to draw every step; that takes time.
         lens: How it was painted, for its recipe; None: as usual.
         feather: Cells over which the new content fades in.
+        regions: Where other classes are wished than `label`.
     """
 
     model: str
@@ -63,17 +64,19 @@ class Fill:
     previews: bool = True
     lens: Lens | None = None
     feather: float = FEATHER
+    regions: Regions = ()
 
 
 @dataclass(frozen=True)
 class Generate:
-    """Make a whole picture of a class."""
+    """Make a whole picture of a class; `regions` are of the model's size."""
 
     model: str
     label: int | None
     count: int
     settings: Settings
     previews: bool = True
+    regions: Regions = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.canvas.drawing import Drawing, read_drawing
 from app.controls import FEATHER, MAX_FEATHER
-from app.document import Region
+from app.document import Region, Regions
 from app.errors import UserError
 from app.lens import Lens
 from app.runs import Fill, Generate, Picture, Result, Step
@@ -217,7 +217,7 @@ def write_context(
     model: str, window: tuple[int, int, int], drawing: Drawing | None, feather: float
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
-    names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
+    names = [field.name for field in fields(Drawing) if field.name not in ("rows", "cols")]
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
     context = Context(model=model, window=window, drawing=drawn, feather=feather)
     return context.model_dump(mode="json")
@@ -264,6 +264,7 @@ class Scene:
         region: Its pixels that may change; likewise.
         lens: How they were painted, for the recipe; None: as usual.
         feather: Cells over which the new content fades in.
+        regions: Those that are of further classes, for the recipe.
     """
 
     model: str
@@ -272,6 +273,7 @@ class Scene:
     region: Region | None = None
     lens: Lens | None = None
     feather: float = FEATHER
+    regions: Regions = ()
 
 
 @dataclass(frozen=True, eq=False)

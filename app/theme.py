@@ -30,7 +30,7 @@ def theme() -> Base:
         block_label_background_fill="transparent",
         block_label_border_width="0px",
         block_info_text_size="*text_xs",
-        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",
         block_title_text_weight="600",
         button_primary_background_fill="*primary_600",
@@ -62,8 +62,8 @@ CSS = """
 [data-testid="status-tracker"].hide { display: none !important; }
 
 #canvas .html-container, #header .html-container, #status .html-container,
-#examples .html-container, #models .html-container, #tour .html-container,
-#language .html-container { padding: 0; }
+#further-classes .html-container, #examples .html-container, #models .html-container,
+#tour .html-container, #language .html-container { padding: 0; }
 #top { align-items: center; gap: 12px; padding: 8px 2px 0; flex-wrap: nowrap; }
 #header { flex: 1 1 auto; width: auto !important; }
 #models { flex: 0 1 auto; width: auto !important; }
@@ -127,6 +127,14 @@ CSS = """
 #examples img { width: 100%; height: 100%; object-fit: cover; display: block; margin: 0; }
 #examples button:hover img { filter: brightness(1.08); }
 #examples button:focus-visible { outline: 2px solid var(--primary-500); outline-offset: 2px; }
+
+/* What Gradio moves; not zero, as its scripts wait for the end of some of it. */
+@media (prefers-reduced-motion: reduce) {
+  *, *::before, *::after {
+    animation-duration: 1ms !important; animation-iteration-count: 1 !important;
+    transition-duration: 1ms !important; scroll-behavior: auto !important;
+  }
+}
 
 @media (max-width: 900px) {
   .gradio-container main { padding: 0 8px 12px !important; }

@@ -6,10 +6,12 @@ Raises, all of them: TypeError for the wrong kind of thing, ValueError for a wro
 """
 
 from collections.abc import Mapping, Set
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from maskgit.class_map import MAX_CLASSES
 from maskgit.types import Picture, Pictures, Region
 
 MAX_COUNT = 64
@@ -54,6 +56,24 @@ def require_mask(mask: Region, picture: Picture) -> None:
         raise ValueError(f"the mask is {mask.shape}, the picture {picture.shape[:2]}")
     if not mask.any():
         raise ValueError("the mask is empty: mark at least one pixel that may change")
+
+
+def require_regions(regions: Mapping[Any, Region], size: tuple[int, int]) -> None:
+    """Refuse regions that do not fit a picture of that size, mark nothing, or are too many."""
+    if not isinstance(regions, Mapping):
+        raise TypeError(f"regions are masks by class, {{class: mask}}, got {describe(regions)}")
+    if len(regions) >= MAX_CLASSES:
+        raise ValueError(
+            f"at most {MAX_CLASSES} classes in a picture: give up to {MAX_CLASSES - 1} regions "
+            f"beside the class of the rest, got {len(regions)}"
+        )
+    for name, region in regions.items():
+        if not isinstance(region, np.ndarray) or region.dtype != np.bool_:
+            raise TypeError(f"the region of {name} is a bool array (H, W), got {describe(region)}")
+        if region.shape != size:
+            raise ValueError(f"the region of {name} is {region.shape}, the picture {size}")
+        if not region.any():
+            raise ValueError(f"the region of {name} is empty: mark at least one pixel")
 
 
 def require_known(names: Set[str], allowed: Set[str]) -> None:

@@ -69,19 +69,26 @@ def edit(options: argparse.Namespace) -> None:
         raise ValueError("name the picture and its --mask, or --images FOLDER and --masks FOLDER")
     engine, original = _engine(options), _original(options.picture)
     picture = original.flat
-    mask = _mask(picture, options.mask, options.box)
+    regions: dict[str, Region] = {}
+    for label, file in options.region:
+        region = _mask(picture, file, None)
+        regions[label] = region | regions.pop(label, region)
+    if options.mask or options.box or not regions:
+        mask = _mask(picture, options.mask, options.box)
+    else:
+        mask = np.logical_or.reduce(list(regions.values()))
     with _progress() as on_step:
         result = engine.edit(
-            picture, mask, _label(options),
+            picture, mask, _label(options), regions=regions,
             feather=options.feather, on_step=on_step, **_common(options),
         )  # fmt: skip
-    files = with_recipes(begun(engine, options), result, original, mask)
+    files = with_recipes(begun(engine, options), result, original, mask, regions=regions)
     _write_all(options.out, files, result.seeds)
 
 
 def edit_many(options: argparse.Namespace) -> None:
     """Edit every picture of a folder."""
-    if options.picture is not None or options.mask is not None:
+    if options.picture is not None or options.mask is not None or options.region:
         raise ValueError("--images takes its masks from --masks FOLDER, or one --box for all")
     engine = _engine(options)
     recipe = begun(engine, options)
@@ -187,12 +194,22 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (edit, trace):
         _add_model(sub := add(verb))
         sub.add_argument("picture", type=Path, nargs="?", help="picture to edit")
-        where = sub.add_mutually_exclusive_group(required=verb is edit)
+        where = sub.add_mutually_exclusive_group()
         where.add_argument("--mask", type=Path, help="picture of the same size, white = change")
         where.add_argument(
             "--box", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help="change this box, in pixels"
         )
         if verb is edit:
+            sub.add_argument(
+                "--region",
+                type=_region,
+                action="append",
+                default=[],
+                metavar="LABEL=FILE",
+                help="another class where this picture is white, once for each class, up to 7; "
+                "--label is for the rest of the mask, which by default is all regions together "
+                "(experimental)",
+            )
             where.add_argument("--masks", type=Path, metavar="FOLDER", help="masks for --images")
             sub.add_argument("--images", type=Path, metavar="FOLDER", help="edit all of these")
             sub.add_argument(
@@ -306,6 +323,13 @@ def _box(text: str) -> tuple[int, int, int, int]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected four whole numbers, got {text!r}") from error
     return left, top, width, height
+
+
+def _region(text: str) -> tuple[str, Path]:
+    label, equals, file = text.rpartition("=")
+    if not equals or not label or not file:
+        raise argparse.ArgumentTypeError(f"expected LABEL=FILE, got {text!r}")
+    return label, Path(file)
 
 
 def _path(text: str, kinds: Sequence[str] = ("png",)) -> Path:

@@ -6,9 +6,9 @@ Job       an edit or a generation that is about to be decoded
 Result    finished pictures
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import SupportsIndex, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -18,6 +18,7 @@ from maskgit.types import Picture, Pictures, Region
 from maskgit.window import Square, Window
 
 Label: TypeAlias = SupportsIndex | str | None  # ImageNet index, name, synonym, WordNet id; no class
+Regions: TypeAlias = Mapping[Any, Region]  # by `Label`; a later one lies over those before
 OnStep: TypeAlias = Callable[[DecodeState], None]  # sees the state after every pass
 
 

@@ -29,19 +29,20 @@ from typing_extensions import Unpack
 
 from maskgit import checks, decoding, hub, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
+from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
 from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_feather
 from maskgit.config import ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
-from maskgit.jobs import Choices, Job, Label, OnStep, Place, Result
+from maskgit.jobs import Choices, Job, Label, OnStep, Place, Regions, Result
 from maskgit.models.packed import pack
 from maskgit.outpainting import outpaint_windows
 from maskgit.state_text import from_text
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
-from maskgit.window import Window, choose, mirror_fill, open_cells, view
+from maskgit.window import Window, choose, class_cells, mirror_fill, open_cells, view
 
 HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
 MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -126,6 +127,7 @@ class MaskGIT:
         self,
         label: Label = None,
         *,
+        regions: Regions | None = None,
         seed: int = 0,
         count: int = 1,
         on_step: OnStep | None = None,
@@ -136,6 +138,9 @@ class MaskGIT:
         Args:
             label: ImageNet index, class name, synonym or WordNet id; None: no class, where the
                 model allows it.
+            regions: Where other classes are to be, up to 7: a mask of the model's square for each
+                class. The label is for the rest. A later one lies over those before; where two
+                meet, a cell is mixed of both (`maskgit.class_map`).
             seed: Of the first picture, 0 or more.
             count: Pictures, 1 to 64.
             on_step: Sees the state after every pass.
@@ -145,7 +150,8 @@ class MaskGIT:
             ValueError: If an argument is not allowed; the message says what is.
             TypeError: If an argument is of the wrong kind.
         """
-        return self._run(self.prepare_generate(label, seed=seed, count=count, **choices), on_step)
+        job = self.prepare_generate(label, regions=regions, seed=seed, count=count, **choices)
+        return self._run(job, on_step)
 
     def edit(
         self,
@@ -153,6 +159,7 @@ class MaskGIT:
         mask: Region,
         label: Label = None,
         *,
+        regions: Regions | None = None,
         seed: int = 0,
         count: int = 1,
         window: Window | None = None,
@@ -167,6 +174,8 @@ class MaskGIT:
             mask: True where the picture may change, of the same height and width. All other
                 pixels come back bit-identical.
             label: As for `generate`; says what the whole window shows once it is done.
+            regions: As for `generate`, of the picture's size; what lies outside of the mask does
+                not count. A cell is of the class that has most of it.
             seed: As for `generate`.
             count: As for `generate`.
             window: What the model sees; by default chosen around the mask.
@@ -180,7 +189,7 @@ class MaskGIT:
             TypeError: As for `generate`.
         """
         job = self.prepare_edit(
-            picture, mask, label,
+            picture, mask, label, regions=regions,
             seed=seed, count=count, window=window, feather=feather, **choices,
         )  # fmt: skip
         return self._run(job, on_step)
@@ -340,13 +349,22 @@ class MaskGIT:
             raise ValueError("this model knows no null label; guidance_scale must be 1")
 
     def prepare_generate(
-        self, label: Label = None, *, seed: int = 0, count: int = 1, **choices: Unpack[Choices]
+        self,
+        label: Label = None,
+        *,
+        regions: Regions | None = None,
+        seed: int = 0,
+        count: int = 1,
+        **choices: Unpack[Choices],
     ) -> Job:
         """Make `generate` ready to be decoded; arguments and errors as there."""
         options = self._options(checks.seeds(seed, count), choices)
         grid = (self.grid_size, self.grid_size)
-        constraints = Constraints.everything_open(count, grid, self.classes.resolve(label))
-        return Job(self.start(constraints, options))
+        everything = np.ones((self.image_size, self.image_size), bool)
+        square = Window(0, 0, self.image_size)
+        conditions = self._conditions(everything, np.ones(grid, bool), square, label, regions)
+        constraints = Constraints.everything_open(count, grid, conditions[0])
+        return Job(self.start(_with_classes(constraints, conditions[1]), options))
 
     def prepare_edit(
         self,
@@ -354,6 +372,7 @@ class MaskGIT:
         mask: Region,
         label: Label = None,
         *,
+        regions: Regions | None = None,
         seed: int = 0,
         count: int = 1,
         window: Window | None = None,
@@ -367,6 +386,7 @@ class MaskGIT:
             picture: As for `edit`.
             mask: As for `edit`; what lies outside the window stays as it is.
             label: As for `edit`.
+            regions: As for `edit`.
             seed: As for `edit`.
             count: As for `edit`.
             window: As for `edit`.
@@ -388,7 +408,8 @@ class MaskGIT:
             )
         seen = view(picture, window, self.image_size)
         place = Place(picture, mask, window, seen, feather)
-        return self._prepare(place, cells, label, checks.seeds(seed, count), choices)
+        conditions = self._conditions(mask, cells, window, label, regions)
+        return self._prepare(place, cells, conditions, checks.seeds(seed, count), choices)
 
     def prepare_extend(
         self,
@@ -414,7 +435,8 @@ class MaskGIT:
         seen = mirror_fill(view(canvas, window, self.image_size), hole)
         cells = open_cells(unknown, window, self.image_size, self.grid_size)
         place = Place(canvas, unknown, window, seen)
-        return self._prepare(place, cells, label, checks.seeds(seed, 1), choices)
+        conditions = self.classes.resolve(label), None
+        return self._prepare(place, cells, conditions, checks.seeds(seed, 1), choices)
 
     def extend(self, canvas: Picture, unknown: Region, job: Job, state: DecodeState) -> None:
         """Write a window of `outpaint` into the canvas; changes `canvas` and `unknown`."""
@@ -459,23 +481,44 @@ class MaskGIT:
 
     def _require_labels(self, constraints: Constraints) -> None:
         highest = self.predictor.num_classes - (self.predictor.null_label is None)
-        if not bool(((constraints.labels >= 0) & (constraints.labels <= highest)).all()):
+        labels = constraints.labels
+        if constraints.classes is not None:
+            labels = torch.cat([labels, constraints.classes.asked(labels)[1]])
+        if not bool(((labels >= 0) & (labels <= highest)).all()):
             raise ValueError(f"labels must be in [0, {highest}]")
+
+    def _conditions(
+        self,
+        mask: Region,
+        cells: Bool[np.ndarray, "h w"],
+        window: Window,
+        label: Label,
+        regions: Regions | None,
+    ) -> tuple[int, ClassMap | None]:
+        """Find out which classes condition the cells of a window that may change."""
+        if not regions:
+            return self.classes.resolve(label), None
+        checks.require_regions(regions, mask.shape)
+        labels = [self.classes.resolve(each) for each in (label, *regions)]
+        masks = list(regions.values())
+        which = class_cells(mask, masks, window, self.image_size, self.grid_size)
+        return arrange(which, labels, cells)
 
     def _prepare(
         self,
         place: Place,
         cells: Bool[np.ndarray, "h w"],
-        label: Label,
+        conditions: tuple[int, ClassMap | None],
         seeds: Sequence[int],
         choices: Choices,
     ) -> Job:
         options = self._options(seeds, choices)
-        labels = torch.full((len(seeds),), self.classes.resolve(label), device=self.device)
+        label, classes = conditions
+        labels = torch.full((len(seeds),), label, device=self.device)
         is_open = torch.from_numpy(cells).to(self.device).expand(len(seeds), -1, -1)
         tokens = self.encode(place.seen).expand(len(seeds), -1, -1)
         constraints = Constraints.from_grid(tokens, is_open, labels)
-        return Job(self.start(constraints, options), place)
+        return Job(self.start(_with_classes(constraints, classes), options), place)
 
     def _harmonised(self, place: Place, square: Picture) -> Picture:
         hole = open_cells(place.region, place.window, self.image_size, self.image_size)
@@ -501,3 +544,12 @@ class MaskGIT:
         checks.require_known(choices.keys(), Choices.__optional_keys__)
         values = {**asdict(self.config.decode), **choices}
         return [DecodeOptions(seed=seed, **values) for seed in seeds]
+
+
+def _with_classes(constraints: Constraints, classes: ClassMap | None) -> Constraints:
+    """Give every row the classes of a map of one row."""
+    if classes is None:
+        return constraints
+    return replace(
+        constraints, classes=classes.to(constraints.tokens.device).repeated(constraints.batch)
+    )

@@ -27,10 +27,11 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     values = asdict(recipe.options)
     seed, label = values.pop("seed"), recipe.label
     choices = cast("Choices", values)
+    regions = dict(recipe.regions)
     if recipe.state is not None:
         return _finished(engine, recipe, recipe.state)
     if recipe.original is None:
-        return engine.generate(label, seed=seed, **choices).pictures[0]
+        return engine.generate(label, regions=regions, seed=seed, **choices).pictures[0]
     if recipe.sides is not None:
         made = engine.outpaint(recipe.original, *recipe.sides, label, seed=seed, **choices)
         return made.pictures[0]
@@ -39,6 +40,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
         recipe.original,
         recipe.mask,
         label,
+        regions=regions,
         seed=seed,
         window=recipe.window,
         cells=recipe.cells,

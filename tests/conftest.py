@@ -1,4 +1,4 @@
-"""What is left out, and when leaving out is a failure.
+"""What is left out, when leaving out is a failure, and that being slow is none.
 
 Tests that need a GPU are deselected where there is none: that is a fact about the machine, not a
 missing piece. A skipped test is a missing piece, and with MASKGIT_NO_SKIPS=1 (as in `.ci/run`) it
@@ -7,8 +7,16 @@ fails, so that a run in which, say, the golden recordings were not found cannot 
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no mistake.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as app.launch does, and before torch comes
 
@@ -23,6 +31,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=need_gpu)
     config.stash[NEED_GPU] = len(need_gpu)
     items[:] = [item for item in items if item not in need_gpu]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # one of several processes; each left out the same
+        session.config.workeroutput["need_gpu"] = session.config.stash.get(NEED_GPU, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[NEED_GPU] = getattr(node, "workeroutput", {}).get("need_gpu", 0)
 
 
 def pytest_terminal_summary(

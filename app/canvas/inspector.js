@@ -8,6 +8,7 @@ const ANSWERS_KEPT = 60;
 
 function createInspector(root, state, { walk, grove, marks, steering, fail }) {
   const part = (name) => root.querySelector(`.mgs-${name}`);
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const [hint, body, title, facts, patch] =
     ["look-hint", "look", "look-title", "look-facts", "look-patch"].map(part);
   const [list, rest] = ["odds", "odds-rest"].map(part);
@@ -163,6 +164,9 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
   return {
     look,
     /** On a small screen the answer may be below what is seen. */
-    bring: () => part("inspector").scrollIntoView({ block: "nearest", behavior: "smooth" }),
+    bring: () => {
+      const behavior = calm.matches ? "auto" : "smooth";
+      part("inspector").scrollIntoView({ block: "nearest", behavior });
+    },
   };
 }

@@ -4,6 +4,8 @@
 // id, so a tab also holds a lock of that name; who does not get the lock takes a new id and a copy
 // of the document. A new tab starts with a copy of the latest document. Pictures are written once
 // and shared by all entries; a failure of storage is reported once and never stops the editor.
+// When the browser's room for the page runs out, the oldest documents that no tab has open make way,
+// never the present one, and it is said before nothing more can be kept.
 // Branches are rows of their own, written one by one: a step is some hundred bytes, about a thousand
 // where all cells are open, and there may be many.
 
@@ -11,13 +13,16 @@ const TAB_KEY = "maskgit-studio-tab";
 const DATABASE = "maskgit-studio";
 const VERSION = 2;
 const KEEP_DOCUMENTS = 6;
+const LITTLE_ROOM = 64e6; // bytes: two or three large photos
 const LOCK_PATIENCE_MS = 700; // a reloaded page may meet the lock of its own past
 
-/** `others` gives the pictures that are needed although no entry shows them. */
-function createStore(onTrouble, others = () => []) {
+/** `others` gives the pictures that are needed although no entry shows them; `onLittle` hears of the
+ *  bytes that are left when a picture was saved and they are few. */
+function createStore(onTrouble, onLittle, others = () => []) {
   let database = null;
   let tab = null;
   let timer = 0;
+  let due = null; // describes what the timer is about to write
   let writing = Promise.resolve();
   let troubled = false;
   let pending = 0;
@@ -99,7 +104,8 @@ function createStore(onTrouble, others = () => []) {
       const all = await done(database.transaction("documents").objectStore("documents").getAll());
       all.sort((a, b) => b.saved - a.saved);
       const found = all.find((document) => document.tab === origin) ?? all[0];
-      prune(all.slice(KEEP_DOCUMENTS)).catch(trouble);
+      const outdated = await closed(all.slice(KEEP_DOCUMENTS));
+      Promise.all(outdated.map(drop)).catch(trouble);
       return found ? await load(found) : null;
     } catch (error) {
       trouble(error);
@@ -127,39 +133,88 @@ function createStore(onTrouble, others = () => []) {
     return { grid, entries, position, branches, isCopy: found.tab !== tab };
   }
 
-  async function prune(documents) {
+  /** Those of some documents that no tab has open. */
+  async function closed(documents) {
     const held = new Set((await navigator.locks?.query())?.held.map((lock) => lock.name));
-    const write = database.transaction(["documents", "pictures", "branches"], "readwrite");
-    for (const { tab: old } of documents) {
-      if (old === tab || held.has(`${DATABASE}-${old}`)) continue;
-      write.objectStore("documents").delete(old);
-      write.objectStore("pictures").delete(rangeOf(old));
-      write.objectStore("branches").delete(rangeOf(old));
+    return documents.filter(({ tab: old }) => old !== tab && !held.has(`${DATABASE}-${old}`));
+  }
+
+  function drop({ tab: old }) {
+    const transaction = database.transaction(["documents", "pictures", "branches"], "readwrite");
+    transaction.objectStore("documents").delete(old);
+    transaction.objectStore("pictures").delete(rangeOf(old));
+    transaction.objectStore("branches").delete(rangeOf(old));
+    return finished(transaction);
+  }
+
+  /** Makes room by dropping the oldest document that nobody has open; false if there is none. */
+  async function dropOldest() {
+    const all = await done(database.transaction("documents").objectStore("documents").getAll());
+    const [oldest] = (await closed(all)).sort((a, b) => a.saved - b.saved);
+    if (oldest) await drop(oldest);
+    return Boolean(oldest);
+  }
+
+  async function roomLeft() {
+    const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+    return quota - usage;
+  }
+
+  /** Does some writing; where there is no room for it, older documents make way. */
+  async function withRoom(write) {
+    for (;;) {
+      try {
+        return await write();
+      } catch (error) {
+        if (error?.name !== "QuotaExceededError" || !(await dropOldest())) throw error;
+      }
     }
-    await finished(write);
+  }
+
+  async function watchRoom() {
+    if ((await roomLeft()) > LITTLE_ROOM) return;
+    await dropOldest(); // one at a time: the browser may take a while to count
+    const left = await roomLeft();
+    if (left <= LITTLE_ROOM) onLittle(left);
   }
 
   /** `describe` is called when the writing starts, so that a burst of strokes is written once. */
   function save(describe, delay_ms = 400) {
-    if (!timer) pending++;
+    if (!due) pending++;
+    due = describe;
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      timer = 0;
-      writing = writing.then(() => write(describe())).catch(trouble).finally(() => pending--);
-    }, delay_ms);
+    timer = setTimeout(flush, delay_ms);
   }
 
+  function flush() {
+    if (!due) return;
+    clearTimeout(timer);
+    const describe = due;
+    due = null;
+    const task = async () => {
+      if (!database) return;
+      const document = describe();
+      const hasNew = await withRoom(() => write(document));
+      troubled = false;
+      if (hasNew) await watchRoom();
+    };
+    writing = writing.then(task).catch(trouble).finally(() => pending--);
+  }
+
+  /** Answers with whether there was a new picture. */
   async function write({ grid, entries, position }) {
-    if (!database) return;
     const pictures = [...new Set([...entries.map((entry) => entry.picture), ...others()])];
     // A transaction ends by itself while waiting for anything else: the bytes must come first.
     const blobs = await Promise.all(pictures.map((picture) => picture.png));
     const alphas = await Promise.all(pictures.map((picture) => picture.alpha));
     const transaction = database.transaction(["documents", "pictures"], "readwrite");
+    const isOver = finished(transaction);
+    isOver.catch(() => {}); // it is awaited below; until then a failure is nobody's
     const store = transaction.objectStore("pictures");
     const keys = (await done(store.getAllKeys(rangeOf(tab)))).map(([, key]) => key);
+    const isNew = pictures.map(({ key }) => !keys.includes(key));
     pictures.forEach(({ key }, i) => {
-      if (!keys.includes(key)) store.put({ tab, key, blob: blobs[i], alpha: alphas[i] });
+      if (isNew[i]) store.put({ tab, key, blob: blobs[i], alpha: alphas[i] });
     });
     for (const key of keys) {
       if (!pictures.some((picture) => picture.key === key)) store.delete([tab, key]);
@@ -169,27 +224,30 @@ function createStore(onTrouble, others = () => []) {
       pictures: pictures.map(({ png, alpha, ...about }) => about),
       entries: entries.map((entry) => ({ ...entry, picture: entry.picture.key })),
     });
-    await finished(transaction);
+    await isOver;
+    return isNew.includes(true);
   }
 
   /** Writes rows of branches, each with an `id`, and takes those of some ids away. */
   function saveBranches(rows, gone = []) {
     pending++;
     const task = async () => {
-      if (!database) return;
       const transaction = database.transaction("branches", "readwrite");
       const store = transaction.objectStore("branches");
       for (const row of rows) store.put({ ...row, tab });
       for (const id of gone) store.delete([tab, id]);
       await finished(transaction);
     };
-    writing = writing.then(task).catch(trouble).finally(() => pending--);
+    writing = writing.then(() => database && withRoom(task)).catch(trouble).finally(() => pending--);
   }
 
   function trouble(error) {
     if (!troubled) onTrouble(error);
     troubled = true;
   }
+
+  // A page that goes out of sight may never run again.
+  document.addEventListener("visibilitychange", () => document.hidden && flush());
 
   return { restore, save, saveBranches, isIdle: () => pending === 0, isBroken: () => troubled };
 }

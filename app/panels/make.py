@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
@@ -10,6 +12,7 @@ from app.controls import COUNTS, MAX_SEED, NO_CLASS_ID
 from app.models import ClassChoice, ModelInfo
 from app.words import Words
 
+HERE = Path(__file__).parent
 MIN_SYNONYM_LETTERS = 2
 
 # The template is constant and the sentence goes in as text: Gradio would run a template's braces.
@@ -54,6 +57,9 @@ def make_panel(info: ModelInfo, label: int | None, words: Words) -> MakePanel:
             elem_id="class",
             interactive=True,
         )
+        # The canvas draws the swatches of further classes there: it owns what is painted.
+        place = (HERE / "classes.html").read_text(encoding="utf-8")
+        gr.HTML(value=words.markup(place), elem_id="further-classes")
         fill = gr.Button(words("make.fill"), variant="primary", size="lg", elem_id="fill")
         with gr.Row(elem_id="others"):
             generate = gr.Button(words("make.generate"), min_width=90, elem_id="generate")
@@ -96,6 +102,12 @@ def class_choices(info: ModelInfo, words: Words) -> list[tuple[str, int]]:
     named = sorted(info.classes, key=lambda choice: choice.name.casefold())
     choices = [(class_text(choice), choice.id) for choice in named]
     return [(words("make.no_class"), NO_CLASS_ID), *choices] if info.has_no_class else choices
+
+
+def class_list(info: ModelInfo) -> str:
+    """Write the classes for the canvas: JSON, pairs of id and name."""
+    named = sorted(info.classes, key=lambda choice: choice.name.casefold())
+    return json.dumps([[choice.id, choice.name] for choice in named])
 
 
 def class_text(choice: ClassChoice) -> str:

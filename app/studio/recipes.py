@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from app.document import Region, Regions
 from app.errors import UserError
 from app.lens import Lens
 from app.models import Settings
@@ -43,6 +44,7 @@ class RecipeBook:
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
             return _written(replace(recipe, sides=sides))
+        recipe = replace(recipe, regions=_named(request.regions))
         if not isinstance(request, Fill):
             return _written(recipe)
         seen = request.window
@@ -64,8 +66,8 @@ class RecipeBook:
         if scene.picture is None:
             return _written(recipe)
         about_edit = {"mask": scene.region, "window": Window(*scene.window)}
-        lens = _words(scene.lens)
-        return _written(replace(recipe, **about_edit, lens=lens, feather=scene.feather))
+        about_edit |= {"lens": _words(scene.lens), "feather": scene.feather}
+        return _written(replace(recipe, **about_edit, regions=_named(scene.regions)))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -92,6 +94,7 @@ class RecipeBook:
             sides=recipe.sides,
             is_steered=recipe.state is not None,
             feather=recipe.feather,
+            regions=recipe.regions,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:
@@ -117,6 +120,11 @@ class RecipeBook:
             return ""
         files = (file.stat() for file in sorted(folder.iterdir()))
         return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
+
+
+def _named(regions: Regions) -> tuple[tuple[str, Region], ...]:
+    """Name the classes as the label is named."""
+    return tuple((str(label), region) for label, region in regions)
 
 
 def _written(recipe: Recipe) -> str:

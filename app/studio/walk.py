@@ -230,7 +230,8 @@ def prepare(engine: MaskGIT, request: Fill | Generate) -> maskgit.Job:
 
 def choices_of(request: Fill | Generate) -> dict[str, Any]:
     """Give the arguments that all calls of the engine share."""
-    return {**asdict(request.settings), "label": request.label, "count": request.count}
+    wish = {"label": request.label, "regions": dict(request.regions), "count": request.count}
+    return {**asdict(request.settings), **wish}
 
 
 def square_of(engine: MaskGIT, job: maskgit.Job) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-PARTS = ("reconstruction", "generation", "editing", "ablation")
+PARTS = ("reconstruction", "generation", "editing", "regions", "ablation")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The four measurements of `python -m maskgit evaluate`, each from a bench to a report."""
+"""The five measurements of `python -m maskgit evaluate`, each from a bench to a report."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -7,7 +7,15 @@ from itertools import groupby
 import numpy as np
 import torch
 
-from maskgit.evaluation import ablation, editing, generation, metrics, reconstruction, sheets
+from maskgit.evaluation import (
+    ablation,
+    editing,
+    generation,
+    metrics,
+    reconstruction,
+    regions,
+    sheets,
+)
 from maskgit.evaluation.bench import Bench
 from maskgit.evaluation.editing import TASKS
 from maskgit.evaluation.pictures import load_each
@@ -121,6 +129,38 @@ def measure_editing(bench: Bench) -> Report:
     )
 
 
+def measure_regions(bench: Bench) -> Report:
+    """Measure two classes in one picture, at once and one after the other."""
+    engine, val, judge, seed = bench.engine, bench.val, bench.judge, bench.request.seed
+    wanted = regions.pairs(len(val), len(engine.classes), seed)
+    places = sheets.evenly(len(val), COLUMNS)
+    own = np.stack([val.labels, val.labels], axis=1)
+    real = regions.consistency("real, of one class", val.pictures, own, judge)
+    del real["swapped_top1"]  # both boxes are of the same class
+    rows, shown = [real], []
+    for way in regions.WAYS:
+        filled = regions.fill(engine, val, wanted, way, seed, **bench.choices)
+        rows.append(regions.measure(way, val, wanted, filled, judge))
+        shown.append(filled.pictures[places])
+    names = [
+        " and ".join(engine.classes[label].name for label in wanted[place].tolist())
+        for place in places
+    ]
+    sheet = bench.keep(".webp", sheets.columns_of([val.pictures[places], *shown]))
+    return _report(
+        bench,
+        "regions",
+        "Several classes in one picture",
+        f"{_decoding(bench)} Two boxes that touch are painted over each held-out picture, for two "
+        "classes drawn at random, and each is shown to the classifier alone; the first row is what "
+        "it says to the same boxes of the real pictures. `The other box's class` is the share that "
+        "shows the class next door. The step at a seam is relative to the real pictures, around "
+        "both boxes and between them.",
+        {"Two boxes in held-out pictures, each with a class of its own": rows},
+        {f"Real, {', then '.join(regions.WAYS)}. From the left: {'; '.join(names)}": sheet},
+    )
+
+
 def measure_ablation(bench: Bench) -> Report:
     """Compare mask schedules by steps, and reveal rules."""
     engine, judge, request = bench.engine, bench.judge, bench.request
@@ -149,6 +189,7 @@ PART_OF: dict[str, Callable[[Bench], Report]] = {
     "reconstruction": measure_reconstruction,
     "generation": measure_generation,
     "editing": measure_editing,
+    "regions": measure_regions,
     "ablation": measure_ablation,
 }
 

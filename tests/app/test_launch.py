@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.launch import no_downloads, parser, stay_private, wait_asleep
+from app.errors import UserError
+from app.launch import no_downloads, parser, serve, stay_private, wait_asleep
 from app.words import Sentence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,22 @@ def test_downloads_are_for_the_machine_that_runs_it_unless_said_otherwise(
     assert no_downloads(chosen, environment) == refusal
 
 
+def test_tools_for_assistants_are_offered_only_where_they_are_asked_for() -> None:
+    assert not parser({}).parse_args([]).mcp
+    assert not parser({"MASKGIT_STUDIO_MCP": "0"}).parse_args([]).mcp
+    assert parser({"MASKGIT_STUDIO_MCP": "1"}).parse_args([]).mcp
+    assert parser({}).parse_args(["--mcp"]).mcp
+
+
+def test_without_its_package_the_mcp_switch_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    with pytest.raises(UserError, match=r"pip install -r requirements-mcp\.txt"):
+        serve(parser({}).parse_args(["--mcp"]))
+    assert (ROOT / "requirements-mcp.txt").is_file()
+
+
 def test_threads_wait_asleep_unless_somebody_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -83,7 +100,7 @@ def test_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 def start(*options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "app.py", *options]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -8,14 +8,15 @@ failed test saw last lies in `outputs/browser/`.
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
-from tests.browser.editor import DESKTOP, PHONE, ROOT, Editor, opened, serve
+from tests.browser.editor import DESKTOP, PATIENCE_MS, PHONE, ROOT, Editor, opened, serve
 from tests.browser.editor import chromium as started
 
 HAS_FAILED = pytest.StashKey[bool]()
 SEEN = ROOT / "outputs" / "browser"
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")

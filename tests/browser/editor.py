@@ -38,7 +38,7 @@ from playwright.sync_api import (
 from app.document import Lattice
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 FLAGS = (
     "--no-sandbox",
     "--headless",
@@ -271,18 +271,34 @@ class Editor:
 
     # --- doing -----------------------------------------------------------------------------
 
-    def press_once(self, expression: str, *names: str) -> None:
-        """Let the page itself press buttons in the very moment in which an expression holds.
+    @contextmanager
+    def at_once(self, *moments: tuple[str, str]) -> Iterator[None]:
+        """Let the page itself do things, each in the very moment in which something holds.
 
         What goes on in the page does not wait for the test: on a busy machine a run may be over
-        before a test that has seen it going on gets to press anything.
+        before a test that has seen it going on gets to press anything. So the page looks after
+        every change of itself; what is done meanwhile begins what it looks for.
+
+        Args:
+            moments: An expression and statements in `studio`, one pair after the other.
         """
-        script = f"""(names) => {{
-            if (!Boolean({_with_probe(expression)})) return false;
-            names.forEach((name) => document.getElementById(name).click());
-            return true;
-        }}"""
-        self.page.wait_for_function(script, arg=names)
+        probe = "const { studio } = document.querySelector('#canvas')"
+        todo = [f"[() => {_with_probe(when)}, () => {{ {probe}; {act} }}]" for when, act in moments]
+        self.page.evaluate(
+            f"""() => {{
+                window.todo = [{", ".join(todo)}];
+                const look = () => {{
+                    while (window.todo[0]?.[0]()) window.todo.shift()[1]();
+                    if (!window.todo.length) changes.disconnect();
+                }};
+                const changes = new MutationObserver(look);
+                const all = {{ subtree: true, childList: true, characterData: true }};
+                changes.observe(document.body, {{ ...all, attributes: true }});
+                look();
+            }}"""
+        )
+        yield
+        self.page.wait_for_function("!window.todo.length")
 
     def tap(self, selector: str) -> None:
         """Press something, with the mouse or with a finger."""
@@ -426,6 +442,11 @@ class Editor:
         position = self.see("studio.position") + 1
         self.tap("#fill")
         self.wait_result(position)
+
+
+def press(*names: str) -> str:
+    """Write what presses buttons, for `Editor.at_once`."""
+    return " ".join(f"document.getElementById({json.dumps(name)}).click();" for name in names)
 
 
 def _with_probe(expression: str) -> str:

@@ -270,12 +270,16 @@ def test_a_run_ends_with_the_model_it_began_with(desktop: Editor) -> None:
     before = desktop.pixels()
     desktop.unfold("advanced")
     desktop.choose("reveal", "row")  # a pass for each of 100 cells: time to do something meanwhile
-    desktop.tap("#fill")
-    desktop.wait("studio.running && studio.step >= 2")
     open_menu(desktop)
-    press(desktop, "halton", "use")
-    expect(desktop.page.locator(".mgm-name")).to_have_text("Halton")
-    assert desktop.see("[studio.running, studio.cols > 16]") == [True, True]
+    choose = "document.querySelector('.mgm-dialog [data-model=halton] .mgm-use').click();"
+    is_chosen = "document.querySelector('.mgm-name').textContent === 'Halton'"
+    with desktop.at_once(
+        ("true", "document.querySelector('#fill').click();"),
+        ("studio.running && studio.step >= 2", choose),
+        (is_chosen, "window.meanwhile = [studio.running, studio.cols > 16];"),
+    ):
+        pass
+    assert desktop.page.evaluate("window.meanwhile") == [True, True]
     desktop.wait_result(2)
     assert desktop.see("studio.steps") == 100
     followed(desktop, "halton")

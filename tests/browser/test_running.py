@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.browser.editor import Editor
+from tests.browser.editor import Editor, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -139,8 +139,8 @@ def test_stopping_in_the_middle_loses_nothing(either: Editor) -> None:
     either.paint_box(0, 0, 16, 16)
     slow_down(either)
     held = either.see("[studio.cells, studio.historyLength, studio.picture.id]")
-    either.tap("#fill")
-    either.press_once("studio.running && studio.step >= 3", "stop")
+    with either.at_once(("studio.running && studio.step >= 3", press("stop"))):
+        either.tap("#fill")
     either.wait("!studio.running")
     assert either.see("[studio.cells, studio.historyLength, studio.picture.id]") == held
     assert np.array_equal(either.pixels(), before)
@@ -160,11 +160,13 @@ def test_fill_pressed_right_after_stop_is_never_lost(desktop: Editor) -> None:
             new MutationObserver(note).observe(status, { childList: true });
         }"""
     )
-    desktop.tap("#fill")
+    moments = []
     for runs in range(1, 12):
         under_way = f"window.runs === {runs} && studio.running && studio.step >= 1"
         again = ["fill", "fill"] if runs <= 10 else []  # the second, impatient, begins nothing
-        desktop.press_once(under_way, "stop", *again)
+        moments.append((under_way, press("stop", *again)))
+    with desktop.at_once(*moments):
+        desktop.tap("#fill")
     desktop.wait("!studio.running")
     assert "Stopped" in desktop.page.locator("#status").inner_text()
     assert desktop.page.evaluate("window.runs") == 11
@@ -254,13 +256,9 @@ def test_fill_pressed_right_after_undo_works_on_what_undo_brought(desktop: Edito
     desktop.fill()
     first = desktop.pixels()
     assert desktop.see("studio.position") == 2
-    desktop.page.evaluate(
-        """() => {
-            document.querySelector("[data-do=undo]").click();
-            document.querySelector("#fill").click();
-        }"""
-    )
-    desktop.wait("studio.running")
+    undo_and_fill = "document.querySelector('[data-do=undo]').click();" + press("fill")
+    with desktop.at_once(("true", undo_and_fill), ("studio.running", "")):
+        pass
     desktop.wait_result(2)
     assert np.array_equal(desktop.pixels(), first)
 

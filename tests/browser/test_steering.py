@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
-from tests.browser.editor import Editor
+from tests.browser.editor import Editor, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -157,8 +157,8 @@ def test_half_way_stop_pin_send_back_another_class_two_branches_compared(either:
     either.type_number("steps", 32)
     either.tap("#advanced > button")
     held = either.see("[studio.cells, studio.historyLength, studio.picture.id]")
-    either.tap("#fill")
-    either.press_once("studio.running && studio.step >= 3", "stop")
+    with either.at_once(("studio.running && studio.step >= 3", press("stop"))):
+        either.tap("#fill")
     either.wait("!studio.running")
     assert either.see("[studio.cells, studio.historyLength, studio.picture.id]") == held
     either.tap("[data-lab=resume]")  # the steps so far are kept
@@ -307,9 +307,9 @@ def test_running_to_the_end_can_be_stopped(desktop: Editor) -> None:
     desktop.tap("[data-steer=begin]")
     desktop.wait("studio.walking")
     settled(desktop)
-    desktop.tap("[data-steer=run]")
-    desktop.wait("studio.running && studio.step >= 2")
-    desktop.tap("[data-steer=halt]")
+    halt = "document.querySelector('[data-steer=halt]').click();"
+    with desktop.at_once(("studio.running && studio.step >= 2", halt)):
+        desktop.tap("[data-steer=run]")
     settled(desktop)
     assert desktop.see("studio.walking && studio.step < studio.steps && studio.position === 1")
     desktop.tap("#generate")  # a run of the page takes the stage

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from maskgit import conversion
@@ -122,7 +122,6 @@ def test_damaged_files_are_refused(tmp_path: Path, data: bytes, message: str) ->
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_no_damage_gets_past_the_reader_as_another_error(data: st.DataObject) -> None:
     good = pack({"a": {"b": np.ones((2, 3), np.float32)}, "c": [1, "text", b"raw"]})
     raw = bytearray(good)

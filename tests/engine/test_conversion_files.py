@@ -249,9 +249,7 @@ def test_files_that_are_not_there_or_of_the_other_kind_are_named(tmp_path: Path)
 
 
 @given(st.data())
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_damage_gets_past_as_another_error(tmp_path: Path, data: st.DataObject) -> None:
     file = tmp_path / "w"
     if data.draw(st.booleans()):

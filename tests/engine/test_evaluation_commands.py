@@ -35,6 +35,7 @@ def evaluate(part: str, base: Path, model: Path, out: Path, *more: str) -> int:
         ("reconstruction", (), [".webp"]),
         ("generation", ("--set", "steps=2"), [".webp", "-nearest.webp"]),
         ("editing", ("--set", "steps=2", "--limit", "5"), [".webp"]),
+        ("regions", ("--set", "steps=2", "--limit", "5"), [".webp"]),
         (
             "ablation",
             ("--schedules", "cosine,linear", "--steps", "1,2", "--rules", "confidence,raster"),
@@ -138,4 +139,4 @@ assert not any(name.startswith("maskgit.evaluation") for name in sys.modules)
 from maskgit import cli
 sys.exit("accelerate" in sys.modules)
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=600).returncode == 0

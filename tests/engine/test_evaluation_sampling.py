@@ -80,7 +80,7 @@ def test_two_processes_give_what_one_gives(
         for rank in range(2)
     ]
     try:
-        assert [process.wait(timeout=240) for process in processes] == [0, 0]
+        assert [process.wait(timeout=600) for process in processes] == [0, 0]
     finally:
         for process in processes:
             process.kill()

@@ -377,7 +377,7 @@ def test_a_killed_download_is_continued_by_another_process(server: HubServer) ->
 @pytest.mark.slow
 def test_two_processes_at_once_fetch_every_file_once(server: HubServer) -> None:
     with start_download(server) as first, start_download(server) as second:
-        ends = [process.communicate(timeout=120)[0].splitlines()[-1] for process in (first, second)]
+        ends = [process.communicate(timeout=600)[0].splitlines()[-1] for process in (first, second)]
     assert ends == [str(hub.folder("tiny"))] * 2
     assert server.ranges(TRANSFORMER) == [None]
     assert server.ranges(TOKENIZER) == [None]

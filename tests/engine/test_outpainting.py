@@ -28,7 +28,7 @@ def known_shares(plan: OutpaintPlan) -> list[float]:
 
 
 @given(height=sides, width=sides, left=amounts, top=amounts, right=amounts, bottom=amounts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_new_pixel_is_filled_and_no_window_is_idle(
     height: int, width: int, left: int, top: int, right: int, bottom: int
 ) -> None:
@@ -39,7 +39,7 @@ def test_every_new_pixel_is_filled_and_no_window_is_idle(
 
 
 @given(height=sides, width=sides, left=amounts, top=amounts, right=amounts, bottom=amounts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_window_is_half_known_where_the_picture_is_large_enough(
     height: int, width: int, left: int, top: int, right: int, bottom: int
 ) -> None:

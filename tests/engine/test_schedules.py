@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from maskgit.schedules import SCHEDULES, mask_ratio, num_masked, plan, remaining
@@ -96,7 +96,6 @@ def test_the_number_of_tokens_may_differ_per_row() -> None:
     assert both.tolist() == [float(mask_ratio("exponential", 0.5, n)) for n in (16, 256)]
 
 
-@settings(deadline=None)  # a busy machine is no mistake
 @given(
     st.sampled_from([*SCHEDULES, "pow2.5"]),
     st.integers(1, 300),
@@ -124,7 +123,6 @@ def test_unknown_names_are_refused_with_the_choices(name: str) -> None:
         mask_ratio(name, 0.5, 256)
 
 
-@settings(deadline=None)  # a busy machine is no mistake
 @given(st.lists(st.floats(0, 1, width=16), max_size=31), st.integers(1, 40), st.integers(1, 300))
 def test_a_custom_schedule_passes_through_its_points_and_never_rises(
     inner: list[float], steps: int, num_open: int

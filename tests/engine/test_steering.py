@@ -81,7 +81,7 @@ def _edited(state: DecodeState, kind: str, places: list[int], code: int) -> Deco
             return step(MODEL, state)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     edits,
     st.sampled_from(["confidence", "raster", "halton"]),

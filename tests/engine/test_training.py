@@ -281,5 +281,5 @@ def test_both_stages_run_on_a_gpu(folders: Path, tmp_path: Path) -> None:
     second = ["--run", "two", "--tokenizer-run", "one", "--out", "model"]
     for stage in (["tokenizer", "--run", "one"], ["transformer", *second]):
         command = [sys.executable, "-m", "maskgit", "train", *stage, *common]
-        subprocess.run(command, cwd=tmp_path, env=here, check=True, timeout=300)
+        subprocess.run(command, cwd=tmp_path, env=here, check=True, timeout=600)
     assert maskgit.load(tmp_path / "model", "cuda").generate("red").traces[0][-1].finished

@@ -137,7 +137,7 @@ def test_the_documented_launch_trains(data: Path, tmp_path: Path) -> None:
     stage = ["tokenizer", "--recipe", "tiny", "--data", str(data), "--run", str(tmp_path / "1")]
     command = ["-m", "torch.distributed.run", *arguments[:-2], *stage, "--steps", "2"]
     here = {**os.environ, name: value, "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=600)
     assert (tmp_path / "1/checkpoints/step-00000002").is_dir()
 
 
