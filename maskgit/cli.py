@@ -29,6 +29,7 @@ from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
 from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
+from maskgit.tiles import MAX_LEVELS, Plan, Tile
 from maskgit.traces import to_json, to_npz
 from maskgit.types import Picture, Region
 from maskgit.window import resample
@@ -70,7 +71,15 @@ def edit(options: argparse.Namespace) -> None:
     picture = original.flat
     mask = _mask(picture, options.mask, options.box)
     with _progress() as on_step:
-        result = engine.edit(picture, mask, _label(options), on_step=on_step, **_common(options))
+        result = engine.edit(
+            picture,
+            mask,
+            _label(options),
+            refine=options.refine,
+            on_step=on_step,
+            on_tile=_say_tile,
+            **_common(options),
+        )
     files = with_recipes(engine, options, result, original, mask)
     _write_all(options.out, files, result.seeds)
 
@@ -84,7 +93,9 @@ def edit_many(options: argparse.Namespace) -> None:
     def edit_one(file: Path, mask_file: Path | None) -> Iterator[bytes]:
         original = _original(file)
         mask = _mask(original.flat, mask_file, options.box)
-        result = engine.edit(original.flat, mask, _label(options), **_common(options))
+        result = engine.edit(
+            original.flat, mask, _label(options), refine=options.refine, **_common(options)
+        )
         return (original.to_png(picture, mask) for picture in result.pictures)
 
     seeds = range(options.seed, options.seed + options.count)
@@ -192,6 +203,13 @@ def _parser() -> argparse.ArgumentParser:
                 "--to", type=Path, default=Path("edited"), help="folder for what --images gives"
             )
             _add_choices(sub, "edited.png")
+            sub.add_argument(
+                "--refine",
+                type=_levels,
+                default="auto",
+                metavar="LEVELS",
+                help="draw a hole again in smaller windows, at most so many times; 0: never",
+            )
             commands_recipes.add_no_recipe(sub)
             continue
         _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
@@ -296,6 +314,14 @@ def _box(text: str) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
+def _levels(text: str) -> int:
+    if text == "auto":
+        return MAX_LEVELS
+    if not text.isdecimal() or int(text) > MAX_LEVELS:
+        raise argparse.ArgumentTypeError(f"expected auto or 0 to {MAX_LEVELS}, got {text!r}")
+    return int(text)
+
+
 def _path(text: str, kinds: Sequence[str] = ("png",)) -> Path:
     if Path(text).suffix.lower().removeprefix(".") not in kinds:
         allowed = " or ".join(kind.upper() for kind in kinds)
@@ -358,6 +384,13 @@ def _write_all(path: Path, contents: Iterable[Picture | bytes], seeds: Sequence[
         return
     for seed, content in zip(seeds, contents, strict=True):
         _write(path.with_stem(f"{path.stem}-{seed}"), content)
+
+
+def _say_tile(tile: Tile, plan: Plan) -> None:
+    """Say how far a refinement is, where people look."""
+    if sys.stderr.isatty():
+        end = "\n" if tile.number + 1 == len(plan.tiles) else ""
+        print(f"\rrefining: {tile.number + 1} of {plan}", end=end, file=sys.stderr, flush=True)
 
 
 @contextmanager

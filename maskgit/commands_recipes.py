@@ -84,7 +84,16 @@ def with_recipes(
         notes = {}
         if not options.no_recipe:
             decode = trace[0].options[0]
-            recipe = Recipe(name, weights, dtype, options.label, decode, picture, mask)
+            recipe = Recipe(
+                name,
+                weights,
+                dtype,
+                options.label,
+                decode,
+                picture,
+                mask,
+                refine=getattr(options, "refine", 0),
+            )
             try:
                 notes[recipes.KEY] = recipes.to_text(recipe)
             except RecipeError as error:

@@ -13,11 +13,13 @@ from typing import SupportsIndex, TypeAlias
 from typing_extensions import TypedDict
 
 from maskgit.decoding import DecodeState
+from maskgit.tiles import Plan, Tile
 from maskgit.types import Picture, Pictures, Region
 from maskgit.window import Square, Window
 
 Label: TypeAlias = SupportsIndex | str | None  # ImageNet index, name, synonym, WordNet id; no class
 OnStep: TypeAlias = Callable[[DecodeState], None]  # sees the state after every pass
+OnTile: TypeAlias = Callable[[Tile, Plan], None]  # sees every tile that is done
 
 
 class Choices(TypedDict, total=False):

@@ -35,10 +35,12 @@ from maskgit.config import ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
-from maskgit.jobs import Choices, Job, Label, OnStep, Place, Result
+from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Result
 from maskgit.models.packed import pack
 from maskgit.outpainting import outpaint_windows
+from maskgit.refining import Refining
 from maskgit.state_text import from_text
+from maskgit.tiles import MAX_LEVELS, Plan, plan_tiles
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
 from maskgit.window import Window, choose, mirror_fill, open_cells, view
@@ -157,7 +159,9 @@ class MaskGIT:
         seed: int = 0,
         count: int = 1,
         window: Window | None = None,
+        refine: int = 0,
         on_step: OnStep | None = None,
+        on_tile: OnTile | None = None,
         **choices: Unpack[Choices],
     ) -> Result:
         """Imagine the masked part of a picture anew.
@@ -170,7 +174,10 @@ class MaskGIT:
             seed: As for `generate`.
             count: As for `generate`.
             window: What the model sees; by default chosen around the mask.
+            refine: Levels of refinement at most, 0 to MAX_LEVELS (`maskgit.tiles`): 0 leaves the
+                fill as the window shows it, MAX_LEVELS goes on until it is sharp.
             on_step: As for `generate`.
+            on_tile: Sees each tile of the refinement when it is done, and the plan.
             choices: As for `generate`.
 
         Raises:
@@ -180,7 +187,10 @@ class MaskGIT:
         job = self.prepare_edit(
             picture, mask, label, seed=seed, count=count, window=window, **choices
         )
-        return self._run(job, on_step)
+        plan = self.plan(job, refine)  # before the passes, so that a wrong number costs nothing
+        result = self._run(job, on_step)
+        states = DecodeState.stack([trace[-1] for trace in result.traces])
+        return self.refine(job, states, result, plan, on_tile)
 
     def outpaint(
         self,
@@ -258,6 +268,53 @@ class MaskGIT:
         """
         varied = vary(state, share, checks.seeds(seed, count))
         return self._run(replace(job, state=varied), on_step)
+
+    def plan(self, job: Job, refine: int = MAX_LEVELS) -> Plan:
+        """Plan the refinement of a job; no tiles where its fill is sharp as it is.
+
+        Raises:
+            ValueError: If `refine` is out of range.
+            TypeError: If it is no whole number.
+        """
+        checks.require_whole("refine", refine)
+        if job.place is None:
+            return Plan()
+        return plan_tiles(job.place.region, job.place.window, self.image_size, refine)
+
+    def refining(self, job: Job, state: DecodeState, result: Result, plan: Plan) -> Refining:
+        """Begin to refine what `finish` gave; `maskgit.refining` shows the loop.
+
+        Args:
+            job: What was prepared; an edit.
+            state: Its last state.
+            result: From `finish`.
+            plan: From `plan`, with at least one tile.
+        """
+        if job.place is None or not plan.tiles:
+            raise ValueError("there is nothing to refine: the plan has no tiles")
+        return Refining(self, job.place, result.pictures, state, plan)
+
+    def refine(
+        self,
+        job: Job,
+        state: DecodeState,
+        result: Result,
+        plan: Plan,
+        on_tile: OnTile | None = None,
+    ) -> Result:
+        """Refine what `finish` gave, tile by tile; arguments as for `refining`.
+
+        Returns:
+            The same with sharper pictures; `result` itself where nothing is planned.
+        """
+        if not plan.tiles:
+            return result
+        refining = self.refining(job, state, result, plan)
+        for tile in plan.tiles:
+            refining.end(tile, decoding.decode(self.predictor, refining.begin(tile)))
+            if on_tile is not None:
+                on_tile(tile, plan)
+        return replace(result, pictures=refining.pictures)
 
     def encode(self, pictures: Picture | Pictures) -> TokenGrid:
         """Give the tokens of pictures whose sides are multiples of the tokenizer's stride.

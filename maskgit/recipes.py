@@ -31,6 +31,7 @@ from jaxtyping import Bool, UInt8
 
 from maskgit.decoding import DecodeOptions
 from maskgit.state_text import MAX_TEXT as MAX_STATE
+from maskgit.tiles import MAX_LEVELS
 from maskgit.types import Picture, Region
 from maskgit.window import Window
 
@@ -45,7 +46,7 @@ DTYPES = ("float32", "bfloat16")
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "state"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells"}
+_EDIT_OPTIONAL = {"window", "cells", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -69,6 +70,7 @@ class Recipe:
         cells: The window's cells that could change; None: all that the mask touches.
         sides: For a picture made larger, pixels added on the left, top, right and bottom.
         state: The finished state (`maskgit.state_text`) where the decode was steered.
+        refine: For an edit, levels of refinement at most (`maskgit.tiles`).
     """
 
     model: str
@@ -82,6 +84,7 @@ class Recipe:
     cells: Bool[np.ndarray, "h w"] | None = None
     sides: tuple[int, int, int, int] | None = None
     state: str | None = None
+    refine: int = 0
 
 
 def name_of(folder: Path) -> str:
@@ -176,6 +179,8 @@ def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
         edit["window"] = [recipe.window.left, recipe.window.top, recipe.window.side]
     if recipe.cells is not None:
         edit["cells"] = [len(recipe.cells), np.packbits(recipe.cells).tobytes().hex()]
+    if recipe.refine:
+        edit["refine"] = recipe.refine
     return edit
 
 
@@ -205,6 +210,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
         cells=_cells((edit or {}).get("cells")),
         sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
         state=about.get("state"),
+        refine=_whole("refine", [(edit or {}).get("refine", 0)], (0,), MAX_LEVELS)[0],
     )
     return recipe, edit
 
