@@ -31,7 +31,7 @@ from maskgit import checks, decoding, hub, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.classes import Classes
 from maskgit.compositing import fill, harmonise, paste
-from maskgit.config import ModelConfig
+from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
@@ -397,7 +397,7 @@ class MaskGIT:
         self, label: Label = None, *, seed: int = 0, count: int = 1, **choices: Unpack[Choices]
     ) -> Job:
         """Make `generate` ready to be decoded; arguments and errors as there."""
-        options = self._options(checks.seeds(seed, count), choices)
+        options = self._options(checks.seeds(seed, count), self.config.decode, choices)
         grid = (self.grid_size, self.grid_size)
         constraints = Constraints.everything_open(count, grid, self.classes.resolve(label))
         return Job(self.start(constraints, options))
@@ -521,7 +521,7 @@ class MaskGIT:
         seeds: Sequence[int],
         choices: Choices,
     ) -> Job:
-        options = self._options(seeds, choices)
+        options = self._options(seeds, self.config.decode_edits, choices)
         labels = torch.full((len(seeds),), self.classes.resolve(label), device=self.device)
         is_open = torch.from_numpy(cells).to(self.device).expand(len(seeds), -1, -1)
         tokens = self.encode(place.seen).expand(len(seeds), -1, -1)
@@ -548,7 +548,9 @@ class MaskGIT:
         traces = tuple(tuple(state.row(i) for state in states) for i in rows)
         return replace(self.finish(job, states[-1]), traces=traces)
 
-    def _options(self, seeds: Sequence[int], choices: Choices) -> list[DecodeOptions]:
+    def _options(
+        self, seeds: Sequence[int], defaults: DecodeDefaults, choices: Choices
+    ) -> list[DecodeOptions]:
         checks.require_known(choices.keys(), Choices.__optional_keys__)
-        values = {**asdict(self.config.decode), **choices}
+        values = {**asdict(defaults), **choices}
         return [DecodeOptions(seed=seed, **values) for seed in seeds]
