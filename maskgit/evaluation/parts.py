@@ -126,9 +126,9 @@ def measure_editing(bench: Bench) -> Report:
         f"{_decoding(bench, is_edit=True)} Every held-out picture is filled once, knowing its "
         "class. `Class right` is of the whole picture, and of the hole's pixels alone. The step at "
         "the seam is the mean difference of neighbours on either side of the border, in levels of "
-        "255; a ratio of 1 is a seam like any other place. Holes in larger pictures are filled by one decode, "
-        "shown as the window shows it and refined; there sharpness is the hole's alone, and the "
-        "step in colour is taken between the means on either side of the border.",
+        "255; a ratio of 1 is a seam like any other place. Holes in larger pictures are filled by "
+        "one decode, shown as the window shows it and refined; there sharpness is the hole's "
+        "alone, and the step in colour is taken between the means on either side of the border.",
         {"Holes in held-out pictures": rows, "Holes in larger pictures": large},
         {
             "Real, then each hole and what was put there": sheet,
