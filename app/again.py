@@ -8,6 +8,7 @@ Read in this order:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from app.canvas.drawing import Drawing
@@ -72,4 +73,6 @@ def _is_result(last: LastRun, drawing: Drawing) -> bool:
     if last.action == "outpaint" or drawing.picture not in last.picture_ids:
         return False
     leaves_no_mask = last.action == "generate" or last.drawing.is_full
-    return drawing.is_blank if leaves_no_mask else drawing.cells == last.drawing.cells
+    if leaves_no_mask:
+        return drawing.is_blank
+    return replace(drawing, picture=None) == replace(last.drawing, picture=None)

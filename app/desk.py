@@ -15,7 +15,7 @@ import numpy as np
 from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import NO_CLASS_ID, Controls
-from app.document import Document, Region, choose_window
+from app.document import Document, Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.models import ModelStore
 from app.overlays import Frame
@@ -86,25 +86,22 @@ class Desk:
 
     def _fill(self) -> Job:
         document = self._document()
-        region = document.region
-        if not region.any():
-            raise UserError(texts.NOTHING_PAINTED)
-        if document.picture is None and self._drawing.is_full:
+        region = require_region(document)
+        if document.picture is None and document.at is None and self._drawing.is_full:
             return self._generate()  # nothing of a blank picture is to stay
         picture = known_picture(self._studio, document)
         require_room(picture.shape, self._count)
-        window = choose_window(document.lattice, document.cells)
-        cells = window and window.cells_of(document.cells, document.lattice.grid)
         request = Fill(
             self._model,
             picture,
             region,
-            window,
-            cells,
+            document.window,
+            document.opened,
             self._label,
             self._count,
             self._settings,
             self._previews,
+            document.lens,
         )
         return Job(request, region, {}, self._drawing)
 
@@ -141,6 +138,23 @@ class Desk:
         if document is None:
             raise UserError(texts.NO_PICTURE)
         return document
+
+
+def require_region(document: Document) -> Region:
+    """Give the pixels that may change.
+
+    Raises:
+        UserError: If there are none, with the reason.
+    """
+    region = document.region
+    if region.any():
+        return region
+    window = document.window
+    if window is None or not document.lattice.region(document.cells).any():
+        raise UserError(texts.NOTHING_PAINTED)
+    if not window.cells_of(document.cells, document.span).any():
+        raise UserError(texts.NOTHING_IN_WINDOW)
+    raise UserError(texts.TOO_LITTLE_COVERED.format(percent=round(100 * document.coverage)))
 
 
 def known_picture(studio: Studio, document: Document) -> Picture:

@@ -1,14 +1,15 @@
 """What a person has in front of them: a picture and the cells they painted, as frozen values.
 
 The browser owns the picture, the mask and the history, and sends a `Drawing`. Painting marks the
-cells of a *lattice*: the picture's short side has as many cells as the model's token grid, the
-long side goes on with cells of the same size. So a painted cell is exactly a token wherever the
-model's square window is laid on the lattice.
+cells of a *lattice*, and the model's square window is laid on whole cells of it, so a painted cell
+is exactly a token, or one of the four by four that make one where fine things are painted. As a
+rule the window is as large as the picture allows: its short side has as many cells as the model
+has tokens. A smaller window is a finer lattice.
 
 Read in this order:
     Lattice         cells and pixels of a picture of any size
     choose_window   the square of the picture that the model sees
-    Document        what the canvas sent, as arrays
+    Document        what the canvas sent, as arrays; which tokens and pixels may change
 
 The canvas computes the same lattice in JavaScript: both use double precision and round halves
 up, so they agree to the pixel.
@@ -18,11 +19,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.canvas.drawing import Drawing, lattice_shape
+from app.canvas.drawing import MAX_CELLS, MAX_GRID, Drawing, lattice_shape
+from app.lens import MOST_FINE, Lens
 
 Cells = NDArray[np.bool_]  # (rows, cols) True = painted: to be imagined anew
 Region = NDArray[np.bool_]  # (H, W) the same in pixels
@@ -35,7 +38,7 @@ class Lattice:
     Attributes:
         width: Of the picture, in pixels.
         height: Of the picture, in pixels.
-        grid: Tokens along one side of the model's square window.
+        grid: Cells on the short side.
     """
 
     width: int
@@ -119,41 +122,53 @@ class Window:
     top: int
     side: int
 
-    def cells_of(self, cells: Cells, grid: int) -> Cells:
-        """Cut this window out of the cells of a picture; beyond its edge nothing is painted."""
-        inside = cells[self.row : self.row + grid, self.col : self.col + grid]
-        missing = [(0, grid - length) for length in inside.shape]
+    def cells_of(self, cells: Cells, span: int) -> Cells:
+        """Cut this window of `span` cells a side out of a picture's; beyond them is nothing."""
+        inside = cells[self.row : self.row + span, self.col : self.col + span]
+        missing = [(0, span - length) for length in inside.shape]
         return np.pad(inside, missing)
 
 
-def choose_window(lattice: Lattice, cells: Cells) -> Window | None:
+def place_window(lattice: Lattice, row: int, col: int, span: int) -> Window:
+    """Lay a window of `span` cells a side on the lattice; all pixels of its cells are inside."""
+    top, left = (math.floor(first * lattice.cell_px + 0.5) for first in (row, col))
+    side = math.ceil(span * lattice.cell_px - 1e-6)
+    return Window(row=row, col=col, left=left, top=top, side=side)
+
+
+def choose_window(
+    lattice: Lattice, cells: Cells, span: int | None = None, fine: int = 1
+) -> Window | None:
     """Lay the model's window on the lattice so that the painted cells are in its middle.
 
     Args:
         lattice: Of the picture.
         cells: At least one is painted.
+        span: Cells along one side of the window; by default it is as large as the picture allows.
+        fine: Cells along a token: where possible it begins at a multiple of them, so that tokens
+            stay where they are while somebody paints.
 
     Returns:
         A window inside the picture wherever the painted cells allow it, or None when they do
         not fit into one window; the engine then takes a larger square.
     """
-    row = _first_cell(np.any(cells, axis=1), lattice.grid, lattice.height / lattice.cell_px)
-    col = _first_cell(np.any(cells, axis=0), lattice.grid, lattice.width / lattice.cell_px)
-    if row is None or col is None:
-        return None
-    top, left = (math.floor(first * lattice.cell_px + 0.5) for first in (row, col))
-    return Window(row=row, col=col, left=left, top=top, side=lattice.side)
+    span = span or lattice.grid
+    row = _first_cell(np.any(cells, axis=1), span, fine, lattice.height / lattice.cell_px)
+    col = _first_cell(np.any(cells, axis=0), span, fine, lattice.width / lattice.cell_px)
+    return None if row is None or col is None else place_window(lattice, row, col, span)
 
 
-def _first_cell(painted: NDArray[np.bool_], grid: int, length: float) -> int | None:
-    """Give the first of `grid` cells around the painted ones on a line of `length` cells."""
+def _first_cell(painted: NDArray[np.bool_], span: int, fine: int, length: float) -> int | None:
+    """Give the first of `span` cells around the painted ones on a line of `length` cells."""
     positions = np.flatnonzero(painted)
     first, last = int(positions[0]), int(positions[-1])
-    if last - first >= grid:
+    if last - first >= span:
         return None
-    centred = (first + last + 1 - grid) // 2
-    inside = max(0, min(centred, math.floor(length + 1e-6) - grid))
-    return max(inside, last + 1 - grid)  # a cut last cell pulls the window over the edge
+    centred = (first + last + 1 - span) // 2
+    inside = max(0, min(centred, math.floor(length + 1e-6) - span))
+    begin = max(inside, last + 1 - span)  # a cut last cell pulls the window over the edge
+    snapped = begin - begin % fine
+    return snapped if last < snapped + span else begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,29 +179,106 @@ class Document:
         picture: Id by which the studio knows the picture; None for a picture that was never sent.
         lattice: Of the picture.
         cells: What is painted.
+        tokens: Along one side of the model's window.
+        span: Cells along one side of it, a multiple of `tokens`.
+        at: Row and column of its first cell; None: it follows what is painted.
+        coverage: Share of a token's cells, 0 up to but not including 1, that must be exceeded for
+            it to open.
     """
 
     picture: str | None
     lattice: Lattice
     cells: Cells
+    tokens: int
+    span: int
+    at: tuple[int, int] | None = None
+    coverage: float = 0.0
+
+    @cached_property
+    def window(self) -> Window | None:
+        """What the model sees; None where the engine has to choose, or nothing is painted."""
+        if self.at is not None:
+            return place_window(self.lattice, *self.at, self.span)
+        if not self.cells.any():
+            return None
+        return choose_window(self.lattice, self.cells, self.span, self.span // self.tokens)
+
+    @cached_property
+    def opened(self) -> Cells | None:
+        """The window's tokens that may change; None where there is no window."""
+        if self.window is None:
+            return None
+        painted = self._count(self.window.cells_of(self.cells, self.span))
+        there = self._count(self.window.cells_of(np.ones_like(self.cells), self.span))
+        return painted > self.coverage * there
 
     @property
     def region(self) -> Region:
-        """The painted pixels."""
-        return self.lattice.region(self.cells)
+        """The pixels that may change: of painted cells in open tokens, and in no others.
+
+        Where the engine has to choose a window, it opens all tokens that are touched.
+        """
+        if self.window is None or self.opened is None:
+            return self.lattice.region(self.cells)
+        fine = self.span // self.tokens
+        row, col = self.window.row, self.window.col
+        place = slice(row, row + self.span), slice(col, col + self.span)
+        may_change = np.zeros_like(self.cells)
+        height, width = may_change[place].shape
+        may_change[place] = np.kron(self.opened, np.ones((fine, fine), bool))[:height, :width]
+        return self.lattice.region(self.cells & may_change)
+
+    @property
+    def lens(self) -> Lens | None:
+        """How it is looked at, for files; None where that is as usual."""
+        fine = self.span // self.tokens
+        grid, rest = divmod(self.lattice.grid, fine)
+        if rest or fine > MOST_FINE:
+            return None
+        lens = Lens(tokens=self.tokens, fine=fine, grid=grid, at=self.at, coverage=self.coverage)
+        return None if lens.is_plain else lens
+
+    def _count(self, cells: Cells) -> NDArray[np.int64]:
+        """Count the cells of each token of a window."""
+        fine = self.span // self.tokens
+        return cells.reshape(self.tokens, fine, self.tokens, fine).sum((1, 3))
 
     @classmethod
-    def of(cls, drawing: Drawing, grid: int) -> Document | None:
+    def of(cls, drawing: Drawing, tokens: int) -> Document | None:
         """Take what the canvas sent; None where it shows nothing at all.
 
         Args:
             drawing: What was sent.
-            grid: Tokens along one side of the model that is to work on it. The canvas may still
-                have had the lattice of another one.
+            tokens: Along one side of the model that is to work on it. The canvas may still have
+                had the lattice of another one.
         """
         if not drawing.width:
             return None
         painted = Lattice(drawing.width, drawing.height, drawing.grid)
-        lattice = Lattice(drawing.width, drawing.height, grid)
         cells = painted.unpack(drawing.cells)
-        return cls(drawing.picture, lattice, painted.carry(cells, lattice))
+        if drawing.span % tokens == 0:
+            looks = tokens, drawing.span, drawing.at, drawing.coverage
+            return cls(drawing.picture, painted, cells, *looks)
+        lattice, span = _lattice_for(painted, drawing.span, tokens)
+        at = drawing.at and _carried(drawing.at, painted, lattice, span)
+        carried = painted.carry(cells, lattice)
+        return cls(drawing.picture, lattice, carried, tokens, span, at, drawing.coverage)
+
+
+def _lattice_for(painted: Lattice, span: int, tokens: int) -> tuple[Lattice, int]:
+    """Give the lattice for another model, its window as large, and how many cells that spans."""
+    for fine in (max(1, round(span / tokens)), 1):
+        grid = max(fine * tokens, min(MAX_GRID, round(painted.grid * fine * tokens / span)))
+        lattice = Lattice(painted.width, painted.height, grid)
+        if math.prod(lattice.shape) <= MAX_CELLS:
+            return lattice, fine * tokens
+    return Lattice(painted.width, painted.height, tokens), tokens
+
+
+def _carried(at: tuple[int, int], painted: Lattice, to: Lattice, span: int) -> tuple[int, int]:
+    """Carry a window's place to another lattice."""
+    row, col = (
+        min(round(first * to.grid / painted.grid), length - span)
+        for first, length in zip(at, to.shape, strict=True)
+    )
+    return row, col

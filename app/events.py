@@ -158,7 +158,7 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
         updates = advanced_updates(chosen.info).items()
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(grid=chosen.info.grid),
+            ui.canvas: gr.HTML(grid=chosen.info.grid, resolution=chosen.info.image_size),
             ui.make.label: gr.Dropdown(choices=class_choices(chosen.info), value=chosen.label),
             ui.make.status: chosen.status,
             **{settings[name]: update for name, update in updates},
@@ -182,7 +182,7 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
         choices = class_choices(chosen.info)
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(grid=chosen.info.grid),
+            ui.canvas: gr.HTML(grid=chosen.info.grid, resolution=chosen.info.image_size),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
             ui.make.status: settled.status,
             **{settings[name]: update for name, update in updates if name in settled.names},

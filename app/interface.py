@@ -55,7 +55,8 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
             models = models_panel(menu.default, _about_models(menu))
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=1, elem_id="stage"):
-                canvas = Canvas(info.grid, server_functions=_about_pictures(handlers))
+                about = _about_pictures(handlers)
+                canvas = Canvas(info.grid, info.image_size, server_functions=about)
             with gr.Column(scale=0, min_width=320, elem_id="side"):
                 layout = Layout(
                     models=models,

@@ -79,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Load the model and serve the page until interrupted; trouble ends it with a sentence."""
     chosen = parser(os.environ).parse_args(arguments)
     stay_private()
+    wait_asleep()
     if chosen.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # for everything that would look at the hub
     if importlib.util.find_spec("spaces"):  # lends GPUs; must be there before CUDA is looked at
@@ -148,6 +149,15 @@ def stay_private() -> None:
     """Switch off what Gradio and the model hub would report; before either is imported."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def wait_asleep() -> None:
+    """Let threads of the model wait for each other without keeping a core busy.
+
+    Must come before torch is imported. Where other work shares the cores, the browser among it, a
+    thread that spins takes the core from the one that it waits for.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def say(sentence: str) -> None:

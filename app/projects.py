@@ -5,7 +5,7 @@ travel to the server only when they are worked on. The words come here first: wh
 is checked, and the page goes on with nothing but what came back. docs/projects.md has the format.
 
 Read in this order:
-    Document   the words of a project, version 1
+    Document   the words of a project, versions 1 and 2
     Projects   what the page asks
 
 Elsewhere: the file itself and its limits (canvas/zip.js, project.js).
@@ -25,13 +25,14 @@ from pydantic import Field, ValidationError
 
 from app import texts
 from app.answers import Answer, answer_in_turn, fields
-from app.canvas.drawing import MAX_CELLS, MAX_GRID, MAX_SIDE, lattice_shape
+from app.canvas.drawing import MAX_CELLS, MAX_SIDE
 from app.errors import UserError
+from app.lens import Grid, Lens, mask_digits
 from app.recipes import MAX_DRAFT
 from app.scene import MAX_STATE, Context, Hex, Index, Place, Side, Strict
 
 FORMAT = "maskgit-project"
-VERSION = 1
+VERSION = 2
 MAX_TEXT = 32 * 2**20  # characters of document.json
 MAX_PIXELS = 64_000_000  # of one picture, as for one that is opened
 MAX_PICTURES = 1000
@@ -44,7 +45,6 @@ MAX_WORDS = 1000  # characters of a name
 AT_ONCE = 2
 PATIENCE_S = 20
 
-Grid: TypeAlias = Annotated[int, Field(ge=1, le=MAX_GRID)]
 Cells: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]*$", max_length=MAX_CELLS // 4)]
 Length: TypeAlias = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Words: TypeAlias = Annotated[str, Field(max_length=MAX_WORDS)]
@@ -88,17 +88,22 @@ class PictureRow(Strict):
 
 
 class Painted(Strict):
-    """How a mask was painted, if that was on another model's lattice."""
+    """How a mask was painted, if that was on another lattice."""
 
     grid: Grid
     cells: Cells
 
 
 class Entry(Strict):
-    """One entry of the history: a picture, by its index, and what is painted on it."""
+    """One entry of the history: a picture, by its index, and what is painted on it.
+
+    Version 1 had neither `grid`, of the lattice of `cells`, nor `lens`: all were as usual.
+    """
 
     picture: Index
     cells: Cells
+    grid: Grid | None = None
+    lens: Lens | None = None
     shown: bool
     is_result: bool = False
     painted: Painted | None = None
@@ -137,7 +142,7 @@ class Document(Strict):
     Attributes:
         format: Says that this is one.
         version: Of this description.
-        grid: Of the lattice that the masks of all entries are on.
+        grid: Tokens of the model's window, as a rule cells on the short side of each picture.
         position: Index of the present entry.
         pictures: Each once, whoever shows it.
         entries: The history, the oldest first.
@@ -147,7 +152,7 @@ class Document(Strict):
     """
 
     format: Literal["maskgit-project"]
-    version: Literal[1]
+    version: Literal[1, 2]
     grid: Grid
     position: Index
     pictures: Annotated[list[PictureRow], Field(min_length=1, max_length=MAX_PICTURES)]
@@ -239,13 +244,14 @@ def _are_chunks(data: bytes) -> bool:
 
 def _mask_faults(i: int, entry: Entry, document: Document) -> Iterator[str]:
     picture = document.pictures[entry.picture]
-    masks = [(document.grid, entry.cells)]
+    size = picture.width, picture.height
+    masks = [(entry.grid or document.grid, entry.cells)]
     if entry.painted is not None:
         masks.append((entry.painted.grid, entry.painted.cells))
-    for grid, cells in masks:
-        rows, cols = lattice_shape(picture.width, picture.height, grid)
-        if rows * cols > MAX_CELLS or len(cells) != 2 * ceil(rows * cols / 8):
-            yield f"the mask of entry {i} does not fit its picture"
+    if any(len(cells) != mask_digits(*size, grid) for grid, cells in masks):
+        yield f"the mask of entry {i} does not fit its picture"
+    if entry.lens is not None and not entry.lens.fits(*size):
+        yield f"the window of entry {i} does not lie on its picture"
 
 
 def _branch_faults(document: Document) -> Iterator[str]:

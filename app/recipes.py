@@ -26,6 +26,7 @@ from app.answers import Answer, answer_in_turn
 from app.document import Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
+from app.lens import Lens
 from app.runs import Opened, Picture, Request
 from app.scene import Index, Scene, Strict, read
 
@@ -63,6 +64,7 @@ class Remembered:
         before: The picture it was made from, if any.
         region: The pixels of that one which were painted, if any.
         grid: Cells on the short side of the lattice it was painted on; None where that is unknown.
+        lens: What else there is to say about that; None: it was as usual.
         sides: Pixels that were added on the left, top, right and bottom, if any.
         is_steered: Whether somebody had a hand in the decode, which a seed does not repeat.
     """
@@ -74,6 +76,7 @@ class Remembered:
     before: Picture | None
     region: Region | None
     grid: int | None
+    lens: Lens | None
     sides: tuple[int, int, int, int] | None
     is_steered: bool
 
@@ -137,6 +140,7 @@ class Recipes:
         if found is None:
             return {}
         answer: Answer = {"controls": _controls(found), "words": _words(found), "grid": found.grid}
+        answer["lens"] = found.lens and found.lens.model_dump(mode="json")
         if found.before is not None:
             height, width = found.before.shape[:2]
             kept = self._studio.keep(found.before)

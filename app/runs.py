@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.document import Cells, Region, Window
+from app.lens import Lens
 from app.models import ModelStore, Settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Fill:
         count: Variations; they use the seeds `settings.seed`, `seed + 1`, …
         settings: How to decode.
         previews: Whether to draw every step; that takes time.
+        lens: How it was painted, for its recipe; None: as usual.
     """
 
     model: str
@@ -57,6 +59,7 @@ class Fill:
     count: int
     settings: Settings
     previews: bool = True
+    lens: Lens | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from app import texts
 from app.canvas.drawing import Drawing, read_drawing
 from app.document import Region
 from app.errors import UserError
+from app.lens import Lens
 from app.runs import Fill, Generate, Picture, Result, Step
 
 MAX_STATE = 2**17  # characters
@@ -213,7 +214,7 @@ def write_context(
     model: str, window: tuple[int, int, int], drawing: Drawing | None
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
-    names = ("picture", "width", "height", "grid", "cells", "count")
+    names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
     return Context(model=model, window=window, drawing=drawn).model_dump(mode="json")
 
@@ -257,12 +258,14 @@ class Scene:
         window: Left, top and side of the square the model sees, in pixels of the picture.
         picture: The whole picture; None where it is new, or is not needed.
         region: Its pixels that may change; likewise.
+        lens: How they were painted, for the recipe; None: as usual.
     """
 
     model: str
     window: tuple[int, int, int]
     picture: Picture | None = None
     region: Region | None = None
+    lens: Lens | None = None
 
 
 @dataclass(frozen=True, eq=False)

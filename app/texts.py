@@ -134,6 +134,13 @@ BUSY = "Too many people are sending pictures just now. Try again in a moment."
 FAULT = "Something went wrong here, not with you. Your picture is as it was; please try again."
 NO_PICTURE = "Open a picture first, or press New picture."
 NOTHING_PAINTED = "Paint over the part you want to change first."
+NOTHING_IN_WINDOW = (
+    "Nothing is painted inside the model's window. Move it there, or let it follow the mask."
+)
+TOO_LITTLE_COVERED = (
+    "No token is painted to more than {percent} %, so none may change. "
+    "Paint more, or lower the coverage."
+)
 NO_SIDES = "Say how many pixels to add: press an arrow or type a number."
 TOO_LARGE = "The picture would be {width} x {height} pixels; at most {limit:.0f} million fit."
 TOO_MANY_PICTURES = "Of {width} x {height} pixels, at most {most} variations fit at once."

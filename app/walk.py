@@ -236,7 +236,7 @@ class Walk:
         if document is None:
             return Scene(context.model, context.window)
         picture = known_picture(self._studio, document)
-        return Scene(context.model, context.window, picture, document.region)
+        return Scene(context.model, context.window, picture, document.region, document.lens)
 
 
 def walk_frame(step: Step) -> Frame:

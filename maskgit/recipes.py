@@ -41,12 +41,13 @@ MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
 MAX_GRID = 256
+MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "state"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells", "refine"}
+_EDIT_OPTIONAL = {"window", "cells", "lens", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -70,6 +71,8 @@ class Recipe:
         cells: The window's cells that could change; None: all that the mask touches.
         sides: For a picture made larger, pixels added on the left, top, right and bottom.
         state: The finished state (`maskgit.state_text`) where the decode was steered.
+        lens: For an edit, how an editor showed it while it was painted: a small JSON object that
+            only editors read.
         refine: For an edit, levels of refinement at most (`maskgit.tiles`).
     """
 
@@ -84,6 +87,7 @@ class Recipe:
     cells: Bool[np.ndarray, "h w"] | None = None
     sides: tuple[int, int, int, int] | None = None
     state: str | None = None
+    lens: dict[str, Any] | None = None
     refine: int = 0
 
 
@@ -179,6 +183,8 @@ def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
         edit["window"] = [recipe.window.left, recipe.window.top, recipe.window.side]
     if recipe.cells is not None:
         edit["cells"] = [len(recipe.cells), np.packbits(recipe.cells).tobytes().hex()]
+    if recipe.lens is not None:
+        edit["lens"] = recipe.lens
     if recipe.refine:
         edit["refine"] = recipe.refine
     return edit
@@ -210,6 +216,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
         cells=_cells((edit or {}).get("cells")),
         sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
         state=about.get("state"),
+        lens=_lens((edit or {}).get("lens")),
         refine=_whole("refine", [(edit or {}).get("refine", 0)], (0,), MAX_LEVELS)[0],
     )
     return recipe, edit
@@ -265,6 +272,12 @@ def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
         raise _damaged("cells")
     bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
     return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
+
+
+def _lens(value: object) -> dict[str, Any] | None:
+    if value is None or (isinstance(value, dict) and len(json.dumps(value)) <= MAX_LENS):
+        return value
+    raise _damaged("lens")
 
 
 def _mask(edit: dict[str, Any], picture: Picture) -> Region:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as app.launch does, and before torch comes
+
 NO_SKIPS = os.environ.get("MASKGIT_NO_SKIPS") == "1"
 NEED_GPU = pytest.StashKey[int]()
 

@@ -50,15 +50,15 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     After "stopped" or "error", and when frames stop coming for three minutes, further frames of
     that run are ignored; the same holds after "done".
 
-    grid may be changed too, when another model is chosen: masks are carried to its lattice, after
-    the run if there is one.
+    grid and resolution may be changed too, when another model is chosen: masks are carried to its
+    lattice, after the run if there is one.
 
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
 "id", "width", "height", "png" (data URL of the colours; null if "has_file" was true and the file is
 an ordinary photo), "alpha" (the same of the transparency, or null), "chunks" (base64: profile, EXIF
 and DPI for PNG files), "note" (a sentence or ""); name "" is the example to begin with. A picture
-that carries its recipe adds "recipe": {"words", "controls", "grid", "before", "mask"}.
+that carries its recipe adds "recipe": {"words", "controls", "grid", "lens", "before", "mask"}.
 `recipe({"draft", "seed", "picture"})` answers with "recipe"; `project({"document": text})`, the
 words of a project, with "document", checked (`app.projects`).
 `has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,
@@ -81,6 +81,7 @@ from app.canvas.drawing import Drawing, read_drawing
 HERE = Path(__file__).parent
 SCRIPTS = (
     "cells.js",
+    "lens.js",
     "pixels.js",
     "png.js",
     "transparency.js",
@@ -115,6 +116,7 @@ SCRIPTS = (
     "player.js",
     "variations.js",
     "compare.js",
+    "window.js",
     "odds.js",
     "grove.js",
     "walk.js",
@@ -149,7 +151,8 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
     """A picture to paint on, with its lattice, tools, history and the timeline of the last run.
 
     Args:
-        grid: Cells on the short side of a picture: the model's tokens per side.
+        grid: The model's tokens per side; as a rule cells on the short side of a picture.
+        resolution: Side of the square that the model sees, in its own pixels.
         server_functions: `open_picture`, `open_example` and `has_picture`, see the module.
         elem_id: Id of the element in the page; its property `studio` is a read-only probe.
         example: Name of the example that a first visit begins with.
@@ -161,6 +164,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
     def __init__(
         self,
         grid: int,
+        resolution: int,
         server_functions: list[Callable[..., Any]],
         elem_id: str = "canvas",
         example: str = "",
@@ -180,6 +184,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             elem_id=elem_id,
             server_functions=server_functions,
             grid=grid,
+            resolution=resolution,
             example=example,
             frame=frame,
             command=command,
@@ -219,7 +224,8 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         return {
             "type": "string",
             "description": 'JSON: {"picture": id or null, "width", "height", "grid": cells on the '
-            'short side, "cells": hex of the painted ones, row by row, "count": how many}',
+            'short side, "cells": hex of the painted ones, row by row, "count": how many}, and '
+            'where the window is not as usual "span", "at" and "coverage"',
         }
 
     def example_payload(self) -> str:

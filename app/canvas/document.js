@@ -3,34 +3,39 @@
 // Every change goes through here: it lands in the history, is saved, and becomes one message to
 // Python. A picture is only replaced once its pixels are there, so a failure changes nothing.
 //
-// Another model has another lattice. A mask that was carried over remembers how it was painted,
-// `painted: {grid, cells}`, and is always carried from there: going from model to model and back
-// changes nothing.
+// Another model, or another lens (lens.js), has another lattice. A mask that was carried over
+// remembers how it was painted, `painted: {grid, cells}`, and is always carried from there: going
+// from model to model, or from size to size, and back changes nothing.
 
 function createDocument(state, { paper, history, store, grid, tell, changed, fail }) {
   let showing = 0;
   let arriving = Promise.resolve(); // the last entry that was asked for, until it is shown
 
   function entryNow() {
-    const { picture, cells, shown, painted } = state;
-    return { picture, cells: cells.slice(), shown, painted };
+    const { picture, cells, shown, painted, lens } = state;
+    return { picture, cells: cells.slice(), shown, painted, lens };
   }
+
+  const latticeOfEntry = ({ picture, lens }, tokens = grid()) =>
+    latticeFor(picture, lensFor(lens ?? plainLens(tokens), tokens, picture));
 
   function settle(entry) {
     state.picture = entry.picture;
-    state.lattice = makeLattice(entry.picture.width, entry.picture.height, grid());
+    state.lens = entry.lens ?? plainLens(grid());
+    state.lattice = latticeOfEntry(state);
     state.cells = entry.cells.slice();
     state.shown = entry.shown;
     state.painted = entry.painted ?? null;
     state.keyCursor = -1;
   }
 
-  /** What Python reads: a picture id, its size and the painted cells. */
+  /** What Python reads: a picture id, its size, the painted cells and the model's window. */
   function message(entry = state) {
     if (!entry.picture) return null;
     const { id, width, height } = entry.picture;
-    const [cells, count] = [packCells(entry.cells), countCells(entry.cells)];
-    return JSON.stringify({ picture: id, width, height, grid: grid(), cells, count });
+    const { grid: side, span, at, coverage } = latticeOfEntry(entry);
+    const mask = { grid: side, cells: packCells(entry.cells), count: countCells(entry.cells) };
+    return JSON.stringify({ picture: id, width, height, ...mask, span, at, coverage });
   }
 
   function publish(event) {
@@ -96,12 +101,26 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       if (history.current()) history.replace({ ...history.current(), shown });
       publish(null);
     },
+    /** Another window, or another fineness; a `nudge` after a nudge is one step of the history. */
+    setLens(lens, isNudge = false) {
+      if (!state.lattice || state.running) return;
+      showing++;
+      const { lattice, cells } = state;
+      const painted = state.painted ?? { grid: lattice.grid, cells: cells.slice() };
+      const entry = { ...onGrid({ ...entryNow(), lens, painted }, grid()), isNudge };
+      settle(entry);
+      if (isNudge && history.current().isNudge && !history.canRedo()) history.replace(entry);
+      else history.push(entry);
+      publish(null);
+    },
     /** What is painted, to be given to `add` with a picture of the same size. */
-    mask: () => ({ cells: state.cells.slice(), painted: state.painted }),
+    mask: () => ({ cells: state.cells.slice(), painted: state.painted, lens: state.lens }),
+    /** The same lens with nothing painted. */
+    noMask: () => ({ cells: new Uint8Array(state.lattice.size), lens: state.lens }),
     /** A picture whose pixels are on the paper already; without a mask, nothing is painted. */
     add(picture, mask, shown, event = null, isResult = true) {
       showing++;
-      const size = makeLattice(picture.width, picture.height, grid()).size;
+      const { size } = latticeOfEntry({ picture, lens: mask?.lens });
       settle({ picture, shown, cells: new Uint8Array(size), ...mask });
       history.push({ ...entryNow(), isResult });
       publish(event);
@@ -118,8 +137,11 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       showing++;
       const now = history.current();
       const isFresh = now.isResult && run.results.includes(now.picture);
+      const { width, height } = state.picture;
+      const isAsLarge = picture.width === width && picture.height === height;
       state.picture = picture;
-      state.lattice = makeLattice(picture.width, picture.height, grid());
+      if (!isAsLarge) state.lens = plainLens(grid());
+      state.lattice = latticeOfEntry(state);
       const { size } = state.lattice;
       if (state.cells.length !== size) {
         state.cells = new Uint8Array(size);
@@ -145,15 +167,16 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     publish,
   };
 
+  /** An entry on the lattice that it has under the present model; `from` had so many tokens. */
   function onGrid(entry, from) {
-    const { width, height } = entry.picture;
-    const painted = entry.painted ?? { grid: from, cells: entry.cells };
-    const old = makeLattice(width, height, painted.grid);
-    const now = makeLattice(width, height, grid());
+    const { picture, cells, lens = plainLens(from) } = entry;
+    const painted = entry.painted ?? { grid: latticeOfEntry({ picture, lens }, from).grid, cells };
+    const old = makeLattice(picture.width, picture.height, painted.grid);
+    const now = latticeOfEntry({ picture, lens });
     if (painted.cells.length !== old.size) { // saved by another version
-      return { ...entry, cells: new Uint8Array(now.size), painted: null };
+      return { ...entry, lens, cells: new Uint8Array(now.size), painted: null };
     }
-    if (old.grid === now.grid) return { ...entry, cells: painted.cells.slice(), painted: null };
-    return { ...entry, cells: carryCells(painted.cells, old, now), painted };
+    if (old.grid === now.grid) return { ...entry, lens, cells: painted.cells.slice(), painted: null };
+    return { ...entry, lens, cells: carryCells(painted.cells, old, now), painted };
   }
 }

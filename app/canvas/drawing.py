@@ -4,16 +4,20 @@ The browser owns the picture, the mask and the history. What travels is one shor
 because anybody can post to the server it is checked here, once, before the app sees it.
 
 The lattice: a cell is `min(width, height) / grid` pixels wide, so the short side always holds
-`grid` cells and the last column or row of the long side may be cut by the picture's edge.
+`grid` cells and the last column or row of the long side may be cut by the picture's edge. The
+model's window is a square of `span` by `span` of these cells. With `span` = `grid` it is as large
+as the picture allows, and where `span` is a multiple of the model's tokens, several cells make a
+token: then finer things than tokens are painted, and `coverage` says which tokens open.
 """
 
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 MAX_SIDE = 32767  # pixels, the longest canvas a browser draws; the engine has the same limit
-MAX_GRID = 256  # cells on the short side
+MAX_GRID = 1024  # cells on the short side
+MAX_COVERAGE = 0.95
 MAX_ASPECT = 1000  # of a picture that is opened: longer ones would have too many cells
 MAX_CELLS = 1 << 20  # a very long and thin picture would otherwise ask for gigabytes of cells
 ID_DIGITS = 32  # a picture's id: the first half of a SHA-256 in hex
@@ -34,6 +38,10 @@ class Drawing:
         cells: Painted cells as hex of bits, row by row, most significant bit first
             (`numpy.packbits` order), zero bits at the end.
         count: Number of painted cells.
+        span: Cells along one side of the model's window.
+        at: Row and column of the window's first cell, where a person has put it; None: it
+            follows what is painted.
+        coverage: Share of a token's cells that must be exceeded for the token to open; 0: any.
     """
 
     picture: str | None = None
@@ -44,6 +52,9 @@ class Drawing:
     cols: int = 0
     cells: str = ""
     count: int = 0
+    span: int = 1
+    at: tuple[int, int] | None = None
+    coverage: float = 0.0
 
     @property
     def is_blank(self) -> bool:
@@ -69,8 +80,9 @@ def read_drawing(message: str | None) -> Drawing:
     """Check a message of the canvas.
 
     Args:
-        message: JSON with `picture`, `width`, `height`, `grid`, `cells` and `count`; None or an
-            empty string before the first picture.
+        message: JSON with `picture`, `width`, `height`, `grid`, `cells` and `count`, and, where
+            they are not as usual, `span` (= `grid`), `at` (= null) and `coverage` (= 0); None or
+            an empty string before the first picture.
 
     Raises:
         ValueError: If the message is not what a canvas sends.
@@ -87,20 +99,40 @@ def read_drawing(message: str | None) -> Drawing:
     grid = _whole(fields, "grid", MAX_GRID)
     rows, cols = lattice_shape(width, height, grid)
     if rows * cols > MAX_CELLS:
-        raise ValueError(f"a picture of {width}x{height} px is too long for its width")
+        raise ValueError(f"a picture of {width}x{height} px has too many cells of 1/{grid}")
     cells, count = _cells(fields.get("cells"), rows * cols), fields.get("count")
     painted = int(cells or "0", 16).bit_count()
     if count != painted:
         raise ValueError(f"the drawing counts {count!r} cells and paints {painted}")
     picture = _picture_id(fields.get("picture"))
-    return Drawing(picture, width, height, grid, rows, cols, cells, painted)
+    span = _whole({"span": grid, **fields}, "span", grid)
+    at, coverage = _place(fields.get("at"), rows - span, cols - span), _share(fields, "coverage")
+    return Drawing(picture, width, height, grid, rows, cols, cells, painted, span, at, coverage)
 
 
 def _whole(fields: dict[str, Any], name: str, limit: int) -> int:
     value = fields.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= limit:
+    if not _is_whole(value) or not 1 <= value <= limit:
         raise ValueError(f"{name} must be an integer from 1 to {limit}")
     return value
+
+
+def _place(value: object, last_row: int, last_col: int) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value)):
+        row, col = value
+        if 0 <= row <= last_row and 0 <= col <= last_col:
+            return row, col
+    raise ValueError(f"at must be null or [0 to {last_row}, 0 to {last_col}]")
+
+
+def _share(fields: dict[str, Any], name: str) -> float:
+    value = fields.get(name, 0)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= MAX_COVERAGE:
+        raise ValueError(f"{name} must be a number from 0 to {MAX_COVERAGE}")
+    return float(value)
 
 
 def _cells(value: object, num_cells: int) -> str:
@@ -119,6 +151,10 @@ def _picture_id(value: object) -> str | None:
     if not isinstance(value, str) or len(value) != ID_DIGITS or not _is_hex(value):
         raise ValueError(f"picture must be null or {ID_DIGITS} lower-case hex digits")
     return value
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_hex(value: str) -> bool:

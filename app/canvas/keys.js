@@ -2,7 +2,7 @@
 //
 // Shortcuts are single keys, so they stay silent while somebody types or picks from a list.
 
-function createKeys(root, stage, view, state, painter, actions, layers, { announce, onCells }) {
+function createKeys(root, stage, view, state, painter, actions, layers, { announce, onCells, onWindow }) {
   const life = new AbortController(); // ends with the component: Gradio may mount it again
   const listen = (type, handler) => {
     document.addEventListener(type, (event) => {
@@ -18,6 +18,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
       "[contenteditable]:not([contenteditable=false]), [role=combobox], [role=listbox]",
   );
 
+  const sizeStep = () => Math.max(1, Math.floor(state.size / MAX_SIZE)); // fine cells are many
+
   const single = {
     b: () => actions.tool("brush"),
     e: () => actions.tool("eraser"),
@@ -26,6 +28,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     f: () => actions.tool("fill"),
     w: () => actions.tool("wand"),
     q: () => actions.tool("inspect"),
+    s: () => actions.tool("window"),
+    d: actions.fine,
     i: actions.invert,
     ".": actions.grow,
     ",": actions.shrink,
@@ -35,8 +39,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     v: actions.more,
     g: actions.grid,
     m: actions.mask,
-    "[": () => actions.size(state.size - 1),
-    "]": () => actions.size(state.size + 1),
+    "[": () => actions.size(state.size - sizeStep()),
+    "]": () => actions.size(state.size + sizeStep()),
     0: actions.fit,
     1: actions.actual,
     "+": actions.zoomIn,
@@ -94,6 +98,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
   function onStage(event, key) {
     if (!state.lattice || state.running) return false;
     if (state.tool === "inspect") return onCells(event, key);
+    if (state.tool === "window") return onWindow(event, key);
     const { cols, rows } = state.lattice;
     const sideways = { ArrowLeft: [0, -1], ArrowRight: [0, 1] };
     const step = { ...sideways, ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
@@ -124,7 +129,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
   function paintAtCursor() {
     const cursor = state.keyCursor;
     const point = cellCentre(state.lattice, cursor);
-    const painted = [...painter.target(point)].every((index) => state.cells[index]);
+    const painted = painter.target(point).every((index) => state.cells[index]);
     painter.begin(point, painted);
     painter.finish(true);
     state.keyCursor = cursor;

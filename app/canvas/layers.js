@@ -1,13 +1,19 @@
 // The two layers above the picture, drawn at the display's resolution.
 //
-//   lower   tint and outline of the cells that will change, grid lines, overlays (maps.js)
+//   lower   tint and outline of the cells that will change, the model's window, grid lines,
+//           overlays (maps.js)
 //   upper   what moves: brush preview, the shape being drawn, keyboard cursor, shimmer of a run
 //
 // `invalidate(layer)` asks for a redraw; one animation frame later only the dirty layers are drawn.
 // Nothing runs while nothing changes, except the shimmer of still masked tokens during a run.
+// Of a lattice only what is in sight is drawn; cells of a pixel or two are drawn as one picture.
+
+const TINY_PX = 3; // device pixels of a cell, below which it has no outline of its own
+const [STAYS, CHANGES] = [90, 240]; // marks of painted cells, see `tint`
 
 function createLayers(root, lower, upper, view, state) {
   const [below, above] = [lower.getContext("2d"), upper.getContext("2d")];
+  const coarse = window.matchMedia("(pointer: coarse)");
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const dirty = { lower: true, upper: true };
   let scheduled = 0;
@@ -56,25 +62,96 @@ function createLayers(root, lower, upper, view, state) {
     return [x, y, deviceX(lattice.xs[col + 1]) - x, deviceY(lattice.ys[row + 1]) - y];
   }
 
-  /** The border of a set of cells as one path. */
+  const isTiny = (lattice) => lattice.side * view.scale * view.ratio < TINY_PX;
+
+  /** The rows and columns in sight: the first, and the one after the last. */
+  function inSight({ xs, ys, cols, rows }) {
+    const within = (edges, count, place, end) => {
+      let [first, after] = [0, count];
+      while (first < count && place(edges[first + 1]) <= 0) first++;
+      while (after > first && place(edges[after - 1]) >= end) after--;
+      return [first, after];
+    };
+    const across = within(xs, cols, deviceX, view.width * view.ratio);
+    return [...within(ys, rows, deviceY, view.height * view.ratio), ...across];
+  }
+
+  /** The border of a set of cells as one path, in stretches as long as may be. */
   function outlineOf(lattice, has) {
     const path = new Path2D();
-    const { cols, rows } = lattice;
-    for (let index = 0; index < lattice.size; index++) {
-      if (!has(index)) continue;
-      const [x, y, width, height] = cellBox(lattice, index);
-      const [row, col] = [Math.floor(index / cols), index % cols];
-      const side = (open, x0, y0, x1, y1) => {
-        if (!open) return;
-        path.moveTo(x0, y0);
-        path.lineTo(x1, y1);
-      };
-      side(row === 0 || !has(index - cols), x, y, x + width, y);
-      side(row === rows - 1 || !has(index + cols), x, y + height, x + width, y + height);
-      side(col === 0 || !has(index - 1), x, y, x, y + height);
-      side(col === cols - 1 || !has(index + 1), x + width, y, x + width, y + height);
+    const { cols, rows, xs, ys } = lattice;
+    const [top, bottom, left, right] = inSight(lattice);
+    const isIn = (row, col) =>
+      row >= 0 && col >= 0 && row < rows && col < cols && Boolean(has(row * cols + col));
+    const trace = (from, to, isBorder, draw) => {
+      for (let start = -1, i = from; i <= to; i++) {
+        const is = i < to && isBorder(i);
+        if (is && start < 0) start = i;
+        if (is || start < 0) continue;
+        draw(start, i);
+        start = -1;
+      }
+    };
+    for (let row = top; row <= bottom; row++) {
+      const y = deviceY(ys[row]);
+      trace(left, right, (col) => isIn(row - 1, col) !== isIn(row, col), (first, end) => {
+        path.moveTo(deviceX(xs[first]), y);
+        path.lineTo(deviceX(xs[end]), y);
+      });
+    }
+    for (let col = left; col <= right; col++) {
+      const x = deviceX(xs[col]);
+      trace(top, bottom, (row) => isIn(row, col - 1) !== isIn(row, col), (first, end) => {
+        path.moveTo(x, deviceY(ys[first]));
+        path.lineTo(x, deviceY(ys[end]));
+      });
     }
     return path;
+  }
+
+  /** Washes a colour over cells: `marks` has 0 for none, and up to 255 for a strong one. */
+  function tint(context, lattice, marks, colour, alpha) {
+    context.fillStyle = colour;
+    if (isTiny(lattice)) return tintTiny(context, lattice, marks, colour, alpha);
+    const { cols, xs, ys } = lattice;
+    const [top, bottom, left, right] = inSight(lattice);
+    for (let row = top; row < bottom; row++) {
+      const [y, below] = [deviceY(ys[row]), deviceY(ys[row + 1])];
+      for (let col = left; col < right; ) {
+        const mark = marks[row * cols + col];
+        const start = col;
+        while (col < right && marks[row * cols + col] === mark) col++;
+        if (!mark) continue;
+        const x = deviceX(xs[start]);
+        context.globalAlpha = (alpha * mark) / 255;
+        context.fillRect(x, y, deviceX(xs[col]) - x, below - y);
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
+  /** The same, with a border one cell wide, as a picture of a pixel a cell. */
+  function tintTiny(context, lattice, marks, colour, alpha) {
+    const { cols, rows, size, side, width, height } = lattice;
+    const sheet = makeCanvas(cols, rows);
+    const small = sheet.getContext("2d");
+    const image = small.createImageData(cols, rows);
+    for (let index = 0; index < size; index++) {
+      const mark = marks[index];
+      if (!mark) continue;
+      const col = index % cols;
+      const isInside = marks[index - cols] && marks[index + cols] && col > 0 && marks[index - 1] &&
+        col < cols - 1 && marks[index + 1];
+      image.data[4 * index + 3] = isInside ? mark * alpha : mark;
+    }
+    small.putImageData(image, 0, 0);
+    small.globalCompositeOperation = "source-in";
+    small.fillStyle = colour;
+    small.fillRect(0, 0, cols, rows);
+    const [x, y] = [deviceX(0), deviceY(0)];
+    context.imageSmoothingEnabled = false;
+    const box = [x, y, deviceX(width) - x, deviceY(height) - y];
+    context.drawImage(sheet, 0, 0, width / side, height / side, ...box);
   }
 
   function strokeTwice(context, path, colour, width, halo = "rgba(255, 255, 255, 0.85)") {
@@ -96,46 +173,81 @@ function createLayers(root, lower, upper, view, state) {
       drawMaps(below, state.step, OVERLAYS[state.overlay], state.aboutStep(), pen);
     } else if (state.shown) drawMask(lattice);
     if (state.showGrid && !state.run?.size) drawGrid(lattice);
+    if (!state.step && state.tool !== "inspect") drawWindow(lattice);
     if (state.extend) drawExtension(lattice, state.extend);
   }
 
   function drawMask(lattice) {
     const { cells, sketched } = state;
-    below.fillStyle = colours.mask;
-    below.globalAlpha = 0.42;
-    for (let index = 0; index < lattice.size; index++) {
-      if (cells[index] && !sketched?.[index]) below.fillRect(...cellBox(lattice, index));
+    const changing = changingCells(lattice, cells);
+    const marks = new Uint8Array(lattice.size);
+    for (let index = 0; index < marks.length; index++) {
+      if (cells[index] && !sketched?.[index]) marks[index] = changing[index] ? CHANGES : STAYS;
     }
-    below.globalAlpha = 1;
+    tint(below, lattice, marks, colours.mask, 0.44);
+    if (isTiny(lattice)) return;
     strokeTwice(below, outlineOf(lattice, (index) => cells[index]), colours.mask, 1.5);
-    drawSquareSeen(lattice, cells);
   }
 
-  /** What the model will see of a picture that is longer than its square. */
-  function drawSquareSeen(lattice, cells) {
-    const square = lattice.width === lattice.height ? null : squareSeen(lattice, cells);
-    if (!square) return;
-    const [left, top, side] = square;
-    const [x, y] = [deviceX(left), deviceY(top)];
+  /** What the model will see, with its tokens; with the tool, all else is darker. */
+  function drawWindow(lattice) {
+    const isHeld = state.tool === "window";
+    if (!isHeld && !(state.shown && countCells(state.cells))) return;
+    const frame = state.framing ?? { lattice, at: windowCell(lattice, state.cells) };
+    if (!frame.at) return;
+    const [left, top, side] = squareAt(frame.lattice, frame.at);
+    const [x, y, right, bottom] = [deviceX(left), deviceY(top), deviceX(left + side), deviceY(top + side)];
     const path = new Path2D();
-    path.rect(x, y, deviceX(left + side) - x, deviceY(top + side) - y);
-    below.setLineDash([6 * view.ratio, 6 * view.ratio]);
-    strokeTwice(below, path, "rgba(20, 20, 30, 0.75)", 1, "rgba(255, 255, 255, 0.55)");
-    below.setLineDash([]);
+    path.rect(x, y, right - x, bottom - y);
+    if (state.showGrid) drawTokens(frame.lattice.span / frame.lattice.fine, [left, top, side]);
+    if (!isHeld) {
+      below.setLineDash([6 * view.ratio, 6 * view.ratio]);
+      strokeTwice(below, path, "rgba(20, 20, 30, 0.75)", 1, "rgba(255, 255, 255, 0.55)");
+      below.setLineDash([]);
+      return;
+    }
+    const around = new Path2D(path);
+    around.rect(deviceX(0), deviceY(0), deviceX(lattice.width) - deviceX(0), deviceY(lattice.height) - deviceY(0));
+    below.fillStyle = "rgba(10, 10, 20, 0.35)";
+    below.fill(around, "evenodd");
+    strokeTwice(below, path, "rgba(20, 20, 30, 0.9)", 1.5, "rgba(255, 255, 255, 0.9)");
+    const grip = (coarse.matches ? 16 : 10) * view.ratio;
+    for (const [cornerX, cornerY] of [[x, y], [right, y], [x, bottom], [right, bottom]]) {
+      const box = [cornerX - grip / 2, cornerY - grip / 2, grip, grip];
+      below.fillStyle = "#fff";
+      below.fillRect(...box);
+      below.strokeStyle = "rgba(20, 20, 30, 0.9)";
+      below.lineWidth = 1.5 * view.ratio;
+      below.strokeRect(...box);
+    }
+  }
+
+  /** Lines between the tokens of the window, brighter than the lattice. */
+  function drawTokens(count, [left, top, side]) {
+    if ((side / count) * view.scale < 5) return;
+    const edges = Array.from({ length: count - 1 }, (_, i) => ((i + 1) * side) / count);
+    const box = [deviceX(left), deviceY(top), deviceX(left + side), deviceY(top + side)];
+    drawLines(edges.map((edge) => left + edge), edges.map((edge) => top + edge), box, 0.26, 0.42);
   }
 
   function drawGrid(lattice) {
     if (lattice.side * view.scale < 5) return; // finer than this it would be fog
-    const [left, right] = [deviceX(0), deviceX(lattice.width)];
-    const [top, bottom] = [deviceY(0), deviceY(lattice.height)];
-    // A dark and a light line side by side are visible on every picture and loud on none.
-    for (const [shift, colour] of [[0, "rgba(0, 0, 0, 0.17)"], [1, "rgba(255, 255, 255, 0.19)"]]) {
+    const box = [deviceX(0), deviceY(0), deviceX(lattice.width), deviceY(lattice.height)];
+    drawLines(lattice.xs.slice(1, -1), lattice.ys.slice(1, -1), box, 0.17, 0.19);
+  }
+
+  /** A dark and a light line side by side are visible on every picture and loud on none. */
+  function drawLines(xs, ys, [left, top, right, bottom], dark, light) {
+    const [width, height] = [view.width * view.ratio, view.height * view.ratio];
+    const isIn = (place, end) => place >= -1 && place <= end;
+    const colours = [[0, `rgba(0, 0, 0, ${dark})`], [1, `rgba(255, 255, 255, ${light})`]];
+    for (const [shift, colour] of colours) {
       below.fillStyle = colour;
-      for (const x of lattice.xs.slice(1, -1)) {
-        below.fillRect(deviceX(x) + shift, top, 1, bottom - top);
+      for (const x of xs.map(deviceX)) {
+        if (isIn(x, width)) below.fillRect(x + shift, top, 1, bottom - top);
       }
-      for (const y of lattice.ys.slice(1, -1)) {
-        below.fillRect(left, deviceY(y) + shift, right - left, 1);
+      for (const y of ys.map(deviceY)) {
+        if (isIn(y, height)) below.fillRect(left, y + shift, right - left, 1);
       }
     }
   }
@@ -163,7 +275,7 @@ function createLayers(root, lower, upper, view, state) {
     if (!lattice) return;
     if (state.step) drawShimmer(state.step, now);
     state.marks?.(above, { cellBox, outlineOf, strokeTwice });
-    if (state.step || state.running || state.tool === "inspect") return;
+    if (state.step || state.running || ["inspect", "window"].includes(state.tool)) return;
     const isErasing = state.draft ? state.draft.value === 0 : state.tool === "eraser";
     const colour = isErasing ? colours.erase : colours.mask;
     if (state.draft) drawDraft(lattice, state.draft, colour);
@@ -176,11 +288,17 @@ function createLayers(root, lower, upper, view, state) {
 
   /** The cells that would be touched at a point. */
   function drawTarget(lattice, point, colour, width) {
-    const cells = state.target(point);
-    above.fillStyle = "rgba(255, 255, 255, 0.22)";
-    for (const index of cells) above.fillRect(...cellBox(lattice, index));
-    const outline = outlineOf(lattice, (index) => cells.has(index));
+    const marks = marksOf(lattice, state.target(point));
+    tint(above, lattice, marks, "#fff", 0.22);
+    if (isTiny(lattice)) return;
+    const outline = outlineOf(lattice, (index) => marks[index]);
     strokeTwice(above, outline, colour, width, "rgba(255, 255, 255, 0.95)");
+  }
+
+  function marksOf(lattice, cells) {
+    const marks = new Uint8Array(lattice.size);
+    for (const index of cells) marks[index] = 255;
+    return marks;
   }
 
   function drawHover(lattice, point, colour) {
@@ -193,10 +311,7 @@ function createLayers(root, lower, upper, view, state) {
   }
 
   function drawDraft(lattice, draft, colour) {
-    above.fillStyle = colour;
-    above.globalAlpha = 0.3;
-    for (const index of draft.cells) above.fillRect(...cellBox(lattice, index));
-    above.globalAlpha = 1;
+    tint(above, lattice, marksOf(lattice, draft.cells), colour, 0.3);
     const path = new Path2D();
     for (const point of draft.outline) path.lineTo(...onScreen(point));
     path.closePath();

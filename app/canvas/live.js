@@ -53,7 +53,8 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
   function due() {
     if (!state.live || !state.isStroking() || !state.picture) return null;
     const cells = cellsNow();
-    const drawing = cells.includes(1) ? doc.message({ picture: state.picture, cells }) : null;
+    const { picture, lens } = state;
+    const drawing = countCells(cells) ? doc.message({ picture, lens, cells }) : null;
     return drawing === asked ? null : { drawing, cells, of: wish };
   }
 
@@ -71,20 +72,20 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
   }
 
   async function ask(drawing, cells, of, isAgain = false) {
-    const { picture } = state;
+    const { picture, lens } = state;
     const answer = await server.sketch({ ...of, drawing, steps: SKETCH_STEPS });
     if (answer?.ok) return answer;
     if (answer?.error?.code !== "unknown-picture" || isAgain) {
       throw new Error(answer?.error?.message ?? "The server did not answer.");
     }
     await upload(picture);
-    return ask(doc.message({ picture, cells }), cells, of, true);
+    return ask(doc.message({ picture, lens, cells }), cells, of, true);
   }
 
   /** The pointer was let go; `isNew` says whether there is something to fill. */
   function release(isNew) {
     if (!state.live) return;
-    if (!isNew || !state.cells.includes(1)) return forget();
+    if (!isNew || !countCells(state.cells)) return forget();
     wantsRun = true;
     if (!isAsking) run();
   }

@@ -1,6 +1,8 @@
 // The painting surface, put together. Read in this order:
 //
 //   cells.js       the lattice: which cells a picture has and which a tool touches
+//   lens.js        how large the model's window is, and how fine is painted
+//   window.js      the window, moved and resized
 //   pixels.js      exact pixels in and out         png.js       files that a canvas cannot write
 //   transparency.js  the checkerboard              paper.js     the stack of picture canvases
 //   view.js        zoom and pan                    layers.js    mask, grid, cursor, shimmer
@@ -32,7 +34,14 @@
 // The probe: `studio` on the component's element (#canvas by default), read-only, for tests:
 //   ready          true once there is a first picture (restored or example) or none can be had
 //   count, cells   painted cells: their number, and hex as it is sent to Python
+//   message        what is told to Python
+//   changing       how many of them will change
 //   cols, rows     size of the lattice
+//   grid           cells on the short side; fine: cells along a token
+//   sees           [left, top, side] of the square that the model will see, or null
+//   window         the same as it is drawn, also where nothing is painted and while it is dragged
+//   at             [row, col] where somebody has put it, or null
+//   coverage       share of a token that must be exceeded for it to open
 //   shown          whether the mask is in sight (a run hides it)
 //   tool, size     tool by name, brush size in cells
 //   zoom           CSS pixels per picture pixel
@@ -68,10 +77,14 @@ const state = {
   picture: null, // what makePicture returns; its pixels are on the paper
   lattice: null,
   cells: new Uint8Array(0),
-  painted: null, // how the mask was painted, if that was on another model's lattice
+  painted: null, // how the mask was painted, if that was on another lattice
+  lens: null, // how large the model's window is, where it lies, and how fine is painted
   shown: true,
   tool: "brush",
-  size: 2, // cells
+  brush: 2, // size in tokens of the largest window: the same on the picture, whatever the lattice
+  get size() { // in cells
+    return Math.max(1, Math.round(this.brush * cellsInToken()));
+  },
   showGrid: true,
   hover: null, // pointer on the picture, {x, y}
   keyCursor: -1, // cell under the keyboard's cursor
@@ -84,10 +97,14 @@ const state = {
   overlay: "mask",
   isReady: false,
   grid: () => grid,
+  resolution: () => props.resolution, // side of what the model sees, in its own pixels
   target: (point) => painter.target(point),
   isStroking: () => painter.isActive(),
   aboutStep: () => overlays.about(state.step),
 };
+
+/** How many cells lie along a token of the largest window. */
+const cellsInToken = () => (state.lattice ? state.lattice.grid / grid : 1);
 
 // --- actions: what buttons, keys and commands do ---------------------------------------------
 
@@ -99,10 +116,10 @@ const actions = {
     redraw();
   },
   size(cells) {
-    state.size = Math.max(1, Math.min(MAX_SIZE, cells));
+    state.brush = Math.min(MAX_SIZE, Math.max(1, cells) / cellsInToken());
     redraw();
   },
-  invert: () => setMask(state.cells.map((cell) => 1 - cell)),
+  invert: () => setMask(state.cells.map((cell) => (cell ? 0 : 1))),
   clear: () => setMask(new Uint8Array(state.cells.length)),
   paint_all: () => setMask(new Uint8Array(state.cells.length).fill(1)),
   masks: () => masks.open(),
@@ -114,6 +131,10 @@ const actions = {
   undo: () => (state.walking ? lab.walk.up() : doc.undo()),
   redo: () => (state.walking ? lab.walk.down() : doc.redo()),
   lab: () => lab.open(),
+  follow: () => framing.follow(),
+  windowLarger: () => framing.larger(),
+  windowSmaller: () => framing.smaller(),
+  fine: () => framing.setFine(),
   grid() {
     state.showGrid = !state.showGrid;
     redraw();
@@ -158,7 +179,10 @@ const actions = {
 // --- the parts; they call each other only after all of them exist ----------------------------
 
 const NOT_KEPT = "This browser does not let the page keep your work: a reload would lose it.";
-const refresh = () => toolbar.refresh();
+const refresh = () => {
+  toolbar.refresh();
+  framing.refresh();
+};
 const redraw = () => {
   layers.invalidate();
   refresh();
@@ -269,6 +293,11 @@ const painter = createPainter(state, {
     live.release(hasChanged && !isByKey);
   },
 });
+const framing = createWindowTool(root, stage, state, {
+  doc, view,
+  announce: (words) => toolbar.announce(words),
+  redraw: () => redraw(),
+});
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, fail,
   render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
@@ -315,7 +344,7 @@ const project = createProject(root, state, {
   settle: (controls) => settle(controls),
   controls: () => window.studioControls, // see events.py
 });
-const { hand } = lab.marks;
+const hand = framing.over(lab.marks.hand);
 createPointer(stage, view, state, hand, {
   refresh,
   redrawUpper: () => layers.invalidate("upper"),
@@ -323,6 +352,7 @@ createPointer(stage, view, state, hand, {
 createKeys(root, stage, view, state, painter, actions, layers, {
   announce: toolbar.announce,
   onCells: lab.marks.onKey,
+  onWindow: framing.onKey,
 });
 
 // --- Python speaks ---------------------------------------------------------------------------
@@ -384,6 +414,7 @@ watch("command", () => {
   ready.then(() => obey(command));
 });
 watch("grid", () => ready.then(followModel));
+watch("resolution", refresh);
 
 // --- the probe -------------------------------------------------------------------------------
 
@@ -391,6 +422,16 @@ const probe = {
   ready: () => state.isReady,
   count: () => countCells(state.cells),
   cells: () => packCells(state.cells),
+  message: () => doc.message(),
+  changing: () => (state.lattice ? countCells(changingCells(state.lattice, state.cells)) : 0),
+  grid: () => state.lattice?.grid ?? 0,
+  fine: () => state.lattice?.fine ?? 1,
+  at: () => state.lattice?.at ?? null,
+  coverage: () => state.lattice?.coverage ?? 0,
+  window() {
+    const { lattice, at } = state.lattice ? framing.frame() : {};
+    return at ? squareAt(lattice, at) : null;
+  },
   sees: () => state.lattice && squareSeen(state.lattice, state.cells),
   cols: () => state.lattice?.cols ?? 0,
   rows: () => state.lattice?.rows ?? 0,

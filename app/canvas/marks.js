@@ -6,7 +6,7 @@
 
 function createMarks(state, { walk, painter, inspect, redraw, changed, announce }) {
   const brush = { tool: "brush", lattice: null, cells: new Uint8Array(0), shown: true };
-  Object.defineProperty(brush, "size", { get: () => state.size });
+  Object.defineProperty(brush, "size", { get: () => Math.ceil(state.size / state.lattice.fine) });
   const picker = createPainter(brush, {
     redraw, refresh: changed, say() {}, starting() {},
     finished() {

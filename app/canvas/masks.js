@@ -4,14 +4,15 @@
 // As a file a mask is a PNG of the picture's size, white where it was painted; any picture is taken
 // as one, scaled to the picture: a cell is painted where at least half of it is white.
 
-const MASK_READ_PX = 2048; // longest side at which a mask is read: cells are larger than that
+const MASK_READ_PX = 2048; // longest side at which a mask is read, but for very fine cells
+const MASK_READ_CELL_PX = 8;
 const WHITE = 128; // of 255, from which a pixel counts as white
 
 function createMasks(root, state, { setMask, alpha, say, fail }) {
   const dialog = root.querySelector(".mgs-masks");
   const chooser = dialog.querySelector("input[type=file]");
 
-  const inverted = (cells) => cells.map((cell) => 1 - cell);
+  const inverted = (cells) => cells.map((cell) => (cell ? 0 : 1));
   const grown = (cells) => (state.lattice ? grownCells(state.lattice, cells) : cells);
   const grow = () => setMask(grown(state.cells));
   const shrink = () => setMask(inverted(grown(inverted(state.cells))));
@@ -51,7 +52,8 @@ function createMasks(root, state, { setMask, alpha, say, fail }) {
   }
 
   function cellsOfBitmap({ width, height, cols, rows, xs, ys }, bitmap) {
-    const scale = Math.min(1, MASK_READ_PX / Math.max(width, height));
+    const wanted = Math.max(MASK_READ_PX, MASK_READ_CELL_PX * Math.max(cols, rows));
+    const scale = Math.min(1, wanted / Math.max(width, height));
     const [across, down] = [width, height].map((length) => Math.max(1, Math.round(length * scale)));
     const sheet = makeCanvas(across, down);
     const context = exactContext(sheet);

@@ -36,14 +36,15 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     const { runs, nodes } = lab.rows();
     const { title: _, ...settings } = controls() ?? {};
     const words = {
-      format: "maskgit-project", version: 1, grid: state.grid(), settings,
+      format: "maskgit-project", version: 2, grid: state.grid(), settings,
       position: history.position,
       pictures: pictures.map(({ width, height, from, origin, made, chunks }, i) => {
         const file = `pictures/${i}.png`;
         return { file, alpha: null, width, height, made_from: indexOf(from), origin, made, chunks };
       }),
-      entries: history.entries.map(({ picture, cells, shown, painted, isResult }) => ({
+      entries: history.entries.map(({ picture, cells, shown, painted, lens, isResult }) => ({
         picture: indexOf(picture.key), cells: packCells(cells), shown, is_result: Boolean(isResult),
+        grid: latticeFor(picture, lensFor(lens, state.grid(), picture)).grid, lens,
         painted: painted ? { grid: painted.grid, cells: packCells(painted.cells) } : null,
       })),
       runs: runs.map(({ base, made, ...run }) => ({
@@ -143,13 +144,15 @@ function createProject(root, state, { server, doc, history, lab, settle, control
   }
 
   function entriesOf({ entries, grid }, pictures) {
-    return entries.map(({ picture: index, cells, shown, is_result: isResult, painted }) => {
-      const picture = pictures[index];
+    return entries.map((entry) => {
+      const { picture: index, cells, shown, is_result: isResult, painted } = entry;
+      const [picture, lens] = [pictures[index], entry.lens ?? plainLens(grid)];
       const open = (hex, side) => {
         return unpackCells(hex, makeLattice(picture.width, picture.height, side).size);
       };
-      const carried = painted && { grid: painted.grid, cells: open(painted.cells, painted.grid) };
-      return { picture, cells: open(cells, grid), shown, isResult, painted: carried };
+      const { grid: side, cells: hex } = painted ?? { grid: entry.grid ?? grid, cells };
+      const own = { grid: side, cells: open(hex, side) };
+      return { picture, cells: own.cells, shown, isResult, painted: own, lens };
     });
   }
 

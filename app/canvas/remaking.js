@@ -5,15 +5,17 @@
 // what happens to it on another one.
 
 function createRemaking(state, { paper, doc, cellsOf, settle }) {
-  async function maskOf(picture, { mask, grid }) {
+  async function maskOf(picture, { mask, grid, lens }) {
     if (!mask) return null;
     const bitmap = await decodePixels(blobOfDataUrl(mask));
-    const painted = makeLattice(picture.width, picture.height, grid ?? state.grid());
-    const now = makeLattice(picture.width, picture.height, state.grid());
+    const set = lens ?? plainLens(grid ?? state.grid());
+    const painted = latticeFor(picture, set);
+    const now = latticeFor(picture, lensFor(set, state.grid(), picture));
     const cells = cellsOf(painted, bitmap);
     bitmap.close();
-    if (painted.grid === now.grid) return { cells };
-    return { cells: carryCells(cells, painted, now), painted: { grid: painted.grid, cells } };
+    if (painted.grid === now.grid) return { cells, lens: set };
+    const carried = carryCells(cells, painted, now);
+    return { cells: carried, painted: { grid: painted.grid, cells }, lens: set };
   }
 
   async function show(recipe) {

@@ -102,8 +102,9 @@ function createRuns(state, parts) {
     kept = null;
     hasRetried = false;
     // A mask over everything has done its work; kept, it would cover whatever is painted next.
-    const again = !run.size && state.cells.includes(0);
-    doc.add(picture, again ? doc.mask() : null, !again);
+    const again = !run.size && (state.cells.includes(0) || state.lattice.at !== null);
+    const mask = again ? doc.mask() : run.size ? null : doc.noMask();
+    doc.add(picture, mask, !again);
     player.finish();
     await variations.show(run);
     say(frame.message ?? "");

@@ -106,7 +106,7 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
     run.disabled ||= isOver && !state.walking; // it is the picture already
     leave.hidden = !state.walking;
     begin.hidden = Boolean(from);
-    begin.disabled = walk.isBusy() || !state.picture || !state.cells.includes(1) || state.running;
+    begin.disabled = walk.isBusy() || !state.picture || !countCells(state.cells) || state.running;
     run.textContent = isOver ? "Use this picture" : "Run to the end";
     about.textContent = picked
       ? `${words(picked)} picked`

@@ -23,10 +23,10 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     if (state.walking) return "A branch is open";
     const painted = countCells(cells);
     if (!painted) return "Paint over what should change";
-    const isLong = lattice.width !== lattice.height;
-    const seen = isLong && squareSeen(lattice, cells) ? " · the model sees the dashed square" : "";
-    const about = state.shown ? seen : " · mask hidden";
-    return `${painted} of ${lattice.size} cells will change${about}`;
+    const change = countCells(changingCells(lattice, cells));
+    const stay = change < painted ? ` · ${painted - change} painted ones stay` : "";
+    const about = state.shown ? stay : " · mask hidden";
+    return `${change} of ${lattice.size} cells will change${about}`;
   }
 
   function refresh() {
@@ -36,6 +36,7 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     write(counter, count());
     write(zoom, `${Math.round(view.scale * 100)}%`);
     write(sizeLabel, String(state.size));
+    size.max = Math.round(MAX_SIZE * (lattice ? lattice.grid / state.grid() : 1));
     size.value = state.size;
     const can = {
       undo: !running && (state.walking || history.canUndo()),
@@ -86,7 +87,6 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     const name = button.dataset.do;
     if (name !== "compare") button.addEventListener("click", () => actions[name]());
   }
-  size.max = MAX_SIZE;
   size.addEventListener("input", () => actions.size(Number(size.value)));
 
   // Compare is held, by finger or by key; leaving the button lets go.

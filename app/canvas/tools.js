@@ -5,7 +5,7 @@
 // eraser paint as they go; rectangle, lasso and wand show a draft and paint at the end.
 
 const TOOLS = ["brush", "eraser", "rectangle", "lasso", "fill", "wand"];
-const MAX_SIZE = 16; // cells; wider than this, the rectangle is the better tool
+const MAX_SIZE = 16; // tokens of the largest window; wider than this, the rectangle is better
 
 function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
   const hear = { moved() {}, cancelled() {}, ...listeners }; // and starting, finished
@@ -29,7 +29,7 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     if (tool === "fill") fill(point);
     else if (isFree(tool)) extend([point]);
     else if (tool === "wand") take(point, everywhere);
-    else state.draft = { value, outline: [point], cells: new Set() };
+    else state.draft = { value, outline: [point], cells: [] };
     redraw();
     hear.moved();
     return true;
@@ -62,7 +62,7 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
   function fill(point) {
     const start = cellAt(state.lattice, point);
     if (start < 0) return;
-    if (state.cells[start] === stroke.value) {
+    if (Boolean(state.cells[start]) === Boolean(stroke.value)) {
       say(stroke.value ? "This area is painted already." : "Nothing is painted here.");
       return;
     }
@@ -73,7 +73,7 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
   function take(point, everywhere) {
     if (cellAt(state.lattice, point) < 0) return;
     stroke.alike = createWand(state.lattice, canvas, point, everywhere);
-    state.draft = { value: stroke.value, outline: [], cells: new Set() };
+    state.draft = { value: stroke.value, outline: [], cells: [] };
     extend([point]);
   }
 
@@ -81,7 +81,7 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     if (!stroke) return;
     const { before, value } = stroke;
     if (state.draft) {
-      const cells = state.draft.cells.size ? state.draft.cells : target(stroke.last);
+      const cells = state.draft.cells.length ? state.draft.cells : target(stroke.last);
       mark(cells, value);
     }
     stroke = state.draft = null;
@@ -103,7 +103,7 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
   function target(point) {
     if (isFree(state.tool)) return brushCells(state.lattice, point, point, state.size);
     const under = cellAt(state.lattice, point);
-    return new Set(under < 0 ? [] : [under]);
+    return under < 0 ? [] : [under];
   }
 
   return { begin, extend, finish, cancel, target, isActive: () => stroke !== null };

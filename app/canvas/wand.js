@@ -4,7 +4,7 @@
 // which is plenty to say whether the cell has the colour, and a flood takes milliseconds then,
 // however large the picture is.
 
-const WAND_SHORT_SIDE = 384; // pixels at which the picture is read
+const WAND_SHORT_SIDE = 384; // pixels at which the picture is read, and two a cell at least
 const WAND_TOLERANCE = 24; // of 255, in every channel, where the pointer did not move
 const WAND_REACH = 230; // by how much a drag over the whole short side widens it
 const WAND_SHARE = 1 / 4; // of a cell's pixels: with less of the colour it is left alone
@@ -12,7 +12,8 @@ const WAND_SHARE = 1 / 4; // of a cell's pixels: with less of the colour it is l
 /** Gives a function of the tolerance, for the colour at a point: the cells that have it. */
 function createWand(lattice, canvas, point, everywhere) {
   const { width, height } = lattice;
-  const scale = Math.min(1, WAND_SHORT_SIDE / Math.min(width, height));
+  const wanted = Math.max(WAND_SHORT_SIDE, 2 * lattice.grid);
+  const scale = Math.min(1, wanted / Math.min(width, height));
   const [across, down] = [width, height].map((length) => Math.max(1, Math.round(length * scale)));
   const sheet = makeCanvas(across, down);
   const context = sheet.getContext("2d", { alpha: false, willReadFrequently: true });
@@ -41,11 +42,11 @@ function createWand(lattice, canvas, point, everywhere) {
       ? distance.map((value) => Number(value <= tolerance))
       : floodedPixels(distance, across, start, tolerance);
     const hits = new Uint32Array(lattice.size);
-    taken.forEach((is, pixel) => (hits[cellOf[pixel]] += is));
-    const found = new Set([cellOf[start]]);
-    hits.forEach((count, cell) => {
-      if (count && count >= WAND_SHARE * pixelsIn[cell]) found.add(cell);
-    });
+    for (let pixel = 0; pixel < taken.length; pixel++) hits[cellOf[pixel]] += taken[pixel];
+    const found = [cellOf[start]];
+    for (let cell = 0; cell < hits.length; cell++) {
+      if (hits[cell] && hits[cell] >= WAND_SHARE * pixelsIn[cell]) found.push(cell);
+    }
     return found;
   };
 }
@@ -78,17 +79,18 @@ function floodedPixels(distance, across, start, tolerance) {
   const taken = new Uint8Array(distance.length);
   const waiting = [start];
   taken[start] = 1;
+  const visit = (next) => { // beyond the picture, `taken` is undefined
+    if (taken[next] !== 0 || distance[next] > tolerance) return;
+    taken[next] = 1;
+    waiting.push(next);
+  };
   while (waiting.length) {
     const pixel = waiting.pop();
     const column = pixel % across;
-    const beside = [pixel - across, pixel + across]; // beyond the picture: undefined below
-    if (column > 0) beside.push(pixel - 1);
-    if (column < across - 1) beside.push(pixel + 1);
-    for (const next of beside) {
-      if (taken[next] !== 0 || distance[next] > tolerance) continue;
-      taken[next] = 1;
-      waiting.push(next);
-    }
+    visit(pixel - across);
+    visit(pixel + across);
+    if (column > 0) visit(pixel - 1);
+    if (column < across - 1) visit(pixel + 1);
   }
   return taken;
 }

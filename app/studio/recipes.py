@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from app.errors import UserError
+from app.lens import Lens
 from app.models import Settings
 from app.recipes import Remembered
 from app.runs import Fill, Outpaint, Picture, Request
@@ -43,7 +46,10 @@ class RecipeBook:
             return _written(recipe)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
-        return _written(replace(recipe, mask=request.region, window=window, cells=request.cells))
+        lens = _words(request.lens)
+        return _written(
+            replace(recipe, mask=request.region, window=window, cells=request.cells, lens=lens)
+        )
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -57,7 +63,8 @@ class RecipeBook:
         recipe = Recipe(*about, label, done.options[0], state=state)
         if scene.picture is None:
             return _written(recipe)
-        return _written(replace(recipe, mask=scene.region, window=Window(*scene.window)))
+        window, lens = Window(*scene.window), _words(scene.lens)
+        return _written(replace(recipe, mask=scene.region, window=window, lens=lens))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -80,6 +87,7 @@ class RecipeBook:
             before=recipe.original,
             region=recipe.mask,
             grid=_grid(recipe),
+            lens=_lens(recipe),
             sides=recipe.sides,
             is_steered=recipe.state is not None,
         )
@@ -130,6 +138,22 @@ def _grid(recipe: Recipe) -> int | None:
         return None
     cell_px = recipe.window.side / len(recipe.cells)
     return max(1, int(np.rint(min(recipe.mask.shape) / cell_px)))
+
+
+def _words(lens: Lens | None) -> dict[str, Any] | None:
+    return None if lens is None else lens.model_dump(mode="json")
+
+
+def _lens(recipe: Recipe) -> Lens | None:
+    """Read how it was painted; what does not fit its picture is left aside."""
+    if recipe.lens is None or recipe.mask is None:
+        return None
+    try:
+        lens = Lens.model_validate(recipe.lens)
+    except ValidationError:
+        return None
+    height, width = recipe.mask.shape
+    return lens if lens.fits(width, height) else None
 
 
 @contextmanager

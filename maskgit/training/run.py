@@ -30,6 +30,8 @@ from accelerate.utils import DistributedDataParallelKwargs, DistributedType, Pro
 from torch import nn
 from tqdm import tqdm
 
+from maskgit.runtime import bf16_is_fast, choose_device
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -66,7 +68,7 @@ class Run:
         log_every: Steps between lines of the log.
         save_every: Steps between checkpoints and sample sheets.
         compile: Whether networks are compiled (`torch.compile`; needs a C++ compiler on the CPU).
-        mixed_precision: `bf16` or `no`.
+        mixed_precision: `bf16`, `no`, or `auto`: bf16 where the device gains from it.
         accumulate: Parts that a process computes its slice of the batch in, one after another, to
             save memory. `accelerate launch --gradient_accumulation_steps` says so too.
     """
@@ -76,7 +78,7 @@ class Run:
     log_every: int = 50
     save_every: int = 500
     compile: bool = True
-    mixed_precision: str = "bf16"
+    mixed_precision: str = "auto"
     accumulate: int = 1
     step: int = 0
     _sums: dict[str, torch.Tensor | float] = field(default_factory=dict)
@@ -89,6 +91,8 @@ class Run:
             ValueError: If accelerate was launched to shard the weights: averages need whole ones.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.mixed_precision == "auto":
+            self.mixed_precision = "bf16" if bf16_is_fast(choose_device()) else "no"
         has_tensorboard = importlib.util.find_spec("tensorboard") is not None
         self.accelerator = Accelerator(
             mixed_precision=self.mixed_precision,

@@ -173,18 +173,24 @@ def finished(request: Request, seed: int) -> Picture:
 
 
 def drawing(
-    picture: str | None = None, width: int = 60, height: int = 40, painted: tuple[int, ...] = ()
+    picture: str | None = None,
+    width: int = 60,
+    height: int = 40,
+    painted: tuple[int, ...] = (),
+    grid: int = GRID,
+    **window: Any,
 ) -> Drawing:
     """Make what the canvas sends; `painted` are cells counted row by row."""
-    rows, cols = lattice_shape(width, height, GRID)
+    rows, cols = lattice_shape(width, height, grid)
     cells = np.zeros(rows * cols, bool)
     cells[list(painted)] = True
     message = {
         "picture": picture,
         "width": width,
         "height": height,
-        "grid": GRID,
+        "grid": grid,
         "cells": np.packbits(cells).tobytes().hex(),
         "count": len(painted),
+        **window,
     }
     return read_drawing(json.dumps(message))

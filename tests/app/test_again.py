@@ -1,5 +1,7 @@
 """What the next seed repeats: the same wish on the same picture, and the seeds after."""
 
+from dataclasses import replace
+
 from app.again import LastRun, next_seed, same_seed
 from app.canvas.drawing import Drawing
 from app.controls import MAX_SEED, Controls
@@ -25,6 +27,8 @@ def test_what_was_painted_since_is_filled_as_it_is() -> None:
     more = Drawing(RESULT, 64, 64, 4, 4, 4, "c000", 2)
     assert next_seed(LAST, more, Controls()).drawing == more
     assert next_seed(None, more, Controls()).drawing == more
+    elsewhere = replace(ON_RESULT, at=(1, 0))  # the model's window was moved
+    assert next_seed(LAST, elsewhere, Controls()).drawing == elsewhere
     outpainted = LAST._replace(action="outpaint")
     assert next_seed(outpainted, ON_RESULT, Controls())[:2] == ("fill", ON_RESULT)
 

@@ -29,9 +29,9 @@ def handlers(studio: FakeStudio) -> Handlers:
     return Handlers(studio)
 
 
-def opened(studio: FakeStudio, *painted: int) -> Drawing:
+def opened(studio: FakeStudio, *painted: int, **window: Any) -> Drawing:
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
-    return drawing(studio.keep(picture), painted=painted)
+    return drawing(studio.keep(picture), painted=painted, **window)
 
 
 def frames(
@@ -152,6 +152,35 @@ def test_filling_all_of_a_blank_picture_makes_a_new_one(
 
 def test_nothing_painted_is_a_sentence(studio: FakeStudio, handlers: Handlers) -> None:
     assert only_error(frames(handlers, "fill", opened(studio)))["message"] == texts.NOTHING_PAINTED
+
+
+def test_a_window_that_holds_nothing_painted_is_a_sentence(
+    studio: FakeStudio, handlers: Handlers
+) -> None:
+    message = only_error(frames(handlers, "fill", opened(studio, 0, grid=8, span=4, at=[2, 4])))
+    assert message["message"] == texts.NOTHING_IN_WINDOW
+    assert studio.requests == []
+
+
+def test_too_little_paint_for_the_coverage_is_a_sentence(
+    studio: FakeStudio, handlers: Handlers
+) -> None:
+    thin = opened(studio, 0, grid=8, coverage=0.5)
+    message = only_error(frames(handlers, "fill", thin))["message"]
+    assert message == texts.TOO_LITTLE_COVERED.format(percent=50)
+
+
+def test_a_fill_in_a_small_window_asks_for_that_window(
+    studio: FakeStudio, handlers: Handlers
+) -> None:
+    frames(handlers, "fill", opened(studio, 12 * 3 + 5, grid=8, span=4, at=[2, 4]))
+    (request,) = studio.requests
+    assert isinstance(request, Fill)
+    assert request.window is not None
+    assert request.cells is not None
+    assert (request.window.left, request.window.top, request.window.side) == (20, 10, 20)
+    assert np.argwhere(request.cells).tolist() == [[1, 1]]
+    assert request.region.sum() == 25
 
 
 def test_no_picture_is_a_sentence(handlers: Handlers) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import texts
-from app.launch import no_downloads, parser, stay_private
+from app.launch import no_downloads, parser, stay_private, wait_asleep
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +49,22 @@ def test_downloads_are_for_the_machine_that_runs_it_unless_said_otherwise(
 ) -> None:
     chosen = parser(environment).parse_args(options)
     assert no_downloads(chosen, environment) == refusal
+
+
+def test_threads_wait_asleep_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    wait_asleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
+def test_the_launcher_is_read_before_torch_is() -> None:
+    code = "import sys, app.launch; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("wrong", [["--port", "x"], ["--no-such-option"]])

@@ -24,7 +24,9 @@ RESULT = {
     "alpha": "pictures/1.alpha.png",
     "chunks": "AAAAAXNSR0IArs4c6Q==",
 }
-ENTRY = {"picture": 0, "cells": "ff0000", "shown": True, "is_result": False, "painted": None}
+PLAIN = {"picture": 0, "cells": "ff0000", "shown": True, "is_result": False, "painted": None}
+LENS = {"tokens": 2, "fine": 2, "grid": 2, "at": [0, 2], "coverage": 0.25}
+ENTRY = {**PLAIN, "grid": 4, "lens": LENS}
 RUN = {
     "id": 1,
     "context": {"model": "fake", "window": [10, 0, 40], "drawing": None},
@@ -43,7 +45,7 @@ NODES = [
 ]
 WORDS: dict[str, Any] = {
     "format": "maskgit-project",
-    "version": 1,
+    "version": 2,
     "grid": 4,
     "position": 1,
     "pictures": [PICTURE, RESULT],
@@ -75,6 +77,32 @@ def test_what_a_page_writes_comes_back_as_it_was() -> None:
     assert back["pictures"][1] == RESULT
 
 
+def test_a_project_of_the_first_version_is_opened() -> None:
+    document = read_document(json.dumps({**WORDS, "version": 1, "entries": [PLAIN, PLAIN]}))
+    assert document.entries[0].lens is None
+    assert document.entries[0].cells == PLAIN["cells"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"grid": 8}, "mask of entry 0"),
+        ({"grid": 1024}, "mask of entry 0"),
+        ({"lens": {**LENS, "at": [1, 0]}}, "window of entry 0"),
+        ({"lens": {**LENS, "at": [0, 3]}}, "window of entry 0"),
+        ({"lens": {**LENS, "at": [0]}}, "lens"),
+        ({"lens": {**LENS, "grid": 1}}, "larger than the picture"),
+        ({"lens": {**LENS, "grid": 1024}}, "too small"),
+        ({"lens": {**LENS, "coverage": 1}}, "coverage"),
+        ({"lens": {**LENS, "fine": 0}}, "fine"),
+        ({"lens": {**LENS, "more": 0}}, "more"),
+        ({"lens": "x"}, "lens"),
+    ],
+)
+def test_a_window_that_no_page_has_is_refused(wrong: dict[str, Any], words: str) -> None:
+    assert words in said({**WORDS, "entries": [{**ENTRY, **wrong}, ENTRY]})
+
+
 def test_branches_and_settings_may_be_absent() -> None:
     names = ("format", "version", "grid", "position", "pictures", "entries")
     assert read_document(json.dumps({name: WORDS[name] for name in names})).nodes == []
@@ -83,7 +111,7 @@ def test_branches_and_settings_may_be_absent() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 2}, "newer version"),
+        ({"version": 3}, "newer version"),
         ({"version": 0}, "version"),
         ({"version": True}, "version"),
         ({"version": "1"}, "version"),
@@ -91,7 +119,7 @@ def test_branches_and_settings_may_be_absent() -> None:
         ({"more": 1}, "more"),
         ({"grid": 0}, "grid"),
         ({"grid": 10**9}, "grid"),
-        ({"grid": 5}, "mask of entry 0"),
+        ({"grid": 5, "entries": [PLAIN, PLAIN]}, "mask of entry 0"),
         ({"position": 2}, "present entry"),
         ({"position": -1}, "position"),
         ({"pictures": []}, "pictures"),

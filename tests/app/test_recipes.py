@@ -2,12 +2,14 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app.errors import UNKNOWN_PICTURE
 from app.handlers import Handlers
+from app.lens import Lens
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Result
 from app.scene import Scene
@@ -91,6 +93,26 @@ def test_a_file_brings_the_edit_back(handlers: Handlers, studio: Studio) -> None
     _, mask = studio.open(base64.b64decode(found["mask"].rpartition(",")[2]))
     assert np.array_equal(mask[..., 0] == 255, REGION)
     assert "weights" not in found["words"]
+
+
+def test_a_file_says_how_it_was_painted_where_that_was_not_as_usual(
+    handlers: Handlers, studio: Studio
+) -> None:
+    lens = {"tokens": 2, "fine": 4, "grid": 5, "at": [3, 1], "coverage": 0.25}
+    request = replace(fill(studio), lens=Lens.model_validate(lens))
+    made = result(studio, request).pictures[0]
+    text = studio.recipes.complete(studio.recipes.draft(request), 5, PHOTO)
+    assert opened(handlers, to_png(made, {recipes.KEY: text}))["recipe"]["lens"] == lens
+    for wrong in ({**lens, "at": [99, 0]}, {**lens, "fine": 0}, {"x": 1}):
+        about = json.loads(text)
+        about["edit"]["lens"] = wrong
+        file = to_png(made, {recipes.KEY: json.dumps(about)})
+        found = opened(handlers, file)["recipe"]
+        assert found["lens"] is None  # the rest is there all the same
+        assert found["mask"]
+    about["edit"]["lens"] = "x" * 10_000
+    file = to_png(made, {recipes.KEY: json.dumps(about)})
+    assert "its lens cannot be read" in opened(handlers, file)["note"]
 
 
 def test_the_path_of_a_model_folder_stays_here(studio: Studio) -> None:

@@ -196,7 +196,7 @@ def test_the_square_that_is_shown_is_the_one_the_model_sees(desktop: Editor) -> 
         window = choose_window(desktop.lattice, desktop.cells)
         expected = [window.left, window.top, window.side] if window else None
         assert desktop.see("studio.sees") == expected
-        assert ("dashed" in desktop.page.locator(".mgs-counter").inner_text()) == bool(window)
+        assert ("wider" in desktop.page.locator(".mgs-sees").inner_text()) != bool(window)
         desktop.tap("[data-do=clear]")
         desktop.wait("studio.count === 0 && studio.sees === null")
 

@@ -92,3 +92,13 @@ def test_parts_cover_the_batch_in_order(tmp_path: Path) -> None:
     assert torch.equal(torch.cat([rows[part] for part in run.parts(12)]), rows)
     with pytest.raises(ValueError, match="a batch of 10 cannot be shared evenly by 1 processes"):
         run.parts(10)
+
+
+@pytest.mark.parametrize(("is_fast", "precision"), [(True, "bf16"), (False, "no")])
+def test_precision_is_halved_only_where_that_is_faster(
+    is_fast: bool, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskgit.training.run.bf16_is_fast", lambda _: is_fast)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert Run(tmp_path, 1, compile=False).accelerator.mixed_precision == precision
+    AcceleratorState._reset_state(reset_partial_state=True)

@@ -5,15 +5,14 @@ import json
 import logging
 import sys
 import tarfile
-import types
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import pytest
 
 from maskgit.training.data import load_images
 from maskgit.training.pictures import named_classes
-from tests.datasets import COLOURS, coloured, encoded
+from tests.datasets import COLOURS, coloured, encoded, write_class_folders
 
 
 def write_shard(path: Path, files: dict[str, bytes]) -> None:
@@ -85,58 +84,55 @@ def test_folders_named_by_wordnet_ids_are_the_classes_of_imagenet() -> None:
     assert (other["id"], other["name"], other["wnid"]) == (1001, "garden", None)
 
 
-class Column:
-    """Stands in for a column's type in `datasets`, and for a table of rows."""
-
-    def __init__(self, names: list[str] | None = None, decode: bool = True) -> None:
-        self.names, self.decode = names, decode
-
-
-class Label(Column):
-    """Stands in for `datasets.ClassLabel`."""
+@pytest.fixture
+def hub() -> Any:
+    """Give the package itself, kept from asking the network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("HF_DATASETS_OFFLINE", "1")
+        yield pytest.importorskip("datasets")
 
 
-class Rows(list):
-    """Stands in for `datasets.Dataset`."""
-
-    features: ClassVar = {"id": object(), "picture": Column(), "class": Label(["red", "blue"])}
-
-    def cast_column(self, name: str, kind: Column) -> "Rows":
-        assert name == "picture"
-        assert not kind.decode
-        return self
-
-
-@pytest.mark.parametrize("path", ["hf://someone/something", "saved"])
 def test_hugging_face_rows_become_labelled_pictures(
-    path: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    hub: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     picture = {"bytes": encoded(coloured("red", 0)), "path": None}
     (tmp_path / "0.png").write_bytes(picture["bytes"])
     on_disk = {"bytes": None, "path": str(tmp_path / "0.png")}
-    broken, lost = {"bytes": b"x", "path": None}, {"bytes": None, "path": "nowhere.png"}
-    images = [picture, on_disk, broken, lost]
-    train = Rows({"picture": image, "class": i % 2} for i, image in enumerate(images))
-    stored = {"train": train, "validation": Rows([{"picture": picture, "class": None}])}
-    library = types.SimpleNamespace(
-        Image=Column,
-        ClassLabel=Label,
-        load_dataset={"someone/something": stored}.get,
-        load_from_disk={"saved": stored}.get,
+    broken = {"bytes": b"x", "path": None}
+    features = hub.Features(
+        {
+            "id": hub.Value("int64"),
+            "picture": hub.Image(decode=False),
+            "class": hub.ClassLabel(names=["red", "blue"]),
+        }
     )
-    monkeypatch.setitem(sys.modules, "datasets", library)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "saved").mkdir()
-    (tmp_path / "saved" / "dataset_dict.json").write_text("{}")
+    images = [picture, on_disk, broken]
+    rows = {"id": [0, 1, 2], "picture": images, "class": [0, 1, 0]}
+    one = {"id": [3], "picture": [picture], "class": [None]}
+    stored = hub.DatasetDict(
+        {
+            "train": hub.Dataset.from_dict(rows, features=features),
+            "validation": hub.Dataset.from_dict(one, features=features),
+        }
+    )
+    stored.save_to_disk(tmp_path / "saved")
     with caplog.at_level(logging.WARNING):
-        found = load_images(path, "train", (), 32)
+        found = load_images(tmp_path / "saved", "train", (), 32)
     assert found.labels.tolist() == [0, 1]
     assert [entry["name"] for entry in found.classes] == ["red", "blue"]
-    assert f"2 files in {path} could not be read" in caplog.text
-    assert load_images(path, "val", (), 32).labels.tolist() == [-1]
+    assert f"1 files in {tmp_path / 'saved'} could not be read" in caplog.text
+    assert load_images(tmp_path / "saved", "val", (), 32).labels.tolist() == [-1]
+
+
+def test_a_hugging_face_name_is_loaded_by_its_package(hub: Any, tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "pictures", each=4)  # to the package a folder is a name, too
+    path = f"hf://{tmp_path / 'pictures'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hub.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+        parts = [load_images(path, split, (), 32) for split in ("train", "val")]
+    assert [entry["name"] for entry in parts[0].classes] == sorted(COLOURS)
+    assert sum(map(len, parts)) == 4 * len(COLOURS)
 
 
 def test_hugging_face_data_without_its_package_says_what_to_install(
