@@ -46,6 +46,7 @@ class Controls(NamedTuple):
     seed: float | None = 0
     randomise: bool = True
     previews: bool = True
+    refine: bool = True
 
     def seed_or(self, fresh: int) -> int:
         """Take the seed in the field, or a fresh one where that is wished."""

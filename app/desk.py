@@ -8,6 +8,7 @@ Read in this order:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from app.canvas.drawing import Drawing
 from app.controls import NO_CLASS_ID, Controls
 from app.document import Document, Region
 from app.errors import UNKNOWN_PICTURE, UserError
-from app.models import ModelStore
+from app.models import ModelInfo, ModelStore, Settings
 from app.overlays import Frame
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
 from app.scene import write_context
@@ -58,7 +59,8 @@ class Job(NamedTuple):
         """Give what the first frame adds: with it a run can be steered, unless it outpaints."""
         if isinstance(self.request, Outpaint):
             return {}
-        return {"context": write_context(self.request.model, first.window, self.drawing)}
+        refine = isinstance(self.request, Fill) and self.request.refine
+        return {"context": write_context(self.request.model, first.window, self.drawing, refine)}
 
 
 class Desk:
@@ -102,12 +104,14 @@ class Desk:
             self._settings,
             self._previews,
             document.lens,
+            bool(self._controls.refine),
         )
         return Job(request, region, {}, self._drawing)
 
     def _generate(self) -> Job:
         side = self._info.image_size
-        request = Generate(self._model, self._label, self._count, self._settings, self._previews)
+        settings = settings_for_new(self._info, self._settings)
+        request = Generate(self._model, self._label, self._count, settings, self._previews)
         return Job(request, None, {"size": [side, side]})
 
     def _outpaint(self) -> Job:
@@ -180,6 +184,13 @@ def require_room(size: tuple[int, ...], count: int) -> None:
     most = max(1, int(MAX_PIXELS_AT_ONCE / (height * width)))
     if count > most:
         raise UserError(texts.TOO_MANY_PICTURES.format(width=width, height=height, most=most))
+
+
+def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
+    """Take the model's own settings for new pictures, as long as nobody has changed any."""
+    if info.for_new is None or replace(settings, seed=info.defaults.seed) != info.defaults:
+        return settings
+    return replace(info.for_new, seed=settings.seed)
 
 
 def controls_for(

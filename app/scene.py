@@ -63,6 +63,7 @@ class Context(Strict):
     model: str = Field(max_length=256)
     window: tuple[Place, Place, Side] = Field(strict=False)
     drawing: str | None = None
+    refine: bool = True
 
 
 class Pin(Strict):
@@ -211,12 +212,13 @@ class TraceRequest(ContextRequest):
 
 
 def write_context(
-    model: str, window: tuple[int, int, int], drawing: Drawing | None
+    model: str, window: tuple[int, int, int], drawing: Drawing | None, refine: bool = True
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
     names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
-    return Context(model=model, window=window, drawing=drawn).model_dump(mode="json")
+    context = Context(model=model, window=window, drawing=drawn, refine=refine)
+    return context.model_dump(mode="json")
 
 
 def read(kind: type[R], request: object) -> R:
@@ -259,6 +261,7 @@ class Scene:
         picture: The whole picture; None where it is new, or is not needed.
         region: Its pixels that may change; likewise.
         lens: How they were painted, for the recipe; None: as usual.
+        refine: Whether a finished fill that would look soft is drawn again in smaller windows.
     """
 
     model: str
@@ -266,6 +269,7 @@ class Scene:
     picture: Picture | None = None
     region: Region | None = None
     lens: Lens | None = None
+    refine: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ Read in this order:
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -19,7 +19,7 @@ from pydantic import Field
 from app import texts
 from app.answers import Answer, answer
 from app.controls import MAX_ADDED_PX
-from app.desk import controls_for, require_fit, require_room
+from app.desk import controls_for, require_fit, require_room, settings_for_new
 from app.document import Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
@@ -59,11 +59,13 @@ class EditRequest(GenerateRequest):
         picture: A file as base64, or an id.
         mask: The same of a picture of that size, white where it may change; or
         box: left, top, width and height of what may change, in pixels.
+        refine: Whether a fill that would look soft is drawn again in smaller windows.
     """
 
     picture: str
     mask: str | None = None
     box: tuple[Pixel, Pixel, Pixel, Pixel] | None = Field(None, strict=False)
+    refine: bool = True
 
 
 class OutpaintRequest(GenerateRequest):
@@ -102,6 +104,7 @@ class Service:
         def generated() -> Answer:
             asked = read(GenerateRequest, request)
             model, label, settings = self._wishes(asked)
+            settings = settings_for_new(self._models.info(model), settings)
             return self._run(Generate(model, label, asked.count, settings, previews=False))
 
         return answer(generated)
@@ -115,9 +118,8 @@ class Service:
             picture = self._picture(asked.picture)
             require_room(picture.shape, asked.count)
             region = self._region(asked, picture)
-            return self._run(
-                Fill(model, picture, region, None, None, label, asked.count, settings, False)
-            )
+            fill = Fill(model, picture, region, None, None, label, asked.count, settings, False)
+            return self._run(replace(fill, refine=asked.refine))
 
         return answer(edited)
 

@@ -236,7 +236,14 @@ class Walk:
         if document is None:
             return Scene(context.model, context.window)
         picture = known_picture(self._studio, document)
-        return Scene(context.model, context.window, picture, document.region, document.lens)
+        return Scene(
+            context.model,
+            context.window,
+            picture,
+            document.region,
+            document.lens,
+            context.refine,
+        )
 
 
 def walk_frame(step: Step) -> Frame:

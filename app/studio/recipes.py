@@ -21,6 +21,7 @@ from app.scene import Scene
 from app.studio.models import ModelStore
 from maskgit import DecodeOptions, Window, recipe_files, recipes
 from maskgit.recipes import Recipe, RecipeError
+from maskgit.tiles import MAX_LEVELS
 
 SETTINGS = [field.name for field in fields(Settings)]
 
@@ -48,7 +49,14 @@ class RecipeBook:
         window = seen and Window(seen.left, seen.top, seen.side)
         lens = _words(request.lens)
         return _written(
-            replace(recipe, mask=request.region, window=window, cells=request.cells, lens=lens)
+            replace(
+                recipe,
+                mask=request.region,
+                window=window,
+                cells=request.cells,
+                lens=lens,
+                refine=MAX_LEVELS if request.refine else 0,
+            )
         )
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
@@ -64,7 +72,8 @@ class RecipeBook:
         if scene.picture is None:
             return _written(recipe)
         window, lens = Window(*scene.window), _words(scene.lens)
-        return _written(replace(recipe, mask=scene.region, window=window, lens=lens))
+        refine = MAX_LEVELS if scene.refine else 0
+        return _written(replace(recipe, mask=scene.region, window=window, lens=lens, refine=refine))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -90,6 +99,7 @@ class RecipeBook:
             lens=_lens(recipe),
             sides=recipe.sides,
             is_steered=recipe.state is not None,
+            refine=recipe.refine > 0,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:
