@@ -25,7 +25,7 @@ def bind_api(handlers: Handlers) -> None:
         "api", walk.AT_ONCE,
         steps.start, steps.step, steps.look, steps.maps, steps.inspect, steps.steer, steps.vary,
         steps.finish,
-        steps.film, steps.trace, whole.classes, whole.models,
+        steps.film, steps.trace, whole.plan, whole.classes, whole.models,
         handlers.reconstruct, handlers.open_picture, handlers.open_example,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ MAX_TEMPERATURE = 5.0
 MAX_NOISE = 50.0
 MAX_GUIDANCE = 10.0
 MIN_TOP_P = 0.01
+FEATHER, MAX_FEATHER = 0.4, 2.0  # cells
 CUSTOM_SCHEDULE = "custom:"  # and the shares still masked, with commas between
 NO_CLASS_ID = -1  # Gradio keeps None for "nothing chosen"
 
@@ -46,6 +47,7 @@ class Controls(NamedTuple):
     seed: float | None = 0
     randomise: bool = True
     previews: bool = True
+    feather: float = FEATHER
     refine: bool = True
 
     def seed_or(self, fresh: int) -> int:
@@ -69,6 +71,10 @@ class Controls(NamedTuple):
             for value in (self.left, self.top, self.right, self.bottom)
         )
         return left, top, right, bottom
+
+    def soft_edge(self) -> float:
+        """Take over how many cells the new content fades in."""
+        return _number(texts.FEATHER, self.feather, 0, MAX_FEATHER)
 
     def settings(self, info: ModelInfo, seed: int) -> Settings:
         """Take how to decode."""

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from app import texts
-from app.canvas.drawing import Drawing
-from app.controls import NO_CLASS_ID, Controls
+from app.canvas.drawing import MAX_SIDE, Drawing
+from app.controls import FEATHER, NO_CLASS_ID, Controls
 from app.document import Document, Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.models import ModelInfo, ModelStore, Settings
@@ -59,8 +59,12 @@ class Job(NamedTuple):
         """Give what the first frame adds: with it a run can be steered, unless it outpaints."""
         if isinstance(self.request, Outpaint):
             return {}
-        refine = isinstance(self.request, Fill) and self.request.refine
-        return {"context": write_context(self.request.model, first.window, self.drawing, refine)}
+        if isinstance(self.request, Fill):
+            edges = {"feather": self.request.feather, "refine": self.request.refine}
+        else:
+            edges = {"refine": False}
+        context = write_context(self.request.model, first.window, self.drawing, **edges)
+        return {"context": context}
 
 
 class Desk:
@@ -76,6 +80,7 @@ class Desk:
         self._count = controls.num_pictures()
         self._settings = controls.settings(self._info, seed)
         self._previews = bool(controls.previews)
+        self._feather = controls.soft_edge()
 
     def job(self, action: Action) -> Job:
         """Make the job that an action asks for.
@@ -103,8 +108,9 @@ class Desk:
             self._count,
             self._settings,
             self._previews,
-            document.lens,
-            bool(self._controls.refine),
+            feather=self._feather,
+            lens=document.lens,
+            refine=bool(self._controls.refine),
         )
         return Job(request, region, {}, self._drawing)
 
@@ -119,7 +125,7 @@ class Desk:
         left, top, right, bottom = self._controls.sides()
         if not any((left, top, right, bottom)):
             raise UserError(texts.NO_SIDES)
-        height, width = require_fit(picture, left, top, right, bottom)
+        height, width = require_fit(picture.shape, left, top, right, bottom)
         require_room((height, width), self._count)
         request = Outpaint(
             self._model,
@@ -203,22 +209,26 @@ def controls_for(
     """
     model = model or models.default
     defaults = models.info(model).defaults
-    if unknown := sorted(settings.keys() - set(SETTINGS)):
-        what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}"
+    if unknown := sorted(settings.keys() - {*SETTINGS, "feather"}):
+        what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}, feather"
         raise UserError(texts.BAD_REQUEST.format(where="settings", what=what))
     values = {name: getattr(defaults, name) for name in SETTINGS} | dict(settings)
     label = NO_CLASS_ID if label is None else label
     return Controls(model=model, label=label, randomise=False, **values)
 
 
-def require_fit(picture: Picture, left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
+def require_fit(
+    size: tuple[int, ...], left: int, top: int, right: int, bottom: int
+) -> tuple[int, int]:
     """Give the height and width of a picture that was made larger.
 
     Raises:
         UserError: If that is too large.
     """
-    height, width = top + picture.shape[0] + bottom, left + picture.shape[1] + right
+    height, width = top + size[0] + bottom, left + size[1] + right
+    about = {"width": width, "height": height}
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS / 1e6
-        raise UserError(texts.TOO_LARGE.format(width=width, height=height, limit=limit))
+        raise UserError(texts.TOO_LARGE.format(**about, limit=MAX_PIXELS / 1e6))
+    if max(width, height) > MAX_SIDE:
+        raise UserError(texts.TOO_LONG_NOW.format(**about, limit=MAX_SIDE))
     return height, width

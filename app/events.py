@@ -45,6 +45,8 @@ CONTROLS = f"""(...values) => {{
   dispatchEvent(new Event("studio-controls"));
 }}"""
 
+SHOW_FRAME = '() => { dispatchEvent(new Event("studio-enlarge")); }'
+
 
 def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
     """Connect every event of the page to its handler."""
@@ -101,15 +103,15 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         ("outpaint", ui.outpaint.run),
     ]
     # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
-    for button in (*(button for _, button in buttons), ui.make.next_seed):
-        button.click(
-            None, None, [ui.make.status, ui.make.stop], js=presses.RUN, queue=False, **QUIET
-        )
+    begins = [*(button.click for _, button in buttons), ui.make.next_seed.click, ui.canvas.enlarge]
+    for begin in begins:
+        begin(None, None, [ui.make.status, ui.make.stop], js=presses.RUN, queue=False, **QUIET)
 
     running: list[Any] = [
         button.click(run(action), inputs, outputs, **one_each, **QUIET)
         for action, button in buttons
     ]
+    running.append(ui.canvas.enlarge(run("outpaint"), inputs, outputs, **one_each, **QUIET))
     again = [ui.last_run, *inputs]
     running.append(ui.make.next_seed.click(run_next, again, outputs, **one_each, **QUIET))
     running.append(ui.canvas.retry(run_again, again, outputs, **one_each, **QUIET))
@@ -130,13 +132,11 @@ def _bind_outpainting(ui: Layout) -> None:
     for to, button in panel.quick.items():
         button.click(None, [ui.canvas, *sides], sides, js=add_script(to), queue=False, **QUIET)
 
-    def outline(left: float, top: float, right: float, bottom: float) -> Any:
-        pixels = [int(side or 0) for side in (left, top, right, bottom)]
-        return command(
-            "extend", **dict(zip(("left", "top", "right", "bottom"), pixels, strict=True))
-        )
-
-    gr.on([side.change for side in sides], outline, sides, ui.canvas, queue=False, **QUIET)
+    # A frame that is dragged says so faster than fields are written; the last word must count.
+    often = {"trigger_mode": "multiple", "queue": False, **QUIET}
+    dragged = ui.canvas.sides(None, None, sides, js="() => window.studioSides", **often)
+    _tell_controls(ui, dragged)
+    panel.panel.expand(None, None, None, js=SHOW_FRAME, queue=False, **QUIET)
 
 
 def _bind_schedule(ui: Layout, handlers: Handlers) -> None:
@@ -191,12 +191,18 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
 
     outputs = [*ui.controls(), ui.canvas, ui.make.status]
     inputs = [ui.models, ui.make.label]
-    ui.canvas.settle(put_back, inputs, outputs, queue=False, **QUIET)
+    settled = ui.canvas.settle(put_back, inputs, outputs, queue=False, **QUIET)
+    _tell_controls(ui, settled)
 
 
 def _bind_steering(ui: Layout) -> None:
     """Let the canvas know the controls; steering goes on by them, without Python in between."""
     gr.on(None, None, ui.controls(), None, js=CONTROLS, queue=False, **QUIET)
+
+
+def _tell_controls(ui: Layout, changed: Any) -> None:
+    """Do so after a change of controls that may lie in a folded panel, which says nothing of it."""
+    changed.then(None, ui.controls(), None, js=CONTROLS, queue=False, **QUIET)
 
 
 def command(do: str, **details: Any) -> Any:
@@ -229,10 +235,8 @@ def _updates(action: Action, drawing: Drawing, run: Iterator[Shown]) -> Iterator
                 shown.seed,
                 LastRun(action, shown.frame["run"], shown.seed, drawing, results),
             )
-        if action == "outpaint" and was_running is None:
-            outline = _message("extend")  # without sides: the run shows the new picture itself
-            canvas = gr.HTML(frame=json.dumps(shown.frame), command=outline)
         if action == "outpaint" and shown.frame["kind"] == "done":
             sides = 0
+            canvas = gr.HTML(frame=json.dumps(shown.frame), command=_message("added"))
         was_running = shown.is_running
         yield canvas, status, stop, seed, last, *[sides] * 4

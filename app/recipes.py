@@ -67,6 +67,7 @@ class Remembered:
         lens: What else there is to say about that; None: it was as usual.
         sides: Pixels that were added on the left, top, right and bottom, if any.
         is_steered: Whether somebody had a hand in the decode, which a seed does not repeat.
+        feather: Cells over which an edit's new content faded in.
         refine: Whether its fill was refined, or would have been where it was soft.
     """
 
@@ -80,6 +81,7 @@ class Remembered:
     lens: Lens | None
     sides: tuple[int, int, int, int] | None
     is_steered: bool
+    feather: float
     refine: bool = False
 
 
@@ -173,6 +175,7 @@ def _controls(found: Remembered) -> dict[str, Any]:
     """Give the controls that make the picture again, by the names of `app.controls.Controls`."""
     controls = {"model": found.model, "label": found.label, **found.settings}
     if found.region is not None:
+        controls["feather"] = found.feather
         controls["refine"] = found.refine
     if found.sides is not None:
         controls |= zip(("left", "top", "right", "bottom"), found.sides, strict=True)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from app.controls import FEATHER
 from app.document import Cells, Region, Window
 from app.lens import Lens
 from app.models import ModelStore, Settings
@@ -49,6 +50,7 @@ class Fill:
         settings: How to decode.
         previews: Whether to draw every step; that takes time.
         lens: How it was painted, for its recipe; None: as usual.
+        feather: Cells over which the new content fades in.
         refine: Whether a fill that would look soft is drawn again in smaller windows.
     """
 
@@ -62,6 +64,7 @@ class Fill:
     settings: Settings
     previews: bool = True
     lens: Lens | None = None
+    feather: float = FEATHER
     refine: bool = True
 
 
@@ -198,6 +201,16 @@ class Studio(Protocol):
     @property
     def models(self) -> ModelStore:
         """The models that requests may name."""
+        ...
+
+    def windows(self, model: str, size: tuple[int, int], sides: tuple[int, int, int, int]) -> int:
+        """Count the windows it takes to make a picture larger.
+
+        Args:
+            model: Id of the model.
+            size: Height and width of the picture.
+            sides: Pixels to add on the left, top, right and bottom; at least one.
+        """
         ...
 
     def run(self, request: Request) -> Iterator[Answered]:

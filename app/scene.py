@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import texts
 from app.canvas.drawing import Drawing, read_drawing
+from app.controls import FEATHER, MAX_FEATHER
 from app.document import Region
 from app.errors import UserError
 from app.lens import Lens
@@ -58,11 +59,13 @@ class Context(Strict):
         model: Id of the model.
         window: Left, top and side of the square the model sees, in pixels of the picture.
         drawing: What the canvas showed; None where the whole picture is new.
+        feather: Cells over which the new content fades in.
     """
 
     model: str = Field(max_length=256)
     window: tuple[Place, Place, Side] = Field(strict=False)
     drawing: str | None = None
+    feather: float = Field(FEATHER, ge=0, le=MAX_FEATHER, strict=False)
     refine: bool = True
 
 
@@ -212,12 +215,16 @@ class TraceRequest(ContextRequest):
 
 
 def write_context(
-    model: str, window: tuple[int, int, int], drawing: Drawing | None, refine: bool = True
+    model: str,
+    window: tuple[int, int, int],
+    drawing: Drawing | None,
+    feather: float = FEATHER,
+    refine: bool = True,
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
     names = ("picture", "width", "height", "grid", "cells", "count", "span", "at", "coverage")
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
-    context = Context(model=model, window=window, drawing=drawn, refine=refine)
+    context = Context(model=model, window=window, drawing=drawn, feather=feather, refine=refine)
     return context.model_dump(mode="json")
 
 
@@ -261,6 +268,7 @@ class Scene:
         picture: The whole picture; None where it is new, or is not needed.
         region: Its pixels that may change; likewise.
         lens: How they were painted, for the recipe; None: as usual.
+        feather: Cells over which the new content fades in.
         refine: Whether a finished fill that would look soft is drawn again in smaller windows.
     """
 
@@ -269,6 +277,7 @@ class Scene:
     picture: Picture | None = None
     region: Region | None = None
     lens: Lens | None = None
+    feather: float = FEATHER
     refine: bool = True
 
 

@@ -10,7 +10,7 @@ Read in this order:
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ from pydantic import Field
 
 from app import texts
 from app.answers import Answer, answer
+from app.canvas.drawing import MAX_SIDE as MAX_LENGTH
 from app.controls import MAX_ADDED_PX
 from app.desk import controls_for, require_fit, require_room, settings_for_new
 from app.document import Region
@@ -32,6 +33,7 @@ MAX_PICTURES = 16  # of one answer
 AT_ONCE = 4  # answers being made, see `app.api`; their passes share batches with everybody's
 PICTURE_ID = re.compile("[0-9a-f]{32}")
 
+Length: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LENGTH)]
 Added: TypeAlias = Annotated[int, Field(ge=0, le=MAX_ADDED_PX)]
 Pixel: TypeAlias = Annotated[int, Field(ge=-MAX_SIDE, le=MAX_SIDE)]
 
@@ -42,7 +44,7 @@ class GenerateRequest(Strict):
     Attributes:
         model: Id of the model; empty: the editor's own.
         label: Class id, or None for no class.
-        settings: Any of `app.desk.SETTINGS`; the rest is the model's.
+        settings: Any of `app.desk.SETTINGS`, and `feather` for edits; the rest is the model's.
         count: How many; they use the seeds `seed`, `seed + 1`, …
     """
 
@@ -78,6 +80,18 @@ class OutpaintRequest(GenerateRequest):
     bottom: Added = 0
 
 
+class PlanRequest(Strict):
+    """What it would take to make a picture larger; sizes and sides in pixels."""
+
+    model: str = Field("", max_length=256)
+    width: Length
+    height: Length
+    left: Added = 0
+    top: Added = 0
+    right: Added = 0
+    bottom: Added = 0
+
+
 class ReconstructRequest(Strict):
     """A picture as the tokenizer alone draws it: the square in its middle."""
 
@@ -103,7 +117,7 @@ class Service:
 
         def generated() -> Answer:
             asked = read(GenerateRequest, request)
-            model, label, settings = self._wishes(asked)
+            model, label, settings, _ = self._wishes(asked)
             settings = settings_for_new(self._models.info(model), settings)
             return self._run(Generate(model, label, asked.count, settings, previews=False))
 
@@ -114,12 +128,12 @@ class Service:
 
         def edited() -> Answer:
             asked = read(EditRequest, request)
-            model, label, settings = self._wishes(asked)
+            model, label, settings, feather = self._wishes(asked)
             picture = self._picture(asked.picture)
             require_room(picture.shape, asked.count)
             region = self._region(asked, picture)
-            fill = Fill(model, picture, region, None, None, label, asked.count, settings, False)
-            return self._run(replace(fill, refine=asked.refine))
+            whole = model, picture, region, None, None, label, asked.count, settings
+            return self._run(Fill(*whole, previews=False, feather=feather, refine=asked.refine))
 
         return answer(edited)
 
@@ -128,17 +142,32 @@ class Service:
 
         def outpainted() -> Answer:
             asked = read(OutpaintRequest, request)
-            model, label, settings = self._wishes(asked)
+            model, label, settings, _ = self._wishes(asked)
             picture = self._picture(asked.picture)
             sides = asked.left, asked.top, asked.right, asked.bottom
             if not any(sides):
                 raise UserError(texts.NO_SIDES_NAMED)
-            require_room(require_fit(picture, *sides), asked.count)
+            require_room(require_fit(picture.shape, *sides), asked.count)
             return self._run(
                 Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
             )
 
         return answer(outpainted)
+
+    def plan(self, request: object) -> Answer:
+        """Say what outpaint would take: `{"model", "width", "height", "left", "top", ...}`."""
+
+        def planned() -> Answer:
+            asked = read(PlanRequest, request)
+            sides = asked.left, asked.top, asked.right, asked.bottom
+            if not any(sides):
+                raise UserError(texts.NO_SIDES_NAMED)
+            size = asked.height, asked.width
+            height, width = require_fit(size, *sides)
+            windows = self._studio.windows(asked.model or self._models.default, size, sides)
+            return {"width": width, "height": height, "windows": windows}
+
+        return answer(planned)
 
     def reconstruct(self, request: object) -> Answer:
         """Draw what the tokenizer alone makes of a picture: `{"model", "picture"}`."""
@@ -176,11 +205,11 @@ class Service:
 
         return answer(listed)
 
-    def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings]:
+    def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings, float]:
         controls = controls_for(self._models, asked.model, asked.label, asked.settings)
         info = self._models.info(controls.model)
         settings = controls.settings(info, controls.seed_or(0))
-        return controls.model, controls.label_for(info), settings
+        return controls.model, controls.label_for(info), settings, controls.soft_edge()
 
     def _picture(self, text: str) -> Picture:
         """Find a picture by its id, or read the file that came."""

@@ -102,6 +102,7 @@ def _others(controls: Controls, wanted: Mapping[str, Any], settings: Settings) -
         "seed": settings.seed,
         "randomise": bool(controls.randomise),
         "previews": bool(controls.previews),
+        "feather": controls.soft_edge(),
         "refine": bool(controls.refine),
     }
     return {name: value for name, value in checked.items() if name in wanted}

@@ -236,13 +236,13 @@ class Walk:
         if document is None:
             return Scene(context.model, context.window)
         picture = known_picture(self._studio, document)
+        about = picture, document.region, document.lens
         return Scene(
             context.model,
             context.window,
-            picture,
-            document.region,
-            document.lens,
-            context.refine,
+            *about,
+            feather=context.feather,
+            refine=context.refine,
         )
 
 

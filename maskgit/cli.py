@@ -17,7 +17,8 @@ from tqdm import tqdm
 from maskgit import commands_models, commands_recipes, pipeline
 from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
-from maskgit.commands_recipes import replay, strip, with_recipes
+from maskgit.commands_recipes import begun, replay, strip, with_recipes
+from maskgit.compositing import FEATHER_CELLS, MAX_FEATHER_CELLS
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
 from maskgit.evaluation import commands as evaluation
@@ -57,7 +58,7 @@ def generate(options: argparse.Namespace) -> None:
     engine = _engine(options)
     with _progress() as on_step:
         result = engine.generate(_label(options), on_step=on_step, **_common(options))
-    _write_all(options.out, with_recipes(engine, options, result), result.seeds)
+    _write_all(options.out, with_recipes(begun(engine, options), result), result.seeds)
 
 
 def edit(options: argparse.Namespace) -> None:
@@ -72,15 +73,11 @@ def edit(options: argparse.Namespace) -> None:
     mask = _mask(picture, options.mask, options.box)
     with _progress() as on_step:
         result = engine.edit(
-            picture,
-            mask,
-            _label(options),
-            refine=options.refine,
-            on_step=on_step,
-            on_tile=_say_tile,
+            picture, mask, _label(options),
+            feather=options.feather, refine=options.refine, on_step=on_step, on_tile=_say_tile,
             **_common(options),
-        )
-    files = with_recipes(engine, options, result, original, mask)
+        )  # fmt: skip
+    files = with_recipes(begun(engine, options), result, original, mask)
     _write_all(options.out, files, result.seeds)
 
 
@@ -89,14 +86,16 @@ def edit_many(options: argparse.Namespace) -> None:
     if options.picture is not None or options.mask is not None:
         raise ValueError("--images takes its masks from --masks FOLDER, or one --box for all")
     engine = _engine(options)
+    recipe = begun(engine, options)
 
     def edit_one(file: Path, mask_file: Path | None) -> Iterator[bytes]:
         original = _original(file)
         mask = _mask(original.flat, mask_file, options.box)
         result = engine.edit(
-            original.flat, mask, _label(options), refine=options.refine, **_common(options)
-        )
-        return (original.to_png(picture, mask) for picture in result.pictures)
+            original.flat, mask, _label(options),
+            feather=options.feather, refine=options.refine, **_common(options),
+        )  # fmt: skip
+        return with_recipes(recipe, result, original, mask)
 
     seeds = range(options.seed, options.seed + options.count)
     edit_folder(options.images, options.masks, options.to, seeds, edit_one)
@@ -105,12 +104,12 @@ def edit_many(options: argparse.Namespace) -> None:
 def outpaint(options: argparse.Namespace) -> None:
     """Imagine what lies beyond the edges of a picture."""
     engine, original = _engine(options), _original(options.picture)
-    amounts = (options.left, options.top, options.right, options.bottom)
+    sides = (options.left, options.top, options.right, options.bottom)
     with _progress() as on_step:
         result = engine.outpaint(
-            original.flat, *amounts, label=_label(options), on_step=on_step, **_common(options)
+            original.flat, *sides, label=_label(options), on_step=on_step, **_common(options)
         )
-    files = (original.to_png(made, at=amounts[:2]) for made in result.pictures)
+    files = with_recipes(begun(engine, options), result, original, sides=sides)
     _write_all(options.out, files, result.seeds)
 
 
@@ -202,6 +201,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--to", type=Path, default=Path("edited"), help="folder for what --images gives"
             )
+            sub.add_argument(
+                "--feather", type=float, default=FEATHER_CELLS, metavar="CELLS",
+                help=f"how far the new content fades in, 0 to {MAX_FEATHER_CELLS:g} cells",
+            )  # fmt: skip
             _add_choices(sub, "edited.png")
             sub.add_argument(
                 "--refine",
@@ -220,6 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     for side in ("left", "top", "right", "bottom"):
         sub.add_argument(f"--{side}", type=int, default=0, metavar="PX", help="pixels to add")
     _add_choices(sub, "outpainted.png")
+    commands_recipes.add_no_recipe(sub)
     _add_model(sub := add(reconstruct))
     sub.add_argument("picture", type=Path, help="any picture")
     sub.add_argument("--out", type=_path, default=Path("reconstruction.png"), help="PNG to write")

@@ -2,12 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from maskgit import pipeline, recipe_files, recipes
+from maskgit.compositing import FEATHER_CELLS
 from maskgit.images import to_png
 from maskgit.jobs import Result
 from maskgit.originals import Original, open_original
@@ -66,36 +68,46 @@ def add_no_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-recipe", action="store_true", help="save the picture alone")
 
 
+def begun(engine: MaskGIT, options: argparse.Namespace) -> Callable[..., Recipe] | None:
+    """Give what the recipes of a command have in common; None where none is wanted.
+
+    Large weights take a second to be read, and a folder of pictures needs that once.
+    """
+    if options.no_recipe:
+        return None
+    weights = recipes.fingerprint(pipeline.find_folder(options.model))
+    name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
+    feather = getattr(options, "feather", FEATHER_CELLS)  # of verbs that edit
+    refine = getattr(options, "refine", 0)
+    return partial(Recipe, name, weights, dtype, options.label, feather=feather, refine=refine)
+
+
 def with_recipes(
-    engine: MaskGIT,
-    options: argparse.Namespace,
+    begun: Callable[..., Recipe] | None,
     result: Result,
     original: Original | None = None,
     mask: Region | None = None,
+    sides: tuple[int, int, int, int] | None = None,
 ) -> Iterator[bytes]:
     """Write results as PNG files with recipes, or without where one is not wanted or too large.
 
-    Edits carry over what the original's file says beside its pixels.
+    What was made from a picture carries over what its file says beside its pixels.
+
+    Args:
+        begun: See there.
+        result: What came out.
+        original: The file it was made from, if any.
+        mask: For an edit, what could change.
+        sides: For a picture made larger, what was added on the left, top, right and bottom.
     """
-    picture = original and original.flat
-    weights = "" if options.no_recipe else recipes.fingerprint(pipeline.find_folder(options.model))
-    name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
+    at = sides[:2] if sides else (0, 0)
     for made, trace in zip(result.pictures, result.traces, strict=True):
         notes = {}
-        if not options.no_recipe:
+        if begun:
             decode = trace[0].options[0]
-            recipe = Recipe(
-                name,
-                weights,
-                dtype,
-                options.label,
-                decode,
-                picture,
-                mask,
-                refine=getattr(options, "refine", 0),
-            )
+            recipe = begun(decode, original and original.flat, mask, sides=sides)
             try:
                 notes[recipes.KEY] = recipes.to_text(recipe)
             except RecipeError as error:
                 print(f"maskgit: saved without a recipe. {error}", file=sys.stderr)
-        yield original.to_png(made, mask, text=notes) if original else to_png(made, notes)
+        yield original.to_png(made, mask, at, notes) if original else to_png(made, notes)

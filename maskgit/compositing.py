@@ -26,6 +26,8 @@ from maskgit.masks import bounding_box
 from maskgit.types import Picture, Region
 from maskgit.window import Hole, Square, Window, project
 
+FEATHER_CELLS = 0.4  # usual width of the blend inside the region, in cells
+MAX_FEATHER_CELLS = 2.0  # beyond, hardly anything of a region would be wholly new
 FILM_COARSEST_PX = 4  # of a soap film: a side that is solved without a smaller one
 FILM_SWEEPS = 16  # at each size
 NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
@@ -51,6 +53,19 @@ def feather(region: Region, radius_px: int) -> Float[np.ndarray, "H W"]:
     rows, columns, weight = _rim(region, radius_px)
     alpha[rows, columns] = weight
     return alpha
+
+
+def require_feather(cells: float) -> None:
+    """Refuse a soft edge that is no number of cells, or a wider one than there is.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is not in [0, 2].
+    """
+    if isinstance(cells, bool) or not isinstance(cells, int | float):
+        raise TypeError(f"feather must be a number of cells, got {cells!r}")
+    if not 0 <= cells <= MAX_FEATHER_CELLS:
+        raise ValueError(f"feather must be 0 to {MAX_FEATHER_CELLS:g} cells, got {cells}")
 
 
 def harmonise(square: Square, original: Square, hole: Hole, radius_px: int) -> Square:

@@ -12,6 +12,7 @@ from typing import SupportsIndex, TypeAlias
 
 from typing_extensions import TypedDict
 
+from maskgit.compositing import FEATHER_CELLS
 from maskgit.decoding import DecodeState
 from maskgit.tiles import Plan, Tile
 from maskgit.types import Picture, Pictures, Region
@@ -47,12 +48,14 @@ class Place:
         region: True where it may change.
         window: What the model sees of it.
         seen: What it sees, at its own size.
+        feather: Cells over which the new content fades in, from the region's border inwards.
     """
 
     picture: Picture
     region: Region
     window: Window
     seen: Square
+    feather: float = FEATHER_CELLS
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from typing_extensions import Unpack
 from maskgit import checks, decoding, hub, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.classes import Classes
-from maskgit.compositing import fill, harmonise, paste
+from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_feather
 from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
@@ -45,7 +45,6 @@ from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
 from maskgit.window import Window, choose, mirror_fill, open_cells, view
 
-FEATHER_CELLS = 0.4  # width of the blend inside the mask, in cells
 HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
 MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
 
@@ -159,6 +158,7 @@ class MaskGIT:
         seed: int = 0,
         count: int = 1,
         window: Window | None = None,
+        feather: float = FEATHER_CELLS,
         refine: int = 0,
         on_step: OnStep | None = None,
         on_tile: OnTile | None = None,
@@ -174,6 +174,8 @@ class MaskGIT:
             seed: As for `generate`.
             count: As for `generate`.
             window: What the model sees; by default chosen around the mask.
+            feather: Cells over which the new content fades in, from the mask's border inwards: 0
+                (a hard edge) to 2.
             refine: Levels of refinement at most, 0 to MAX_LEVELS (`maskgit.tiles`): 0 leaves the
                 fill as the window shows it, MAX_LEVELS goes on until it is sharp.
             on_step: As for `generate`.
@@ -185,8 +187,9 @@ class MaskGIT:
             TypeError: As for `generate`.
         """
         job = self.prepare_edit(
-            picture, mask, label, seed=seed, count=count, window=window, **choices
-        )
+            picture, mask, label,
+            seed=seed, count=count, window=window, feather=feather, **choices,
+        )  # fmt: skip
         plan = self.plan(job, refine)  # before the passes, so that a wrong number costs nothing
         result = self._run(job, on_step)
         states = DecodeState.stack([trace[-1] for trace in result.traces])
@@ -412,6 +415,7 @@ class MaskGIT:
         count: int = 1,
         window: Window | None = None,
         cells: Bool[np.ndarray, "h w"] | None = None,
+        feather: float = FEATHER_CELLS,
         **choices: Unpack[Choices],
     ) -> Job:
         """Make `edit` ready to be decoded; errors as there.
@@ -424,10 +428,12 @@ class MaskGIT:
             count: As for `edit`.
             window: As for `edit`.
             cells: The window's token cells that may change; by default all that the mask touches.
+            feather: As for `edit`.
             choices: As for `edit`.
         """
         checks.require_picture(picture)
         checks.require_mask(mask, picture)
+        require_feather(feather)
         window = window or choose(mask, self.grid_size)
         if not mask[window.inside(*mask.shape).slices].any():
             raise ValueError("nothing is masked inside the window")
@@ -438,7 +444,7 @@ class MaskGIT:
                 f"cells must be {self.grid_size}x{self.grid_size} with at least one True"
             )
         seen = view(picture, window, self.image_size)
-        place = Place(picture, mask, window, seen)
+        place = Place(picture, mask, window, seen, feather)
         return self._prepare(place, cells, label, checks.seeds(seed, count), choices)
 
     def prepare_extend(
@@ -492,7 +498,7 @@ class MaskGIT:
         squares = self.preview(state)
         place = job.place
         if place is not None:
-            radius = round(FEATHER_CELLS * place.window.side / self.grid_size)
+            radius = round(place.feather * place.window.side / self.grid_size)
             squares = np.stack(
                 [
                     paste(

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
 from maskgit.state_text import MAX_TEXT as MAX_STATE
 from maskgit.tiles import MAX_LEVELS
@@ -47,7 +48,7 @@ DTYPES = ("float32", "bfloat16")
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "state"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells", "lens", "refine"}
+_EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -73,6 +74,7 @@ class Recipe:
         state: The finished state (`maskgit.state_text`) where the decode was steered.
         lens: For an edit, how an editor showed it while it was painted: a small JSON object that
             only editors read.
+        feather: For an edit, cells over which the new content faded in.
         refine: For an edit, levels of refinement at most (`maskgit.tiles`).
     """
 
@@ -88,6 +90,7 @@ class Recipe:
     sides: tuple[int, int, int, int] | None = None
     state: str | None = None
     lens: dict[str, Any] | None = None
+    feather: float = FEATHER_CELLS
     refine: int = 0
 
 
@@ -185,6 +188,8 @@ def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
         edit["cells"] = [len(recipe.cells), np.packbits(recipe.cells).tobytes().hex()]
     if recipe.lens is not None:
         edit["lens"] = recipe.lens
+    if recipe.feather != FEATHER_CELLS:
+        edit["feather"] = recipe.feather
     if recipe.refine:
         edit["refine"] = recipe.refine
     return edit
@@ -217,6 +222,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
         sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
+        feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
         refine=_whole("refine", [(edit or {}).get("refine", 0)], (0,), MAX_LEVELS)[0],
     )
     return recipe, edit
@@ -272,6 +278,14 @@ def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
         raise _damaged("cells")
     bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
     return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
+
+
+def _feather(value: Any) -> float:
+    try:
+        require_feather(value)
+    except (TypeError, ValueError) as error:
+        raise _damaged("feather") from error
+    return float(value)
 
 
 def _lens(value: object) -> dict[str, Any] | None:

@@ -53,7 +53,6 @@ SHARE = 0.5  # of the cells of the hole that are drawn anew
 SHARPEN = 1.0  # amount of the unsharp mask before encoding
 SHARPEN_RADIUS = 1.5  # its radius, in pixels of the level before
 KEPT_RADIUS = 2.0  # what is coarser than that, in the same pixels, is kept
-FEATHER_CELLS = 0.4  # width of the blend inside the region, in cells of the level
 HARMONISE_CELLS = 2.0  # how far into the hole colours are evened out, in cells
 
 
@@ -105,7 +104,8 @@ class Refining:
         region = np.zeros_like(place.region)
         region[shown] = place.region[shown]
         self._filled = filled
-        self._patches = [Patch(place.picture, each, region, plan) for each in filled]
+        feather_px = round(place.feather * place.window.side / engine.grid_size)
+        self._patches = [Patch(place.picture, each, region, plan, feather_px) for each in filled]
 
     def begin(self, tile: Tile) -> DecodeState:
         """Make a tile ready to be decoded: one row for each picture."""
@@ -140,7 +140,9 @@ class Refining:
 class Patch:
     """The part of a picture that its tiles show; changes as they are written to it."""
 
-    def __init__(self, picture: Picture, filled: Picture, region: Region, plan: Plan) -> None:
+    def __init__(
+        self, picture: Picture, filled: Picture, region: Region, plan: Plan, feather_px: int = 0
+    ) -> None:
         """Begin with a coarse fill.
 
         Args:
@@ -148,7 +150,9 @@ class Patch:
             filled: With the hole filled.
             region: The hole.
             plan: Its tiles are all that is looked at.
+            feather_px: How far the new content fades in, from the hole's border inwards.
         """
+        self._feather_px = feather_px
         self._box = _around([tile.window.inside(*region.shape) for tile in plan.tiles])
         cut = self._box.slices
         self._before, self._now, self._region = picture[cut], filled[cut].copy(), region[cut]
@@ -184,8 +188,7 @@ class Patch:
         square = harmonise(square, seen, hole, round(HARMONISE_CELLS * size / grid))
         self._blend(window, project(square, window, *shape))
         if tile.is_last:
-            radius_px = round(FEATHER_CELLS * window.side / grid)
-            self._now = composite(self._before, self._now, self._region, radius_px)
+            self._now = composite(self._before, self._now, self._region, self._feather_px)
 
     def written_to(self, filled: Picture) -> Picture:
         """Give the whole picture as it is now."""

@@ -43,6 +43,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
         seed=seed,
         window=recipe.window,
         cells=recipe.cells,
+        feather=recipe.feather,
         **choices,
     )
     state = job.state
@@ -60,7 +61,7 @@ def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
     if recipe.original is not None and recipe.mask is not None:
         window = recipe.window or choose(recipe.mask, engine.grid_size)
         seen = view(recipe.original, window, engine.image_size)
-        place = Place(recipe.original, recipe.mask, window, seen)
+        place = Place(recipe.original, recipe.mask, window, seen, recipe.feather)
     return _drawn(engine, Job(state, place), state, recipe.refine)
 
 

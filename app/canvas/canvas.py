@@ -11,6 +11,8 @@ Events, all but the last without data, to be used as `canvas.stroke(...)`:
     open    a picture was opened (upload, drop, paste, example); nothing is painted on it yet
     retry   the server had forgotten the picture; it is uploaded again, so repeat the last run
     walk    a branch was opened: what was said about the last run is old
+    sides   the frame of a larger picture was dragged; `window.studioSides` has what is to be added
+    enlarge "Add these sides" was pressed on the canvas
     settle  a file was opened that says how the controls were; with data: {"controls": {...}}
 
 Props (Python to browser), set by returning `gr.HTML(frame=...)` or `gr.HTML(command=...)`, always
@@ -21,7 +23,7 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
         "load", "picture"                show a picture: {"id", "width", "height", "png": data URL}
         "blank", "width", "height"       start from nothing: a blank picture, all of it painted
         "paint_all" | "clear" | "invert" | "undo" | "redo" | "fit" | "download"
-        "extend", "left", "top", "right", "bottom"   outline of an enlarged picture; all 0 hides it
+        "added"                          the sides were added: their frame goes
         "stop"                           leave the run: picture and mask are as before
         "status", "message", "error"     say a sentence in the canvas; error: true colours it
 
@@ -61,8 +63,9 @@ and DPI for PNG files), "note" (a sentence or ""); name "" is the example to beg
 that carries its recipe adds "recipe": {"words", "controls", "grid", "lens", "before", "mask"}.
 `recipe({"draft", "seed", "picture"})` answers with "recipe"; `project({"document": text})`, the
 words of a project, with "document", checked (`app.projects`).
-`has_picture({"id"})` answers with "known". What is asked about a state (`start`, `step`, `look`,
-`maps`, `inspect`, `steer`, `vary`, `sketch`, `finish`, ...) is described in `app.walk`.
+`has_picture({"id"})` answers with "known", `plan({"model", "width", "height", "left", ...})` with
+"width", "height" and "windows" of a larger picture. What is asked about a state (`start`, `step`,
+`look`, `maps`, `inspect`, `steer`, `vary`, `sketch`, `finish`, ...) is described in `app.walk`.
 
 Events that return to the canvas need `show_progress="hidden"`: Gradio would dim the picture.
 """
@@ -116,6 +119,8 @@ SCRIPTS = (
     "player.js",
     "variations.js",
     "compare.js",
+    "sides.js",
+    "enlarging.js",
     "window.js",
     "odds.js",
     "grove.js",
@@ -132,7 +137,7 @@ SCRIPTS = (
     "main.js",
 )
 STYLES = ("uplot/uPlot.min.css", "canvas.css", "steering.css")
-EVENTS = ("stroke", "open", "retry", "walk", "settle")
+EVENTS = ("stroke", "open", "retry", "walk", "sides", "enlarge", "settle")
 
 
 class _WithoutStub(ComponentMeta):

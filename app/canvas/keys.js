@@ -28,6 +28,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     f: () => actions.tool("fill"),
     w: () => actions.tool("wand"),
     q: () => actions.tool("inspect"),
+    o: () => actions.tool("enlarge"),
     s: () => actions.tool("window"),
     d: actions.fine,
     i: actions.invert,
@@ -98,6 +99,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
   function onStage(event, key) {
     if (!state.lattice || state.running) return false;
     if (state.tool === "inspect") return onCells(event, key);
+    if (state.tool === "enlarge") return false;
     if (state.tool === "window") return onWindow(event, key);
     const { cols, rows } = state.lattice;
     const sideways = { ArrowLeft: [0, -1], ArrowRight: [0, 1] };

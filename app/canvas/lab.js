@@ -46,6 +46,25 @@ function createLab(root, state, parts) {
     changed();
   }
 
+  const isThere = (id) => grove.forest.nodes.has(id);
+
+  /** Whether a variation is a branch; the first one is, as its steps are kept. */
+  const isKept = (run, index) =>
+    isThere(index === 0 ? run?.nodes?.at(-1) : run?.kept?.get(index));
+
+  /** Makes a branch of a variation, beside the steps of the first one. */
+  async function keep(run, index) {
+    const start = run.nodes?.find(isThere);
+    if (start === undefined) throw new Error("The branches of this run were deleted.");
+    const about = grove.aboutOf(grove.forest.nodes.get(start));
+    const { state: text, seed } = run.patches[index];
+    const frame = await ask("steer", about, { state: text, edits: [] });
+    const node = grove.add(about, start, frame, `Variation ${index + 1}, seed ${seed}`);
+    run.kept ??= new Map();
+    run.kept.set(index, node.id);
+    changed();
+  }
+
   function refresh() {
     scheduled = 0;
     if (state.walking) stopped = null;
@@ -66,7 +85,7 @@ function createLab(root, state, parts) {
   state.moved = changed;
 
   return {
-    open, refresh: changed, walk, marks,
+    open, refresh: changed, walk, marks, keep, isKept,
     restore: grove.restore,
     bases: grove.bases,
     rows: grove.rows,

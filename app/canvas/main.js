@@ -22,6 +22,7 @@
 //   steering.js    buttons that steer              branches.js  the tree, drawn
 //   versus.js      two branches compared           lab.js       these, put together
 //   more.js        pictures close to one   live.js      imagining while painting
+//   sides.js       a larger picture, in numbers   enlarging.js  its frame, dragged by hand
 //   masks.js       masks as files, grown, shrunk   wand.js      cells of one colour
 //   chunks.js      bytes of files                  saving.js    pictures with their recipe
 //   remaking.js    what a recipe brings back       zip.js       archives, packed and unpacked
@@ -64,6 +65,7 @@
 //   live           whether painting is live; sketching: whether a sketch is asked for
 //   sketched       cells that the sketch on the stage is about, 0 without
 //   varying        whether pictures close to a result are asked for
+//   larger         {left, top, right, bottom, windows}: sides to add; windows: 0 until it is known
 //   saved          true when the autosave has nothing left to write
 //   pixel(x, y)    [r, g, b] of the document, whatever is shown over it
 
@@ -90,7 +92,7 @@ const state = {
   keyCursor: -1, // cell under the keyboard's cursor
   draft: null, // rectangle or lasso that is being drawn
   spaceHeld: false,
-  extend: null, // outline of an enlarged picture
+  extend: null, // sides of a larger picture, while their frame is shown
   run: null, // the run on the timeline
   running: false,
   step: null, // the step that is shown over the document, if any
@@ -112,6 +114,7 @@ const actions = {
   tool(name) {
     hand.cancel();
     state.tool = name;
+    state.hover = null;
     if (name === "inspect") lab.open(true);
     redraw();
   },
@@ -181,6 +184,7 @@ const actions = {
 const NOT_KEPT = "This browser does not let the page keep your work: a reload would lose it.";
 const refresh = () => {
   toolbar.refresh();
+  enlarging.refresh();
   framing.refresh();
 };
 const redraw = () => {
@@ -299,7 +303,11 @@ const framing = createWindowTool(root, stage, state, {
   redraw: () => redraw(),
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
-  paper, doc, player, fail,
+  paper, doc, player, say, fail,
+  branch: {
+    keep: (...which) => lab.keep(...which),
+    isKept: (...which) => lab.isKept(...which),
+  },
   render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
 });
 const runs = createRuns(state, {
@@ -314,7 +322,20 @@ const runs = createRuns(state, {
     lab.walk.leave();
     live.makeWay();
   },
-  record: (run, isStopped) => lab.record(run, isStopped),
+  record(run, isStopped) {
+    lab.record(run, isStopped);
+    variations.refresh();
+  },
+});
+const enlarging = createEnlarging(root, view, state, {
+  controls, announce: (words) => toolbar.announce(words), say, fail, redraw,
+  take: () => actions.tool("enlarge"),
+  ask: (name, question) => server[name](question),
+  send(sides) {
+    window.studioSides = SIDES.map((side) => sides[side]); // events.py reads it
+    trigger("sides");
+  },
+  run: () => trigger("enlarge"),
 });
 const masks = createMasks(root, state, { setMask, alpha: () => paper.alpha(), say, fail });
 const remake = createRemaking(state, {
@@ -364,11 +385,8 @@ const commands = {
   load: ({ picture }) => opening.load(picture),
   blank: ({ width, height }) => opening.blank(width, height),
   stop: () => runs.stop(),
+  added: () => enlarging.reset(),
   status: ({ message, error }) => (error ? fail(message) : say(message)),
-  extend({ left = 0, top = 0, right = 0, bottom = 0 }) {
-    state.extend = left || top || right || bottom ? { left, top, right, bottom } : null;
-    redraw();
-  },
 };
 
 const read = (text) => (typeof text === "string" ? JSON.parse(text) : text);
@@ -468,6 +486,7 @@ const probe = {
   sketched: () => countCells(state.sketched ?? []),
   sketching: () => live.isAsking(),
   varying: () => more.isAsking(),
+  larger: () => enlarging.about(),
   saved: () => store.isIdle(),
   pixel: () => (x, y) => paper.pixel(x, y),
 };

@@ -2,7 +2,7 @@
 //
 //   one finger, pen, left button    paint (during a run: move the picture)
 //   right button, a pen's eraser    erase with the same tool; Alt does it too
-//   middle button, Space and drag   move the picture
+//   middle button, Space and drag   move the picture (with the frame, the left button, too)
 //   two fingers                     move and zoom
 //   wheel, trackpad pinch           zoom at the pointer; sideways scrolling moves
 
@@ -11,7 +11,8 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
   let action = null; // {kind: "paint" | "pan", id, x, y}
   let pinch = null;
 
-  const isPan = (event) => event.button === 1 || state.spaceHeld || state.running;
+  const isFrame = () => state.tool === "enlarge"; // there is nothing to paint with it
+  const isPan = (event) => event.button === 1 || state.spaceHeld || state.running || isFrame();
   const isErase = (event) => event.button === 2 || event.button === 5 || event.altKey;
 
   stage.addEventListener("pointerdown", (event) => {
@@ -46,7 +47,7 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
         painter.extend(pointsOf(event));
       }
     }
-    state.hover = event.pointerType === "touch" ? null : view.toPicture(event);
+    state.hover = event.pointerType === "touch" || isFrame() ? null : view.toPicture(event);
     if (state.hover) state.keyCursor = -1;
     redrawUpper();
   });

@@ -25,7 +25,7 @@ const seedOf = ({ randomise, seed }) => (randomise ? newSeed() : Number(seed));
 
 /** What is chosen beside the picture, as the server is asked for it. */
 function wishOf({ model, ...values }) {
-  const settings = { ...settingsOf(values), seed: seedOf(values) };
+  const settings = { ...settingsOf(values), feather: values.feather, seed: seedOf(values) };
   return { model, label: labelOf(values), settings };
 }
 

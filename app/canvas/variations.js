@@ -1,10 +1,10 @@
 // Variations: the results of one run as thumbnails. Pointing at one shows it in place, a click
-// takes it. All variations have pixels in the same places, so going from one to another never
+// takes it, and as many as somebody likes are kept as branches. All variations have pixels in the same places, so going from one to another never
 // leaves pixels of the first.
 
 const THUMBNAIL = 144; // device pixels; shown at half of it
 
-function createVariations(root, ghost, state, { paper, render, doc, player, fail }) {
+function createVariations(root, ghost, state, { paper, render, doc, player, branch, say, fail }) {
   const strip = root.querySelector(".mgs-variations");
   let pointing = 0;
 
@@ -34,7 +34,32 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
     button.addEventListener("pointerleave", hideGhost);
     button.addEventListener("blur", hideGhost);
     button.addEventListener("click", () => take(run, index));
+    const variation = document.createElement("div");
+    variation.className = "mgs-variation";
+    variation.append(button, makeKeep(run, index));
+    return variation;
+  }
+
+  function makeKeep(run, index) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "mgs-keep";
+    button.title = `Keep variation ${index + 1} as a branch, to compare it and to go on from it`;
+    button.setAttribute("aria-label", button.title);
+    button.addEventListener("click", () => keep(run, index, button));
     return button;
+  }
+
+  async function keep(run, index, button) {
+    if (button.disabled) return;
+    button.disabled = true;
+    try {
+      await branch.keep(run, index);
+      say("Kept as a branch, under “Look inside and steer”.");
+    } catch (error) {
+      fail(error.message);
+    }
+    refresh();
   }
 
   async function drawThumbnail(run, index) {
@@ -98,7 +123,14 @@ function createVariations(root, ghost, state, { paper, render, doc, player, fail
   function refresh() {
     const { run } = state;
     strip.hidden = state.running || strip.childElementCount === 0 || !player.isRelevant();
-    [...strip.children].forEach((button, index) => {
+    [...strip.querySelectorAll(".mgs-keep")].forEach((button, index) => {
+      const isKept = branch.isKept(run, index);
+      button.textContent = isKept ? "Kept" : "Keep";
+      button.setAttribute("aria-pressed", String(isKept));
+      button.disabled = isKept;
+      button.hidden = !run?.nodes; // of stitched windows there are no branches
+    });
+    [...strip.querySelectorAll(".mgs-thumbnail")].forEach((button, index) => {
       const taken = run?.results?.[index] !== undefined && run.results[index] === state.picture;
       button.setAttribute("aria-pressed", String(taken));
     });

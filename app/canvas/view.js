@@ -7,12 +7,13 @@
 function createView(stage, paper, onChange) {
   const view = { scale: 1, x: 0, y: 0, width: 0, height: 0, ratio: 1, fitted: true };
   let [contentWidth, contentHeight] = [1, 1];
+  let around = { left: 0, top: 0, right: 0, bottom: 0 }; // of the picture, to be in sight as well
 
   const margin = () => Math.min(24, view.width * 0.04);
   const fitScale = () =>
     Math.max(1e-3, Math.min(
-      (view.width - 2 * margin()) / contentWidth,
-      (view.height - 2 * margin()) / contentHeight,
+      (view.width - 2 * margin()) / (around.left + contentWidth + around.right),
+      (view.height - 2 * margin()) / (around.top + contentHeight + around.bottom),
       32,
     ));
   const minScale = () => Math.min(fitScale() * 0.5, 1);
@@ -34,8 +35,10 @@ function createView(stage, paper, onChange) {
 
   view.fit = () => {
     view.scale = fitScale();
-    view.x = (view.width - contentWidth * view.scale) / 2;
-    view.y = (view.height - contentHeight * view.scale) / 2;
+    const middle = (room, before, length, after) =>
+      (room - (before + length + after) * view.scale) / 2 + before * view.scale;
+    view.x = middle(view.width, around.left, contentWidth, around.right);
+    view.y = middle(view.height, around.top, contentHeight, around.bottom);
     view.fitted = true;
     apply();
   };
@@ -61,6 +64,11 @@ function createView(stage, paper, onChange) {
     paper.style.width = `${width}px`;
     paper.style.height = `${height}px`;
     view.fit();
+  };
+  /** What else is to be in sight, in pixels of the picture on each side; null for nothing. */
+  view.surround = (room) => {
+    around = room ?? { left: 0, top: 0, right: 0, bottom: 0 };
+    if (view.fitted || room) view.fit();
   };
   view.toPicture = (event) => {
     const box = stage.getBoundingClientRect();

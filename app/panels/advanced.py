@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app import texts
-from app.controls import MAX_GUIDANCE, MAX_STEPS, MAX_TEMPERATURE, MIN_TOP_P
+from app.controls import (
+    FEATHER,
+    MAX_FEATHER,
+    MAX_GUIDANCE,
+    MAX_STEPS,
+    MAX_TEMPERATURE,
+    MIN_TOP_P,
+)
 from app.models import ModelInfo
 from app.panels.schedule import schedule_choices, schedule_editor
 
@@ -29,6 +36,7 @@ class AdvancedPanel(NamedTuple):
     guidance_scale: gr.Slider
     reveal: gr.Dropdown
     previews: gr.Checkbox
+    feather: gr.Slider
     refine: gr.Checkbox
     for_new: gr.Markdown
 
@@ -72,13 +80,17 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
                 MIN_TOP_P, 1, start.top_p, step=0.01, label=texts.TOP_P, info=texts.TOP_P_INFO,
                 min_width=120, elem_id="top-p",
             )  # fmt: skip
+        feather = gr.Slider(
+            0, MAX_FEATHER, FEATHER, step=0.1, label=texts.FEATHER, info=texts.FEATHER_INFO,
+            elem_id="feather",
+        )  # fmt: skip
         previews = gr.Checkbox(
             True, label=texts.PREVIEWS, info=texts.PREVIEWS_INFO, elem_id="previews"
         )
         refine = gr.Checkbox(True, label=texts.REFINE, info=texts.REFINE_INFO, elem_id="refine")
     return AdvancedPanel(
         steps, schedule, curve, temperature, choice_temperature, top_k, top_p, guidance_scale,
-        reveal, previews, refine, for_new,
+        reveal, previews, feather, refine, for_new,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ SCRIPT = """(drawing, ...now) => {
 class OutpaintPanel(NamedTuple):
     """Components of the panel; the quick buttons are named by the sides they add to."""
 
+    panel: gr.Accordion
     left: gr.Number
     top: gr.Number
     right: gr.Number
@@ -45,7 +46,7 @@ def add_script(to: str) -> str:
 
 def outpaint_panel() -> OutpaintPanel:
     """Lay out the panel, folded."""
-    with gr.Accordion(texts.OUTPAINT, open=False, elem_id="outpaint", elem_classes="card"):
+    with gr.Accordion(texts.OUTPAINT, open=False, elem_id="outpaint", elem_classes="card") as panel:
         with gr.Row(elem_classes="tight"):
             quick = {
                 side: gr.Button(text, size="sm", min_width=60, elem_id=f"add-{side}")
@@ -72,4 +73,4 @@ def outpaint_panel() -> OutpaintPanel:
                 for label in (texts.LEFT, texts.TOP, texts.RIGHT, texts.BOTTOM)
             )
         run = gr.Button(texts.OUTPAINT_RUN, elem_id="outpaint-run")
-    return OutpaintPanel(left, top, right, bottom, quick, run)
+    return OutpaintPanel(panel, left, top, right, bottom, quick, run)

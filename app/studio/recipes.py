@@ -47,16 +47,11 @@ class RecipeBook:
             return _written(recipe)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
+        about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         lens = _words(request.lens)
+        refine = MAX_LEVELS if request.refine else 0
         return _written(
-            replace(
-                recipe,
-                mask=request.region,
-                window=window,
-                cells=request.cells,
-                lens=lens,
-                refine=MAX_LEVELS if request.refine else 0,
-            )
+            replace(recipe, **about_edit, lens=lens, feather=request.feather, refine=refine)
         )
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
@@ -71,9 +66,11 @@ class RecipeBook:
         recipe = Recipe(*about, label, done.options[0], state=state)
         if scene.picture is None:
             return _written(recipe)
-        window, lens = Window(*scene.window), _words(scene.lens)
-        refine = MAX_LEVELS if scene.refine else 0
-        return _written(replace(recipe, mask=scene.region, window=window, lens=lens, refine=refine))
+        about_edit = {"mask": scene.region, "window": Window(*scene.window)}
+        lens, refine = _words(scene.lens), MAX_LEVELS if scene.refine else 0
+        return _written(
+            replace(recipe, **about_edit, lens=lens, feather=scene.feather, refine=refine)
+        )
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -99,6 +96,7 @@ class RecipeBook:
             lens=_lens(recipe),
             sides=recipe.sides,
             is_steered=recipe.state is not None,
+            feather=recipe.feather,
             refine=recipe.refine > 0,
         )
 

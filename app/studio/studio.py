@@ -87,6 +87,16 @@ class Studio:
         """Find a kept picture; None where it was never seen or has been forgotten."""
         return self._store.find(picture_id)
 
+    def windows(self, model: str, size: tuple[int, int], sides: tuple[int, int, int, int]) -> int:
+        """Count the windows it takes to make a picture larger; nothing is run.
+
+        Raises:
+            UserError: If there is no such model, or nothing is to be added.
+        """
+        with refusals():
+            grid = self.models.info(model).grid
+            return len(outpaint_windows(*size, *sides, grid_size=grid).windows)
+
     def run(self, request: Request) -> Iterator[Answered]:
         """Answer a request pass by pass.
 

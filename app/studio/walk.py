@@ -227,8 +227,9 @@ def prepare(engine: MaskGIT, request: Fill | Generate) -> maskgit.Job:
         return engine.prepare_generate(**choices)
     window = request.window and Window(request.window.left, request.window.top, request.window.side)
     return engine.prepare_edit(
-        request.picture, request.region, window=window, cells=request.cells, **choices
-    )
+        request.picture, request.region,
+        window=window, cells=request.cells, feather=request.feather, **choices,
+    )  # fmt: skip
 
 
 def choices_of(request: Fill | Generate) -> dict[str, Any]:
@@ -318,4 +319,4 @@ def _place(engine: MaskGIT, scene: Scene) -> Place | None:
         return None
     window = Window(*scene.window)
     seen = view(scene.picture, window, engine.image_size)
-    return Place(scene.picture, scene.region, window, seen)
+    return Place(scene.picture, scene.region, window, seen, scene.feather)

@@ -8,6 +8,7 @@ Read in this order:
     losses          the objectives
     perceptual      how different two pictures look
     run             one resumable run: devices, checkpoints, log, samples
+    sharding        weights spread over processes
     codebook        what keeps the codes in use
     tokenizer_step  one step of stage 1
     tokenizer       stage 1

@@ -26,11 +26,16 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, ProjectConfiguration
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    ProjectConfiguration,
+    patch_environment,
+)
 from torch import nn
 from tqdm import tqdm
 
 from maskgit.runtime import bf16_is_fast, choose_device
+from maskgit.training import sharding
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ class Run:
         mixed_precision: `bf16`, `no`, or `auto`: bf16 where the device gains from it.
         accumulate: Parts that a process computes its slice of the batch in, one after another, to
             save memory. `accelerate launch --gradient_accumulation_steps` says so too.
+        is_sharded: Whether stage 2 is trained with its weights spread over the processes; said by
+            `accelerate launch --use_fsdp`.
     """
 
     folder: Path
@@ -87,25 +94,38 @@ class Run:
     def __post_init__(self) -> None:
         """Make the folder and choose devices.
 
+        Accelerate is not told about sharding, which is done here: see `sharding`.
+
         Raises:
-            ValueError: If accelerate was launched to shard the weights: averages need whole ones.
+            ValueError: If weights are to be sharded among processes that do not know each other.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.mixed_precision == "auto":
             self.mixed_precision = "bf16" if bf16_is_fast(choose_device()) else "no"
         has_tensorboard = importlib.util.find_spec("tensorboard") is not None
-        self.accelerator = Accelerator(
-            mixed_precision=self.mixed_precision,
-            gradient_accumulation_steps=self.accumulate,
-            dynamo_backend="inductor" if self.compile else "no",
-            log_with="tensorboard" if has_tensorboard else None,
-            project_config=ProjectConfiguration(
-                project_dir=str(self.folder), logging_dir=str(self.folder)
-            ),
-        )
-        if self.accelerator.distributed_type == DistributedType.FSDP:
-            raise ValueError("weights cannot be sharded (FSDP) here; launch with --multi_gpu (DDP)")
+        self.is_sharded = sharding.is_asked_for()
+        with patch_environment(ACCELERATE_USE_FSDP="false"):
+            self.accelerator = Accelerator(
+                mixed_precision=self.mixed_precision,
+                gradient_accumulation_steps=self.accumulate,
+                dynamo_backend="inductor" if self.compile and not self.is_sharded else "no",
+                log_with="tensorboard" if has_tensorboard else None,
+                project_config=ProjectConfiguration(
+                    project_dir=str(self.folder), logging_dir=str(self.folder)
+                ),
+            )
+        if self.is_sharded and self.accelerator.num_processes == 1:
+            raise ValueError("the processes found no GPUs; on CPUs set ACCELERATE_USE_CPU=true")
         self.accelerator.init_trackers("tensorboard")
+
+    def shard(self, network: nn.Module) -> None:
+        """Spread a network's weights over the processes, where that is asked for.
+
+        Its optimisers are made afterwards, then `prepare` takes both.
+        """
+        if self.is_sharded:
+            device, is_bf16 = self.accelerator.device, self.mixed_precision == "bf16"
+            sharding.shard(network, device, is_bf16, self.compile)
 
     def prepare(self, *parts: Any, skips_weights: bool = False) -> Any:
         """Hand networks and optimisers to accelerate.
@@ -114,12 +134,29 @@ class Run:
             parts: The networks and optimisers.
             skips_weights: Whether some steps leave some weights out, which several processes have
                 to look for then before they take the mean of the others' gradients.
+
+        Raises:
+            ValueError: If weights are to be sharded, and the network was not.
         """
         if skips_weights:
             self.accelerator.ddp_handler = DistributedDataParallelKwargs(  # pyright: ignore
                 find_unused_parameters=True
             )
+        if sharding.is_sharded(parts[0]):
+            return self._prepare_sharded(*parts)
+        if self.is_sharded and self.steps:
+            raise ValueError(
+                "only stage 2 can be trained with sharded weights (FSDP): everything else looks at "
+                "the weights of single layers; launch it with --multi_gpu (DDP)"
+            )
         return self.accelerator.prepare(*parts)
+
+    def _prepare_sharded(self, network: nn.Module, *optimizers: torch.optim.Optimizer) -> Any:
+        for optimizer in optimizers:
+            sharding.store_whole(optimizer)
+        # "Evaluation" keeps accelerate from copying the weights to every process (DDP).
+        prepared = self.accelerator.prepare_model(network, False, evaluation_mode=True)
+        return prepared, *(self.accelerator.prepare(optimizer) for optimizer in optimizers)
 
     def parts(self, batch_size: int) -> list[slice]:
         """Give this process' slices of a step's batch, one for each part it is computed in.
@@ -158,10 +195,11 @@ class Run:
         """
         if found := self.checkpoints():
             try:
-                self.accelerator.load_state(str(found[-1]))
+                self.accelerator.load_state(str(found[-1]), map_location="cpu")
             except RuntimeError as error:
                 raise ValueError(f"{found[-1]} does not fit this recipe: {error}") from error
             self.step = int(found[-1].name.removeprefix("step-"))
+            self.accelerator.step = 0  # counts parts; before it may have been other ones
         self._since = (self.step, time.monotonic())
         return self.step
 
@@ -288,14 +326,15 @@ class Ema(nn.Module):
     def copy_to(self, network: nn.Module) -> None:
         """Put the averaged weights into a network of the same shape."""
         for name, parameter in network.named_parameters():
-            parameter.copy_(self.average[name])
+            parameter.copy_(sharding.whole(self.average[name]))
 
     def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:  # pyright: ignore
         """Everything a checkpoint needs."""
-        return {"updates": self.updates, "average": self.average}
+        return {"updates": self.updates, "average": sharding.stored(self.average)}
 
     def load_state_dict(self, state: dict[str, Any], *_: Any, **__: Any) -> None:  # pyright: ignore
         """Continue from `state_dict()`."""
         self.updates = state["updates"]
         for name, value in state["average"].items():
-            self.average[name].copy_(value)
+            average = self.average[name]
+            average.copy_(sharding.slice_like(value, average))

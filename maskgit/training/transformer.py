@@ -127,11 +127,12 @@ def train_transformer(
         train_set = cached_tokens(run.folder / "tokens-train.npz", there, images, views)
     val_set = tokenize(there, val, replace(views, count=1))
     objective = MaskedTokenObjective(network, recipe.label_smoothing)
+    run.shard(objective)
     model, *optimizers = run.prepare(objective, *_optimizers(network, recipe))
     ema = Ema(network, recipe.ema_decay)  # on the device that the weights are on by now
     run.also_store(ema)
-    run.resume()
     _part_ways(run, recipe.seed)
+    run.resume()
     bar = run.progress()
     for step in bar:
         set_rate(recipe.schedule.rate(step), optimizers)
@@ -143,8 +144,9 @@ def train_transformer(
         ema.update(network)
         run.record(bar, recipe.batch_size, **mean_figures(figures))
         if run.is_due(run.save_every):
+            averaged = _averaged(ema, recipe)  # in all processes, which may hold a slice each
             if run.is_main:
-                _report(_averaged(ema, recipe).to(run.accelerator.device), there, val_set, run)
+                _report(averaged.to(run.accelerator.device), there, val_set, run)
             run.save()
     return _averaged(ema, recipe)
 
@@ -245,8 +247,11 @@ def _learn(
 
 
 def _part_ways(run: Run, seed: int) -> None:
-    """Let every process drop other units: their networks began alike, from one seed."""
-    if run.step == 0 and run.accelerator.process_index:
+    """Let every process drop other units: their networks began alike, from one seed.
+
+    A checkpoint then brings back the state of those processes that wrote it.
+    """
+    if run.accelerator.process_index:
         torch.manual_seed(seed + run.accelerator.process_index)
 
 

@@ -126,6 +126,10 @@ class FakeStudio:
     def picture(self, picture_id: str) -> Picture | None:
         return self.pictures.get(picture_id)
 
+    def windows(self, model: str, size: tuple[int, int], sides: tuple[int, int, int, int]) -> int:
+        del model, size
+        return sum(side > 0 for side in sides)
+
     def run(self, request: Request) -> Iterator[Step | Result]:
         self.requests.append(request)
         steps = request.settings.steps

@@ -61,10 +61,9 @@ def test_trouble_at_once_leaves_nothing_to_stop() -> None:
     assert only[STATUS] == frame(only)["message"]
 
 
-def test_an_enlarged_picture_takes_the_outline_away_and_resets_the_sides() -> None:
-    first, *_, last = updates("outpaint", FIXED._replace(left=8))
-    command = json.loads(first[CANVAS].props["command"])
-    assert (command["do"], command.get("left")) == ("extend", None)
+def test_an_enlarged_picture_resets_the_sides() -> None:
+    *_, last = updates("outpaint", FIXED._replace(left=8))
+    assert json.loads(last[CANVAS].props["command"])["do"] == "added"
     assert last[LEFT : LEFT + 4] == (0, 0, 0, 0)
 
 

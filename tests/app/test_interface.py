@@ -45,7 +45,7 @@ def test_the_page_has(elem_id: str) -> None:
 
 def test_runs_take_the_canvas_and_every_control_in_order() -> None:
     runs = [f for f in page().fns.values() if f.concurrency_id == "model"]
-    assert len(runs) == 5  # three buttons, the next seed, and a retry
+    assert len(runs) == 6  # three buttons, the frame on the canvas, the next seed, and a retry
     for run in runs:
         assert len(run.inputs) in (1 + len(Controls._fields), 2 + len(Controls._fields))
         assert run.concurrency_limit == AT_ONCE

@@ -72,6 +72,16 @@ def test_every_variation_of_an_edit_is_made_again(handlers: Handlers, studio: St
         carried(handlers, studio, fill(studio, count=3), row)
 
 
+def test_an_edit_with_another_soft_edge_is_made_again(handlers: Handlers, studio: Studio) -> None:
+    usual, hard = fill(studio), replace(fill(studio), feather=0.0)
+    pictures = [result(studio, request).pictures[0] for request in (usual, hard)]
+    assert not np.array_equal(*pictures)
+    carried(handlers, studio, hard)
+    text = studio.recipes.complete(studio.recipes.draft(hard), 5, PHOTO)
+    found = opened(handlers, to_png(pictures[1], {recipes.KEY: text}))["recipe"]
+    assert found["controls"]["feather"] == 0
+
+
 def test_new_and_larger_pictures_are_made_again(handlers: Handlers, studio: Studio) -> None:
     model = studio.models.default
     carried(handlers, studio, Generate(model, None, 2, SETTINGS, previews=False), 1)
@@ -173,7 +183,7 @@ def test_whatever_is_asked_gets_an_answer(
 def test_a_steered_decode_is_drafted_from_its_state(handlers: Handlers, studio: Studio) -> None:
     model = studio.models.default
     step = studio.walker.start(fill(studio))
-    scene = Scene(model, step.window, PHOTO, REGION)
+    scene = Scene(model, step.window, PHOTO, REGION, feather=1.5)
     while step.is_masked.any():
         step = studio.walker.step(scene, step.state, previews=False)
     made = studio.walker.finish(scene, step.state)

@@ -13,6 +13,7 @@ from app.answers import Answer
 from app.handlers import Handlers
 from app.service import MAX_PICTURES, Service
 from app.studio import ModelStore, Studio
+from maskgit.outpainting import outpaint_windows
 from tests.models import some_picture
 
 SIZE = 32
@@ -76,6 +77,10 @@ def test_an_edit_is_the_engines_by_mask_by_box_and_by_id(
     by_box = service.edit({**wish, "picture": url, "box": [20, 10, 21, 15]})
     np.testing.assert_array_equal(made(by_box)[0], expected)
     assert (expected == PICTURE)[~hole()].all()
+    hard = service.edit({**wish, "settings": {"seed": 1, "feather": 0}, "picture": url,
+                         "mask": file(mask)})  # fmt: skip
+    expected_hard = small_engine.edit(PICTURE, hole(), 1000, seed=1, feather=0.0).pictures[0]
+    np.testing.assert_array_equal(made(hard)[0], expected_hard)
     again = service.edit(
         {**wish, "picture": by_box["pictures"][0]["id"], "box": [-5, -5, 10, 10], "label": None}
     )
@@ -90,6 +95,15 @@ def test_a_picture_grows_as_the_engine_makes_it(
     expected = small_engine.outpaint(PICTURE, right=20, top=8, label=207, seed=2).pictures[0]
     np.testing.assert_array_equal(made(answer)[0], expected)
     assert (answer["width"], answer["height"]) == (80, 48)
+
+
+def test_what_a_larger_picture_takes_is_known_without_making_it(
+    service: Service, small_engine: maskgit.MaskGIT
+) -> None:
+    answer = ok(service.plan({"width": 60, "height": 40, "left": 8, "bottom": 100}))
+    plan = outpaint_windows(40, 60, 8, 0, 0, 100, grid_size=small_engine.grid_size)
+    assert (answer["width"], answer["height"]) == (68, 140)
+    assert answer["windows"] == len(plan.windows) > 1
 
 
 def test_the_middle_of_a_picture_is_reconstructed(
@@ -123,6 +137,11 @@ BOX = {"box": [0, 0, 9, 9]}
         ("generate", {"label": 207, "count": MAX_PICTURES + 1}, "less than or equal to 16"),
         ("generate", {"label": 207, "settings": {"step": 3}}, "settings: step; there are steps"),
         ("generate", {"label": 207, "settings": {"steps": 1000}}, "it must be 1 to 32"),
+        (
+            "edit",
+            {"label": 207, **SENT, **BOX, "settings": {"feather": 3}},
+            "Soft edge: 3 is not allowed",
+        ),
         ("generate", {"model": "none"}, "There is no model of that name here."),
         ("edit", {"label": 207, **BOX}, "picture: Field required"),
         ("edit", {"label": 207, **SENT}, "a mask or a box, one of the two"),
@@ -138,6 +157,11 @@ BOX = {"box": [0, 0, 9, 9]}
             {"label": 207, **SENT, "mask": file(np.zeros((4, 5, 3), np.uint8))},
             "The mask is 5 x 4 pixels, the picture 60 x 40",
         ),
+        ("plan", {"width": 60, "height": 40}, "Say how many pixels to add"),
+        ("plan", {"width": 0, "height": 40, "left": 1}, "width: Input should be greater"),
+        ("plan", {"width": 60, "height": 40, "left": 1, "model": "none"}, "no model of that name"),
+        ("plan", {"width": 9000, "height": 7000, "left": 300}, "at most 64 million fit"),
+        ("plan", {"width": 30000, "height": 40, "left": 5000}, "a side has at most 32767"),
         ("outpaint", {"label": 207, **SENT}, "Say how many pixels to add"),
         ("outpaint", {"label": 207, **SENT, "left": -1}, "left: Input should be greater"),
         ("outpaint", {"label": 207, **SENT, "left": 8000, "top": 8000}, "at most 64 million fit"),

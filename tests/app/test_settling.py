@@ -16,6 +16,7 @@ WANTED = {
     "randomise": False,
     "variations": 4,
     "left": 16,
+    "feather": 1.5,
 }
 
 
@@ -29,7 +30,8 @@ def test_everything_a_file_names_is_put_back(menu: ModelMenu) -> None:
     assert (settled.chosen.model, settled.chosen.label) == ("other", 3)
     assert (settled.info.defaults.steps, settled.info.defaults.temperature) == (7, 0.4)
     assert settled.info.defaults.schedule == "linear"  # not named: the model's own
-    assert settled.values == {"seed": 99, "randomise": False, "variations": 4, "left": 16}
+    others = ("seed", "randomise", "variations", "left", "feather")
+    assert settled.values == {name: WANTED[name] for name in others}
     assert settled.status == ""
 
 

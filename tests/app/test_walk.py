@@ -108,7 +108,7 @@ def test_a_fill_ends_as_the_page_would_end_it(
 ) -> None:
     drawing = painted(studio)
     for sent in (drawing, json.dumps(drawing)):
-        request = {"label": 207, "settings": {"seed": 1}, "drawing": sent}
+        request = {"label": 207, "settings": {"seed": 1, "feather": 1}, "drawing": sent}
         start = ok(walk.start({"model": "small", **request}))
         done = ok(walk.finish(on(ended(walk, start), start)))
         picture = some_picture(40, 60)
@@ -119,7 +119,9 @@ def test_a_fill_ends_as_the_page_would_end_it(
         cells = np.zeros((GRID, GRID), bool)
         column = (10 - window.left) // 10
         cells[1:3, column : column + 3] = True
-        job = small_engine.prepare_edit(picture, region, 207, seed=1, window=window, cells=cells)
+        job = small_engine.prepare_edit(
+            picture, region, 207, seed=1, window=window, cells=cells, feather=1.0
+        )
         state = job.state
         while not state.finished:
             state = small_engine.step(state)

@@ -220,6 +220,34 @@ def test_variations_are_there_to_pick_from(either: Editor) -> None:
     assert np.array_equal(either.pixels(), before)
 
 
+def test_several_variations_are_kept_as_branches_and_gone_back_to(desktop: Editor) -> None:
+    desktop.tap("#variations label >> text=4")
+    desktop.paint_box(4, 4, 5, 5)
+    desktop.fill()
+    desktop.page.locator(".mgs-thumbnail").nth(3).wait_for()
+    keeps = desktop.page.locator(".mgs-keep")
+    assert keeps.nth(0).inner_text() == "Kept"  # its steps are kept anyway
+    branches = desktop.see("studio.branches")
+    for number, index in enumerate((2, 3), 1):
+        keeps.nth(index).click()
+        desktop.wait(f"studio.branches === {branches + number}")
+    assert [keeps.nth(i).inner_text() for i in range(4)] == ["Kept", "Keep", "Kept", "Kept"]
+    desktop.touch(desktop.page.locator(".mgs-thumbnail").nth(3))
+    desktop.wait("studio.variation === 3")
+    taken = desktop.pixels()
+    desktop.undo()
+    desktop.wait("studio.saved")
+    desktop.reload()
+    assert desktop.see("studio.branches") == branches + 2
+    desktop.tap("[data-do=lab]")
+    branch = desktop.page.locator(".mgs-branch[title*='Variation 4']")
+    branch.first.click()
+    desktop.wait("studio.walking && !studio.asking")
+    desktop.tap("[data-steer=run]")
+    desktop.wait("!studio.walking && !studio.running")
+    assert np.array_equal(desktop.pixels(), taken)
+
+
 def test_a_class_is_found_by_name_and_number_and_changes_the_outcome(desktop: Editor) -> None:
     desktop.paint_box(4, 3, 8, 8)
     desktop.fix_seed(3)

@@ -109,6 +109,13 @@ def test_edit_changes_the_mask_or_the_box_and_nothing_else(
     np.testing.assert_array_equal(edited[~shell.mask], shell.picture[~shell.mask])
 
 
+def test_a_soft_edge_is_asked_for_and_kept_in_the_recipe(shell: Shell, engine: MaskGIT) -> None:
+    shell("edit", "photo.png", "--mask", "mask.png", "--label", "rose", "--feather", "0")
+    expected = engine.edit(shell.picture, shell.mask, "rose", feather=0.0)
+    np.testing.assert_array_equal(shell.read("edited.png"), expected.pictures[0])
+    assert "identical" in shell("replay", "edited.png")
+
+
 def test_a_box_may_reach_beyond_the_picture(shell: Shell) -> None:
     shell("edit", "photo.png", "--box=-10,30,20,500")
     changed = (shell.read("edited.png") != shell.picture).any(axis=2)
@@ -127,12 +134,12 @@ def test_what_the_file_holds_beside_opaque_colours_is_given_back(shell: Shell, v
     Image.fromarray(pixels).save("glass/glass.png", **about)
     if verb == "edit":
         shell("edit", "glass/glass.png", "--mask", "mask.png", "--out", "after.png")
-        assert "identical" in shell("replay", "after.png")
     elif verb == "folder":
         shell("edit", "--images", "glass", "--box", "30,5,20,20", "--to", ".")
         (shell.folder / "glass.png").rename("after.png")
     else:
         shell("outpaint", "glass/glass.png", "--left", "10", "--out", "after.png")
+    assert "identical" in shell("replay", "after.png")
     with Image.open("after.png") as file:
         after = np.asarray(file)
         assert file.info["icc_profile"] == SWAPPED
@@ -181,6 +188,7 @@ def test_a_folder_is_edited_picture_by_picture_and_goes_on_where_it_stopped(
     assert "holds no mask of that name" in failures["lonely.webp"]
     expected = engine.edit(shell.picture, shell.mask, 207).pictures[0]
     np.testing.assert_array_equal(shell.read("out/photo.png"), expected)
+    assert "identical" in shell("replay", "out/photo.png")
     before = (out / "photo.png").stat().st_mtime_ns
     (images / "broken.png").unlink()
     (images / "lonely.webp").unlink()
@@ -206,6 +214,21 @@ def test_outpaint_adds_pixels_on_each_side(shell: Shell, engine: MaskGIT) -> Non
     expected = engine.outpaint(shell.picture, left=8, bottom=5, label="meadow")
     np.testing.assert_array_equal(grown, expected.pictures[0])
     np.testing.assert_array_equal(grown[:40, 8:], shell.picture)
+    assert "identical" in shell("replay", "outpainted.png")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["outpaint images/photo.png --left 8 --out out/photo.png", "edit --images images --to out"],
+)
+def test_larger_and_folder_pictures_are_saved_without_recipe_where_that_is_wished(
+    shell: Shell, line: str
+) -> None:
+    (shell.folder / "images").mkdir()
+    (shell.folder / "photo.png").rename(shell.folder / "images" / "photo.png")
+    box = ["--box", "5,5,20,20"] if line.startswith("edit") else []
+    shell(*line.split(), *box, "--count", "1", "--no-recipe")
+    assert b"maskgit" not in (shell.folder / "out" / "photo.png").read_bytes()
 
 
 def test_reconstruct_writes_what_the_tokenizer_makes_of_a_picture(shell: Shell) -> None:

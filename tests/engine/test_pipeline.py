@@ -62,6 +62,22 @@ def test_pixels_outside_the_mask_come_back_bit_identical(
     np.testing.assert_array_equal(picture, before)
 
 
+def test_a_soft_edge_is_inside_the_mask_however_wide_it_is(engine: MaskGIT) -> None:
+    picture, mask = some_picture(200, 300), np.zeros((200, 300), bool)
+    mask[20:180, 60:240] = True
+    edited = {
+        width: engine.edit(picture, mask, "rose", feather=width).pictures[0].astype(int)
+        for width in (0.0, 0.2, 0.4, 2.0)
+    }
+    for result in edited.values():
+        np.testing.assert_array_equal(result[~mask], picture[~mask])
+        np.testing.assert_array_equal(result[95:105, 145:155], edited[0.0][95:105, 145:155])
+    np.testing.assert_array_equal(edited[0.4], engine.edit(picture, mask, "rose").pictures[0])
+    away = [abs(edited[width] - picture)[mask].mean() for width in (0.0, 0.2, 0.4, 2.0)]
+    assert away == sorted(away, reverse=True)
+    assert len(set(away)) == 4
+
+
 @pytest.mark.parametrize("size", [(32, 32), (37, 501), (1000, 700)])
 def test_an_edit_changes_what_was_painted(engine: MaskGIT, size: tuple[int, int]) -> None:
     picture, mask = some_picture(*size), painted(*size)

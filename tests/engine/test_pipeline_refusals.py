@@ -46,6 +46,16 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         TypeError,
         "no option step; there are .*start_step, st",
     ),
+    "soft edge": (
+        lambda e: e.edit(PICTURE, MASK, feather=2.1),
+        ValueError,
+        "feather must be 0 to 2 cells, got 2.1",
+    ),
+    "soft edge as text": (
+        lambda e: e.edit(PICTURE, MASK, feather="soft"),
+        TypeError,
+        "feather must be a number of cells, got 'soft'",
+    ),
     "grey picture": (lambda e: e.edit(PICTURE[..., 0], MASK), ValueError, r"RGB.*uint8 \(40, 50\)"),
     "float picture": (lambda e: e.edit(PICTURE / 255, MASK), TypeError, "uint8 array.*got float64"),
     "picture as list": (lambda e: e.edit(PICTURE.tolist(), MASK), TypeError, "got list"),

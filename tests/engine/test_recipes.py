@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from maskgit import cli, recipe_files, recipes
+from maskgit.compositing import FEATHER_CELLS
 from maskgit.decoding import DecodeOptions
 from maskgit.images import open_picture, to_png
 from maskgit.recipes import Recipe, RecipeError
@@ -37,6 +38,13 @@ def test_an_edit_comes_back_whole() -> None:
     assert np.array_equal(back.mask, MASK)
 
 
+def test_a_soft_edge_comes_back_and_an_older_recipe_has_the_usual_one() -> None:
+    soft = recipes.to_text(replace(EDIT, feather=1.5))
+    assert recipes.from_text(soft, RESULT).feather == 1.5
+    assert "feather" not in TEXT
+    assert recipes.from_text(TEXT, RESULT).feather == FEATHER_CELLS
+
+
 def test_strip_gives_the_file_without_it() -> None:
     assert recipe_files.strip(to_png(RESULT, {recipes.KEY: TEXT, "a": "b"})) == to_png(
         RESULT, {"a": "b"}
@@ -54,6 +62,9 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"dtype": "pickle"}, "dtype"),
         ({"dtype": []}, "dtype"),
         ({"label": 3}, "label"),
+        ({"edit": json.loads(TEXT)["edit"] | {"feather": -0.1}}, "feather"),
+        ({"edit": json.loads(TEXT)["edit"] | {"feather": float("nan")}}, "feather"),
+        ({"edit": json.loads(TEXT)["edit"] | {"feather": "soft"}}, "feather"),
         ({"label": "x" * 10_000}, "label"),
         ({"options": {}}, "options"),
         ({"options": asdict(DecodeOptions()) | {"steps": 10**9}}, "steps"),

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from accelerate.state import AcceleratorState
 
 from maskgit.training.run import Run
 from tests.datasets import write_class_folders
-from tests.engine.shared_training import STEPS, train_both
+from tests.engine.shared_training import STEPS, train_both, train_second
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,8 +48,27 @@ def figures(runs: Path, stage: str) -> list[dict[str, float]]:
     return [{k: v for k, v in line.items() if k not in unsteady} for line in lines]
 
 
-def assert_same_curves(ours: Path, theirs: Path) -> None:
-    for stage in ("1", "2"):
+def launch(data: Path, runs: Path, **environment: str) -> None:
+    """Train in two processes."""
+    here = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", **environment}
+    processes = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*processes, "-m", "tests.engine.shared_training", str(data), str(runs)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=600)
+
+
+def stopped(run: Path, elsewhere: Path) -> Path:
+    """Leave what a run of stage 2 has on the disk when it is killed after its first checkpoint."""
+    first = "2/checkpoints/step-00000004"
+    shutil.copytree(run / first, elsewhere / first)
+    return elsewhere
+
+
+def final_weights(runs: Path) -> dict[str, torch.Tensor]:
+    return torch.load(runs / "2/final.pt", weights_only=True)
+
+
+def assert_same_curves(ours: Path, theirs: Path, stages: tuple[str, ...] = ("1", "2")) -> None:
+    for stage in stages:
         found, expected = figures(ours, stage), figures(theirs, stage)
         assert len(found) == STEPS + 2
         for line, wanted in zip(found, expected, strict=True):
@@ -57,23 +77,65 @@ def assert_same_curves(ours: Path, theirs: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_learn_like_one(data: Path, alone: Path, tmp_path: Path) -> None:
-    here = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launch, "-m", "tests.engine.shared_training", str(data), str(tmp_path)]
-    subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
+    launch(data, tmp_path)
     assert_same_curves(tmp_path, alone)
+
+
+@pytest.fixture(scope="module")
+def sharded(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("sharded")
+    launch(data, runs, ACCELERATE_USE_FSDP="true")
+    return runs
+
+
+@pytest.mark.slow
+def test_two_processes_that_hold_half_of_the_weights_each_learn_like_one(
+    sharded: Path, alone: Path
+) -> None:
+    assert_same_curves(sharded, alone, stages=("2",))
+    found, expected = final_weights(sharded), final_weights(alone)
+    assert found.keys() == expected.keys()
+    for name, weight in found.items():
+        assert weight.shape == expected[name].shape
+        torch.testing.assert_close(weight, expected[name], atol=2e-3, rtol=0)
+
+
+@pytest.mark.slow
+def test_a_killed_sharded_run_ends_in_the_weights_of_one_that_was_not(
+    data: Path, sharded: Path, tmp_path: Path
+) -> None:
+    launch(data, stopped(sharded, tmp_path), ACCELERATE_USE_FSDP="true")
+    found, expected = final_weights(tmp_path), final_weights(sharded)
+    assert all(torch.equal(weight, expected[name]) for name, weight in found.items())
+    assert figures(tmp_path, "2") == figures(sharded, "2")[-len(figures(tmp_path, "2")) :]
+
+
+@pytest.mark.slow
+def test_one_process_goes_on_with_what_two_sharded_ones_wrote(
+    data: Path, sharded: Path, alone: Path, tmp_path: Path
+) -> None:
+    train_second(data, stopped(sharded, tmp_path), accumulate=2)
+    for line, wanted in zip(figures(tmp_path, "2"), figures(alone, "2")[5:], strict=True):
+        assert line == pytest.approx(wanted, rel=1e-3, abs=1e-3)
+
+
+def test_only_stage_2_is_trained_with_sharded_weights(tmp_path: Path) -> None:
+    run = Run(tmp_path, 1, compile=False, mixed_precision="no")
+    run.is_sharded = True
+    with pytest.raises(ValueError, match="only stage 2 can be trained with sharded weights"):
+        run.prepare(torch.nn.Linear(2, 2))
 
 
 @pytest.mark.slow
 def test_the_documented_launch_trains(data: Path, tmp_path: Path) -> None:
     documented = (ROOT / "docs/training.md").read_text(encoding="utf-8").splitlines()
     line = next(line for line in documented if " torchrun " in line)
-    variable, torchrun, *launch = shlex.split(line, comments=True)
+    variable, torchrun, *arguments = shlex.split(line, comments=True)
     name, _, value = variable.partition("=")
     assert torchrun == "torchrun"
-    assert launch[-3:] == ["train", "transformer", "..."]
+    assert arguments[-3:] == ["train", "transformer", "..."]
     stage = ["tokenizer", "--recipe", "tiny", "--data", str(data), "--run", str(tmp_path / "1")]
-    command = ["-m", "torch.distributed.run", *launch[:-2], *stage, "--steps", "2"]
+    command = ["-m", "torch.distributed.run", *arguments[:-2], *stage, "--steps", "2"]
     here = {**os.environ, name: value, "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, *command], cwd=ROOT, env=here, check=True, timeout=300)
     assert (tmp_path / "1/checkpoints/step-00000002").is_dir()
