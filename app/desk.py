@@ -15,7 +15,7 @@ import numpy as np
 
 from app import texts
 from app.canvas.drawing import MAX_SIDE, Drawing
-from app.controls import FEATHER, NO_CLASS_ID, Controls
+from app.controls import NO_CLASS_ID, Controls
 from app.document import Document, Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.models import ModelInfo, ModelStore, Settings
