@@ -35,7 +35,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from maskgit.compositing import composite, harmonise
 from maskgit.constraints import Constraints
@@ -95,11 +95,11 @@ class Refining:
             engine: The model that made it.
             place: Where the hole is.
             filled: The picture with the hole filled, once for each row of `state`.
-            state: The finished decode; its class labels, its seeds and what it bans everywhere
-                hold for the tiles, too.
+            state: The finished decode; its classes, its seeds and what it bans everywhere hold for
+                the tiles, too.
             plan: From `plan_tiles` for that region and window.
         """
-        self._engine, self._state = engine, state
+        self._engine, self._state, self._window = engine, state, place.window
         shown = place.window.inside(*place.region.shape).slices
         region = np.zeros_like(place.region)
         region[shown] = place.region[shown]
@@ -118,6 +118,11 @@ class Refining:
         was = self._state.constraints
         is_open = cells.to(tokens.device).expand_as(tokens)
         constraints = Constraints.from_grid(tokens, is_open, was.labels)
+        if was.classes is not None:
+            under = cells_under(tile.window, self._window, grid)
+            under = torch.from_numpy(under).to(tokens.device)
+            classes = replace(was.classes, which=was.classes.which[:, under])
+            constraints = replace(constraints, classes=classes)
         if was.banned is not None:
             constraints = replace(constraints, banned=was.banned.all(dim=1, keepdim=True))
         options = [
@@ -213,6 +218,16 @@ class Patch:
     def _moved(self, tile: Tile) -> Window:
         window = tile.window
         return Window(window.left - self._box.left, window.top - self._box.top, window.side)
+
+
+def cells_under(window: Window, coarse: Window, grid: int) -> Int[np.ndarray, " N"]:
+    """Give for each cell of a window the cell of a larger one that its middle lies in."""
+    middles = (np.arange(grid) + 0.5) * window.side / grid
+    down, across = (
+        np.clip((start + middles) * grid / coarse.side, 0, grid - 1).astype(np.int64)
+        for start in (window.top - coarse.top, window.left - coarse.left)
+    )
+    return (down[:, None] * grid + across).reshape(-1)
 
 
 def _weight(window: Window, height: int, width: int) -> Float[np.ndarray, "h w"]:

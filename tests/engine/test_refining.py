@@ -74,6 +74,34 @@ def test_every_tile_is_told_with_the_plan(engine: MaskGIT) -> None:
     assert seen == [(number, plan) for number in range(len(plan.tiles))]
 
 
+def test_a_cell_of_a_tile_is_of_the_class_that_was_painted_there(engine: MaskGIT) -> None:
+    left = MASK & (np.arange(190) < 95)
+    labels = [each.id for each in engine.classes][:2]
+    job = engine.prepare_edit(
+        PHOTO, MASK, labels[0], regions={labels[1]: left}, window=WINDOW, steps=1
+    )
+    state = engine.step(job.state)
+    plan = plan_tiles(MASK, WINDOW, engine.image_size, 1)
+    assert job.place is not None
+    refining = Refining(engine, job.place, PHOTO[None], state, plan)
+    asked = set()
+    for tile in plan.tiles:
+        begun = refining.begin(tile).constraints
+        assert begun.classes is not None
+        found = begun.classes.of_cells(begun.labels)[0]
+        where = tile.window.left + (np.arange(engine.grid_size) + 0.5) * (
+            tile.window.side / engine.grid_size
+        )
+        cell = WINDOW.side / engine.grid_size
+        for index in np.flatnonzero(begun.is_open[0]):
+            middle = where[index % engine.grid_size]
+            if abs(middle - 95) > cell:  # beside the border a coarse cell decides for both
+                expected = engine.classes.resolve(labels[int(middle < 95)])
+                assert int(found[index]) == expected
+                asked.add(expected)
+    assert len(asked) == 2
+
+
 def test_tiles_ban_what_the_decode_banned_everywhere(engine: MaskGIT) -> None:
     job = engine.prepare_edit(PHOTO, MASK, 1000, window=WINDOW, steps=2)
     state = engine.step(engine.step(job.state))
