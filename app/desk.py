@@ -8,16 +8,17 @@ Read in this order:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from app import texts
 from app.canvas.drawing import MAX_SIDE, Drawing
-from app.controls import FEATHER, NO_CLASS_ID, Controls
-from app.document import Document, Region
+from app.controls import NO_CLASS_ID, Controls
+from app.document import Document, Region, Regions
 from app.errors import UNKNOWN_PICTURE, UserError
-from app.models import ModelStore
+from app.models import ModelInfo, ModelStore, Settings
 from app.overlays import Frame
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
 from app.scene import write_context
@@ -58,8 +59,11 @@ class Job(NamedTuple):
         """Give what the first frame adds: with it a run can be steered, unless it outpaints."""
         if isinstance(self.request, Outpaint):
             return {}
-        feather = self.request.feather if isinstance(self.request, Fill) else FEATHER
-        context = write_context(self.request.model, first.window, self.drawing, feather)
+        if isinstance(self.request, Fill):
+            edges = {"feather": self.request.feather, "refine": self.request.refine}
+        else:
+            edges = {"refine": False}
+        context = write_context(self.request.model, first.window, self.drawing, **edges)
         return {"context": context}
 
 
@@ -91,7 +95,7 @@ class Desk:
         document = self._document()
         region = require_region(document)
         if document.picture is None and document.at is None and self._drawing.is_full:
-            return self._generate()  # nothing of a blank picture is to stay
+            return self._generate(self._regions(document))  # nothing of a blank picture is to stay
         picture = known_picture(self._studio, document)
         require_room(picture.shape, self._count)
         request = Fill(
@@ -106,12 +110,16 @@ class Desk:
             self._previews,
             feather=self._feather,
             lens=document.lens,
+            regions=self._regions(document),
+            refine=bool(self._controls.refine),
         )
         return Job(request, region, {}, self._drawing)
 
-    def _generate(self) -> Job:
+    def _generate(self, regions: Regions = ()) -> Job:
         side = self._info.image_size
-        request = Generate(self._model, self._label, self._count, self._settings, self._previews)
+        regions = tuple((label, _stretched(region, side)) for label, region in regions)
+        settings = settings_for_new(self._info, self._settings)
+        request = Generate(self._model, self._label, self._count, settings, self._previews, regions)
         return Job(request, None, {"size": [side, side]})
 
     def _outpaint(self) -> Job:
@@ -137,11 +145,23 @@ class Desk:
         is_new[top : top + picture.shape[0], left : left + picture.shape[1]] = False
         return Job(request, is_new, {"size": [width, height], "origin": [left, top]})
 
+    def _regions(self, document: Document) -> Regions:
+        """Give the further classes that were painted; only what the model knows."""
+        for label, _ in document.classes:
+            self._controls._replace(label=label).label_for(self._info)
+        return document.regions
+
     def _document(self) -> Document:
         document = Document.of(self._drawing, self._info.grid)
         if document is None:
             raise UserError(texts.NO_PICTURE)
         return document
+
+
+def _stretched(region: Region, side: int) -> Region:
+    """Give a region the model's size."""
+    rows, columns = (np.arange(side) * length // side for length in region.shape)
+    return region[rows[:, None], columns]
 
 
 def require_region(document: Document) -> Region:
@@ -184,6 +204,13 @@ def require_room(size: tuple[int, ...], count: int) -> None:
     most = max(1, int(MAX_PIXELS_AT_ONCE / (height * width)))
     if count > most:
         raise UserError(texts.TOO_MANY_PICTURES.format(width=width, height=height, most=most))
+
+
+def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
+    """Take the model's own settings for new pictures, as long as nobody has changed any."""
+    if info.for_new is None or replace(settings, seed=info.defaults.seed) != info.defaults:
+        return settings
+    return replace(info.for_new, seed=settings.seed)
 
 
 def controls_for(

@@ -29,6 +29,7 @@ from app.lens import MOST_FINE, Lens
 
 Cells = NDArray[np.bool_]  # (rows, cols) True = painted: to be imagined anew
 Region = NDArray[np.bool_]  # (H, W) the same in pixels
+Regions = tuple[tuple[int, Region], ...]  # by class; a later one lies over those before
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,7 @@ class Document:
         at: Row and column of its first cell; None: it follows what is painted.
         coverage: Share of a token's cells, 0 up to but not including 1, that must be exceeded for
             it to open.
+        classes: Ids of further classes, each with those of the painted cells that are of it.
     """
 
     picture: str | None
@@ -193,6 +195,7 @@ class Document:
     span: int
     at: tuple[int, int] | None = None
     coverage: float = 0.0
+    classes: tuple[tuple[int, Cells], ...] = ()
 
     @cached_property
     def window(self) -> Window | None:
@@ -238,6 +241,11 @@ class Document:
         lens = Lens(tokens=self.tokens, fine=fine, grid=grid, at=self.at, coverage=self.coverage)
         return None if lens.is_plain else lens
 
+    @property
+    def regions(self) -> Regions:
+        """The pixels that are of further classes; what may not change is among them, too."""
+        return tuple((label, self.lattice.region(cells)) for label, cells in self.classes)
+
     def _count(self, cells: Cells) -> NDArray[np.int64]:
         """Count the cells of each token of a window."""
         fine = self.span // self.tokens
@@ -256,13 +264,16 @@ class Document:
             return None
         painted = Lattice(drawing.width, drawing.height, drawing.grid)
         cells = painted.unpack(drawing.cells)
+        classes = [(label, painted.unpack(text)) for label, text in drawing.classes]
         if drawing.span % tokens == 0:
             looks = tokens, drawing.span, drawing.at, drawing.coverage
-            return cls(drawing.picture, painted, cells, *looks)
+            return cls(drawing.picture, painted, cells, *looks, tuple(classes))
         lattice, span = _lattice_for(painted, drawing.span, tokens)
         at = drawing.at and _carried(drawing.at, painted, lattice, span)
         carried = painted.carry(cells, lattice)
-        return cls(drawing.picture, lattice, carried, tokens, span, at, drawing.coverage)
+        classes = tuple((label, painted.carry(cells, lattice)) for label, cells in classes)
+        looks = tokens, span, at, drawing.coverage
+        return cls(drawing.picture, lattice, carried, *looks, classes)
 
 
 def _lattice_for(painted: Lattice, span: int, tokens: int) -> tuple[Lattice, int]:

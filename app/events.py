@@ -23,8 +23,9 @@ from app.desk import Action
 from app.errors import UserError
 from app.handlers import Handlers, Shown
 from app.menu import ModelMenu
+from app.models import ModelInfo
 from app.panels.advanced import advanced_updates
-from app.panels.make import class_choices
+from app.panels.make import class_choices, class_list
 from app.panels.outpaint import add_script
 from app.panels.schedule import drawn_script
 from app.panels.tour import SITUATION
@@ -146,6 +147,11 @@ def _bind_schedule(ui: Layout, handlers: Handlers) -> None:
     names.change(None, names, curve, js="(name) => name", queue=False, **QUIET)
 
 
+def _of_model(info: ModelInfo) -> dict[str, Any]:
+    """Give what the canvas must know about a model."""
+    return {"grid": info.grid, "resolution": info.image_size, "classes": class_list(info)}
+
+
 def _bind_models(ui: Layout, menu: ModelMenu) -> None:
     """Let the page follow the model that was chosen: lattice, classes, settings."""
     settings = ui.advanced._asdict()
@@ -158,7 +164,7 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
         updates = advanced_updates(chosen.info).items()
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(grid=chosen.info.grid, resolution=chosen.info.image_size),
+            ui.canvas: gr.HTML(**_of_model(chosen.info)),
             ui.make.label: gr.Dropdown(choices=class_choices(chosen.info), value=chosen.label),
             ui.make.status: chosen.status,
             **{settings[name]: update for name, update in updates},
@@ -182,7 +188,7 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
         choices = class_choices(chosen.info)
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(grid=chosen.info.grid, resolution=chosen.info.image_size),
+            ui.canvas: gr.HTML(**_of_model(chosen.info)),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
             ui.make.status: settled.status,
             **{settings[name]: update for name, update in updates if name in settled.names},

@@ -30,7 +30,7 @@ from app.models import ModelInfo
 from app.overlays import Frame, done_frame, step_frame
 from app.projects import Projects
 from app.recipes import Recipes
-from app.runs import Step, Studio
+from app.runs import Refining, Step, Studio
 from app.service import Service
 from app.uploads import read_upload
 from app.walk import Walk
@@ -164,6 +164,11 @@ class Handlers:
                 else:
                     frame |= job.context(answer)
                 yield Shown(frame, texts.WORKING, is_running=True, seed=seed)
+                continue
+            if isinstance(answer, Refining):
+                words = texts.REFINING.format(window=answer.window, windows=answer.windows)
+                frame = {**about, "kind": "refining", "message": words}
+                yield Shown(frame, words, is_running=True, seed=seed)
                 continue
             ids = [self._studio.keep(picture) for picture in answer.pictures]
             seeds = texts.seeds(answer.seeds)

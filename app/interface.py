@@ -19,7 +19,7 @@ from app.menu import ModelMenu
 from app.panels.advanced import AdvancedPanel, advanced_panel
 from app.panels.gallery import gallery_panel
 from app.panels.header import header
-from app.panels.make import MakePanel, make_panel
+from app.panels.make import MakePanel, class_list, make_panel
 from app.panels.models import models_panel
 from app.panels.outpaint import OutpaintPanel, outpaint_panel
 from app.panels.tour import tour_panel
@@ -56,7 +56,7 @@ def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=1, elem_id="stage"):
                 about = _about_pictures(handlers)
-                canvas = Canvas(info.grid, info.image_size, server_functions=about)
+                canvas = Canvas(info.grid, info.image_size, class_list(info), about)
             with gr.Column(scale=0, min_width=320, elem_id="side"):
                 layout = Layout(
                     models=models,

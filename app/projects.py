@@ -5,7 +5,7 @@ travel to the server only when they are worked on. The words come here first: wh
 is checked, and the page goes on with nothing but what came back. docs/projects.md has the format.
 
 Read in this order:
-    Document   the words of a project, versions 1 and 2
+    Document   the words of a project, versions 1 to 3
     Projects   what the page asks
 
 Elsewhere: the file itself and its limits (canvas/zip.js, project.js).
@@ -25,14 +25,14 @@ from pydantic import Field, ValidationError
 
 from app import texts
 from app.answers import Answer, answer_in_turn, fields
-from app.canvas.drawing import MAX_CELLS, MAX_SIDE
+from app.canvas.drawing import MAX_CELLS, MAX_CLASSES, MAX_SIDE
 from app.errors import UserError
 from app.lens import Grid, Lens, mask_digits
 from app.recipes import MAX_DRAFT
 from app.scene import MAX_STATE, Context, Hex, Index, Place, Side, Strict
 
 FORMAT = "maskgit-project"
-VERSION = 2
+VERSION = 3
 MAX_TEXT = 32 * 2**20  # characters of document.json
 MAX_PIXELS = 64_000_000  # of one picture, as for one that is opened
 MAX_PICTURES = 1000
@@ -53,6 +53,7 @@ Passes: TypeAlias = Annotated[int, Field(ge=0, lt=2**15)]
 Base64: TypeAlias = Annotated[
     str, Field(pattern=r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
 ]
+ClassRow: TypeAlias = Annotated[tuple[Index, Cells], Field(strict=False)]
 Corner: TypeAlias = Annotated[tuple[Place, Place], Field(strict=False)]
 
 
@@ -97,7 +98,9 @@ class Painted(Strict):
 class Entry(Strict):
     """One entry of the history: a picture, by its index, and what is painted on it.
 
-    Version 1 had neither `grid`, of the lattice of `cells`, nor `lens`: all were as usual.
+    Version 1 had neither `grid`, of the lattice of `cells`, nor `lens`: all were as usual. Before
+    version 3 all was of one class. `classes` are the ids of further ones, in the order of their
+    swatches, each with its cells: of those in `painted`, or in `cells` where there is none.
     """
 
     picture: Index
@@ -107,6 +110,7 @@ class Entry(Strict):
     shown: bool
     is_result: bool = False
     painted: Painted | None = None
+    classes: list[ClassRow] = Field([], max_length=MAX_CLASSES - 1)
 
 
 class Run(Strict):
@@ -152,7 +156,7 @@ class Document(Strict):
     """
 
     format: Literal["maskgit-project"]
-    version: Literal[1, 2]
+    version: Literal[1, 2, 3]
     grid: Grid
     position: Index
     pictures: Annotated[list[PictureRow], Field(min_length=1, max_length=MAX_PICTURES)]
@@ -248,8 +252,16 @@ def _mask_faults(i: int, entry: Entry, document: Document) -> Iterator[str]:
     masks = [(entry.grid or document.grid, entry.cells)]
     if entry.painted is not None:
         masks.append((entry.painted.grid, entry.painted.cells))
+    of_classes = [cells for _, cells in entry.classes]
+    masks += [(masks[-1][0], cells) for cells in of_classes]
     if any(len(cells) != mask_digits(*size, grid) for grid, cells in masks):
         yield f"the mask of entry {i} does not fit its picture"
+    whole, left = masks[0 if entry.painted is None else 1][1], 0
+    for cells in of_classes:
+        own = int(cells or "0", 16)
+        if own & left or own & ~int(whole or "0", 16):
+            yield f"a class of entry {i} has cells that are not painted, or of another class"
+        left |= own
     if entry.lens is not None and not entry.lens.fits(*size):
         yield f"the window of entry {i} does not lie on its picture"
 

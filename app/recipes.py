@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -29,6 +29,7 @@ from app.export import png_url
 from app.lens import Lens
 from app.runs import Opened, Picture, Request
 from app.scene import Index, Scene, Strict, read
+from app.settling import class_id
 
 if TYPE_CHECKING:
     from app.runs import Studio
@@ -68,6 +69,8 @@ class Remembered:
         sides: Pixels that were added on the left, top, right and bottom, if any.
         is_steered: Whether somebody had a hand in the decode, which a seed does not repeat.
         feather: Cells over which an edit's new content faded in.
+        regions: Where there are other classes than `label`, by number or name.
+        refine: Whether its fill was refined, or would have been where it was soft.
     """
 
     model: str
@@ -81,6 +84,8 @@ class Remembered:
     sides: tuple[int, int, int, int] | None
     is_steered: bool
     feather: float
+    regions: Sequence[tuple[str | None, Region]] = ()
+    refine: bool = False
 
 
 class RecipeBook(Protocol):
@@ -130,6 +135,17 @@ class Recipes:
 
         return answer_in_turn(self._places, PATIENCE_S, completed)
 
+    def _class_id(self, model: str, name: str | None) -> int | None:
+        """Find a class that swatches can have, of the model or else of the one pages begin with."""
+        if name is None:
+            return None
+        models = self._studio.models
+        try:
+            info = models.info(model)
+        except UserError:
+            info = models.info(models.default)
+        return class_id(info, name)
+
     def brought(self, data: bytes, opened: Opened) -> Answer:
         """Say what a file that was opened brings besides its picture: a recipe, a note, nothing."""
         picture = self._studio.picture(opened.id)
@@ -149,8 +165,17 @@ class Recipes:
             answer["before"] = {"id": kept, "width": width, "height": height}
             answer["before"] |= _planes(found.before, found, opened)
         if found.region is not None:
-            answer["mask"] = png_url(np.where(found.region, np.uint8(255), np.uint8(0)))
+            answer["mask"] = _mask_url(found.region)
+            answer["classes"] = [
+                {"id": label, "mask": _mask_url(region)}
+                for name, region in found.regions
+                if (label := self._class_id(found.model, name)) is not None
+            ]
         return {"recipe": answer}
+
+
+def _mask_url(region: Region) -> str:
+    return png_url(np.where(region, np.uint8(255), np.uint8(0)))
 
 
 def _planes(before: Picture, found: Remembered, opened: Opened) -> Answer:
@@ -174,6 +199,7 @@ def _controls(found: Remembered) -> dict[str, Any]:
     controls = {"model": found.model, "label": found.label, **found.settings}
     if found.region is not None:
         controls["feather"] = found.feather
+        controls["refine"] = found.refine
     if found.sides is not None:
         controls |= zip(("left", "top", "right", "bottom"), found.sides, strict=True)
     return controls

@@ -55,6 +55,13 @@ RANDOMISE_INFO = "Off locks the seed: the same one gives the same picture again.
 NEXT_SEED = "Next seed"
 PREVIEWS = "Show the steps while it runs"
 PREVIEWS_INFO = "Drawing them takes time. Without, they are drawn when you look at them."
+FOR_NEW = (
+    "These are for filling. As long as none is changed, New picture uses settings of its own, "
+    "which vary more."
+)
+REFINE = "Draw large holes again in detail"
+REFINE_INFO = "Where a fill would look soft, in smaller windows. Takes a few seconds more."
+REFINING = "Refining: window {window} of {windows}"
 
 EXAMPLES = "Examples"
 UPLOAD_HINT = "Or drop, paste or open a picture of your own on the canvas."

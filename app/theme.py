@@ -59,7 +59,8 @@ CSS = """
 [data-testid="status-tracker"].hide { display: none !important; }
 
 #canvas .html-container, #header .html-container, #status .html-container,
-#examples .html-container, #models .html-container, #tour .html-container { padding: 0; }
+#further-classes .html-container, #examples .html-container, #models .html-container,
+#tour .html-container { padding: 0; }
 #top { align-items: center; gap: 12px; padding: 8px 2px 0; flex-wrap: nowrap; }
 #header { flex: 1 1 auto; width: auto !important; }
 #models { flex: 0 1 auto; width: auto !important; }

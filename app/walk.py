@@ -236,8 +236,8 @@ class Walk:
         if document is None:
             return Scene(context.model, context.window)
         picture = known_picture(self._studio, document)
-        about = picture, document.region, document.lens, context.feather
-        return Scene(context.model, context.window, *about)
+        about = document.region, document.lens, context.feather, document.regions
+        return Scene(context.model, context.window, picture, *about, refine=context.refine)
 
 
 def walk_frame(step: Step) -> Frame:

@@ -53,6 +53,11 @@ class Waiting:
         """What must be the same to share a batch."""
         return id(self.predictor), self.state.mask_id, self.state.constraints.grid
 
+    @property
+    def num_rows(self) -> int:
+        """How much of a batch it takes: every class of a row is a row for the network."""
+        return self.state.constraints.num_asked
+
 
 class Batcher:
     """Runs passes that are asked for from any thread; safe to share."""
@@ -157,11 +162,11 @@ class Batcher:
                     continue
                 if not is_full and (not batch or one.kind == batch[0].kind):
                     limit = self._limit(one.state)
-                    is_full = bool(batch) and rows + one.state.batch > limit
+                    is_full = bool(batch) and rows + one.num_rows > limit
                     if not is_full:
                         if one.future.set_running_or_notify_cancel():
                             batch.append(one)
-                            rows += one.state.batch
+                            rows += one.num_rows
                         continue
                 rest.append(one)
             self._waiting = rest
@@ -188,7 +193,7 @@ def _run(batch: list[Waiting]) -> None:
             for one in batch:
                 rows = moved.take(range(first, first + one.state.batch))
                 first += one.state.batch
-                # Stacking may have widened the bans; what never changes is the caller's own.
+                # Stacking may have widened bans and classes; the caller's own never change.
                 one.future.set_result(replace(rows, constraints=one.state.constraints))
             batch.clear()
     while batch:

@@ -6,10 +6,12 @@ Raises, all of them: TypeError for the wrong kind of thing, ValueError for a wro
 """
 
 from collections.abc import Mapping, Set
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from maskgit.class_map import MAX_CLASSES
 from maskgit.types import Picture, Pictures, Region
 
 MAX_COUNT = 64
@@ -18,7 +20,7 @@ MAX_COUNT = 64
 def seeds(seed: int, count: int) -> tuple[int, ...]:
     """Give the seed of each of `count` pictures: `seed`, `seed + 1`, ..."""
     for name, value in (("seed", seed), ("count", count)):
-        _require_whole(name, value)
+        require_whole(name, value)
     if not 1 <= count <= MAX_COUNT:
         raise ValueError(f"count must be 1 to {MAX_COUNT}, got {count}")
     return tuple(range(seed, seed + count))
@@ -27,7 +29,7 @@ def seeds(seed: int, count: int) -> tuple[int, ...]:
 def require_pixels_to_add(amounts: Mapping[str, int]) -> None:
     """Refuse amounts that are no whole numbers; their range depends on the picture."""
     for name, value in amounts.items():
-        _require_whole(name, value)
+        require_whole(name, value)
 
 
 def require_picture(picture: Picture) -> None:
@@ -56,6 +58,24 @@ def require_mask(mask: Region, picture: Picture) -> None:
         raise ValueError("the mask is empty: mark at least one pixel that may change")
 
 
+def require_regions(regions: Mapping[Any, Region], size: tuple[int, int]) -> None:
+    """Refuse regions that do not fit a picture of that size, mark nothing, or are too many."""
+    if not isinstance(regions, Mapping):
+        raise TypeError(f"regions are masks by class, {{class: mask}}, got {describe(regions)}")
+    if len(regions) >= MAX_CLASSES:
+        raise ValueError(
+            f"at most {MAX_CLASSES} classes in a picture: give up to {MAX_CLASSES - 1} regions "
+            f"beside the class of the rest, got {len(regions)}"
+        )
+    for name, region in regions.items():
+        if not isinstance(region, np.ndarray) or region.dtype != np.bool_:
+            raise TypeError(f"the region of {name} is a bool array (H, W), got {describe(region)}")
+        if region.shape != size:
+            raise ValueError(f"the region of {name} is {region.shape}, the picture {size}")
+        if not region.any():
+            raise ValueError(f"the region of {name} is empty: mark at least one pixel")
+
+
 def require_known(names: Set[str], allowed: Set[str]) -> None:
     """Refuse options that do not exist."""
     if unknown := sorted(names - allowed):
@@ -69,6 +89,7 @@ def describe(value: object) -> str:
     return type(value).__name__
 
 
-def _require_whole(name: str, value: object) -> None:
+def require_whole(name: str, value: object) -> None:
+    """Refuse what is no whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, got {value!r}")

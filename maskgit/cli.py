@@ -30,6 +30,7 @@ from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
 from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
+from maskgit.tiles import MAX_LEVELS, Plan, Tile
 from maskgit.traces import to_json, to_npz
 from maskgit.types import Picture, Region
 from maskgit.window import resample
@@ -69,19 +70,27 @@ def edit(options: argparse.Namespace) -> None:
         raise ValueError("name the picture and its --mask, or --images FOLDER and --masks FOLDER")
     engine, original = _engine(options), _original(options.picture)
     picture = original.flat
-    mask = _mask(picture, options.mask, options.box)
+    regions: dict[str, Region] = {}
+    for label, file in options.region:
+        region = _mask(picture, file, None)
+        regions[label] = region | regions.pop(label, region)
+    if options.mask or options.box or not regions:
+        mask = _mask(picture, options.mask, options.box)
+    else:
+        mask = np.logical_or.reduce(list(regions.values()))
     with _progress() as on_step:
         result = engine.edit(
-            picture, mask, _label(options),
-            feather=options.feather, on_step=on_step, **_common(options),
+            picture, mask, _label(options), regions=regions,
+            feather=options.feather, refine=options.refine, on_step=on_step, on_tile=_say_tile,
+            **_common(options),
         )  # fmt: skip
-    files = with_recipes(begun(engine, options), result, original, mask)
+    files = with_recipes(begun(engine, options), result, original, mask, regions=regions)
     _write_all(options.out, files, result.seeds)
 
 
 def edit_many(options: argparse.Namespace) -> None:
     """Edit every picture of a folder."""
-    if options.picture is not None or options.mask is not None:
+    if options.picture is not None or options.mask is not None or options.region:
         raise ValueError("--images takes its masks from --masks FOLDER, or one --box for all")
     engine = _engine(options)
     recipe = begun(engine, options)
@@ -90,8 +99,9 @@ def edit_many(options: argparse.Namespace) -> None:
         original = _original(file)
         mask = _mask(original.flat, mask_file, options.box)
         result = engine.edit(
-            original.flat, mask, _label(options), feather=options.feather, **_common(options)
-        )
+            original.flat, mask, _label(options),
+            feather=options.feather, refine=options.refine, **_common(options),
+        )  # fmt: skip
         return with_recipes(recipe, result, original, mask)
 
     seeds = range(options.seed, options.seed + options.count)
@@ -187,12 +197,22 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (edit, trace):
         _add_model(sub := add(verb))
         sub.add_argument("picture", type=Path, nargs="?", help="picture to edit")
-        where = sub.add_mutually_exclusive_group(required=verb is edit)
+        where = sub.add_mutually_exclusive_group()
         where.add_argument("--mask", type=Path, help="picture of the same size, white = change")
         where.add_argument(
             "--box", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help="change this box, in pixels"
         )
         if verb is edit:
+            sub.add_argument(
+                "--region",
+                type=_region,
+                action="append",
+                default=[],
+                metavar="LABEL=FILE",
+                help="another class where this picture is white, once for each class, up to 7; "
+                "--label is for the rest of the mask, which by default is all regions together "
+                "(experimental)",
+            )
             where.add_argument("--masks", type=Path, metavar="FOLDER", help="masks for --images")
             sub.add_argument("--images", type=Path, metavar="FOLDER", help="edit all of these")
             sub.add_argument(
@@ -203,6 +223,13 @@ def _parser() -> argparse.ArgumentParser:
                 help=f"how far the new content fades in, 0 to {MAX_FEATHER_CELLS:g} cells",
             )  # fmt: skip
             _add_choices(sub, "edited.png")
+            sub.add_argument(
+                "--refine",
+                type=_levels,
+                default="auto",
+                metavar="LEVELS",
+                help="draw a hole again in smaller windows, at most so many times; 0: never",
+            )
             commands_recipes.add_no_recipe(sub)
             continue
         _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
@@ -308,6 +335,21 @@ def _box(text: str) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
+def _region(text: str) -> tuple[str, Path]:
+    label, equals, file = text.rpartition("=")
+    if not equals or not label or not file:
+        raise argparse.ArgumentTypeError(f"expected LABEL=FILE, got {text!r}")
+    return label, Path(file)
+
+
+def _levels(text: str) -> int:
+    if text == "auto":
+        return MAX_LEVELS
+    if not text.isdecimal() or int(text) > MAX_LEVELS:
+        raise argparse.ArgumentTypeError(f"expected auto or 0 to {MAX_LEVELS}, got {text!r}")
+    return int(text)
+
+
 def _path(text: str, kinds: Sequence[str] = ("png",)) -> Path:
     if Path(text).suffix.lower().removeprefix(".") not in kinds:
         allowed = " or ".join(kind.upper() for kind in kinds)
@@ -370,6 +412,13 @@ def _write_all(path: Path, contents: Iterable[Picture | bytes], seeds: Sequence[
         return
     for seed, content in zip(seeds, contents, strict=True):
         _write(path.with_stem(f"{path.stem}-{seed}"), content)
+
+
+def _say_tile(tile: Tile, plan: Plan) -> None:
+    """Say how far a refinement is, where people look."""
+    if sys.stderr.isatty():
+        end = "\n" if tile.number + 1 == len(plan.tiles) else ""
+        print(f"\rrefining: {tile.number + 1} of {plan}", end=end, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from maskgit import pipeline, recipe_files, recipes
 from maskgit.compositing import FEATHER_CELLS
 from maskgit.images import to_png
-from maskgit.jobs import Result
+from maskgit.jobs import Regions, Result
 from maskgit.originals import Original, open_original
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
@@ -78,7 +78,8 @@ def begun(engine: MaskGIT, options: argparse.Namespace) -> Callable[..., Recipe]
     weights = recipes.fingerprint(pipeline.find_folder(options.model))
     name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
     feather = getattr(options, "feather", FEATHER_CELLS)  # of verbs that edit
-    return partial(Recipe, name, weights, dtype, options.label, feather=feather)
+    refine = getattr(options, "refine", 0)
+    return partial(Recipe, name, weights, dtype, options.label, feather=feather, refine=refine)
 
 
 def with_recipes(
@@ -87,6 +88,7 @@ def with_recipes(
     original: Original | None = None,
     mask: Region | None = None,
     sides: tuple[int, int, int, int] | None = None,
+    regions: Regions | None = None,
 ) -> Iterator[bytes]:
     """Write results as PNG files with recipes, or without where one is not wanted or too large.
 
@@ -98,13 +100,15 @@ def with_recipes(
         original: The file it was made from, if any.
         mask: For an edit, what could change.
         sides: For a picture made larger, what was added on the left, top, right and bottom.
+        regions: Where other classes were asked for.
     """
     at = sides[:2] if sides else (0, 0)
     for made, trace in zip(result.pictures, result.traces, strict=True):
         notes = {}
         if begun:
             decode = trace[0].options[0]
-            recipe = begun(decode, original and original.flat, mask, sides=sides)
+            named = tuple((regions or {}).items())
+            recipe = begun(decode, original and original.flat, mask, sides=sides, regions=named)
             try:
                 notes[recipes.KEY] = recipes.to_text(recipe)
             except RecipeError as error:

@@ -1,8 +1,8 @@
 """What may change, and to what: everything a person does to a picture, as a value on its tokens.
 
 A cell of the token grid is either known (it keeps its id) or open (the model imagines it). A class
-label conditions each row, and codes may be forbidden. Painting, pinning and banning give a new
-`Constraints`; nothing is changed in place.
+label conditions each row, or several do, each some of its cells, and codes may be forbidden.
+Painting, pinning and banning give a new `Constraints`; nothing is changed in place.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from maskgit.class_map import ClassMap
 from maskgit.types import Labels, TokenGrid, TokenMask, Tokens
 
 
@@ -26,6 +27,7 @@ class Constraints:
         grid: Height and width of the token grid; N = h * w, row-major.
         banned: True where a code must not be drawn; middle axis 1 = the same in every cell.
             None bans nothing. A cell needs at least one code that is not banned.
+        classes: Which class conditions which cell; None: the row's label all of them.
 
     Raises:
         ValueError: If shapes or devices do not fit each other.
@@ -36,6 +38,7 @@ class Constraints:
     labels: Labels
     grid: tuple[int, int]
     banned: Bool[Tensor, "B _ K"] | None = None
+    classes: ClassMap | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""
@@ -52,6 +55,10 @@ class Constraints:
         if self.banned is not None and self.banned.shape[:2] not in {(rows, 1), (rows, cells)}:
             raise ValueError(
                 f"banned must be ({rows}, 1 or {cells}, K), got {tuple(self.banned.shape)}"
+            )
+        if self.classes is not None and self.classes.which.shape != self.tokens.shape:
+            raise ValueError(
+                f"classes must be {tuple(self.tokens.shape)}, got {tuple(self.classes.which.shape)}"
             )
         if len({tensor.device for tensor in self._tensors()}) > 1:
             raise ValueError("the tensors of Constraints must be on one device")
@@ -78,6 +85,18 @@ class Constraints:
     def batch(self) -> int:
         """Number of rows, B."""
         return self.tokens.shape[0]
+
+    @property
+    def num_asked(self) -> int:
+        """Count the rows that a model is asked for: one for each class of each row."""
+        return self.batch if self.classes is None else self.classes.num_asked
+
+    @property
+    def label_of_cells(self) -> Int[Tensor, "B N"]:
+        """The class that conditions each cell."""
+        if self.classes is None:
+            return self.labels[:, None].expand_as(self.tokens)
+        return self.classes.of_cells(self.labels)
 
     def pin(
         self, cells: Bool[Tensor, "#B N"], ids: int | Int[Tensor, ""] | Int[Tensor, "#B N"]
@@ -107,7 +126,7 @@ class Constraints:
         return replace(self, banned=banned)
 
     def with_labels(self, labels: Labels) -> "Constraints":
-        """Condition on other classes."""
+        """Condition on other classes; cells that have classes of their own keep them."""
         return replace(self, labels=labels)
 
     def row(self, index: int) -> "Constraints":
@@ -116,11 +135,13 @@ class Constraints:
 
     def take(self, rows: Sequence[int]) -> "Constraints":
         """Take some rows, in the order given."""
-        return self._map(lambda tensor: take_rows(tensor, rows))
+        classes = None if self.classes is None else self.classes.take(rows)
+        return self._map(lambda tensor: take_rows(tensor, rows), classes)
 
     def to(self, device: torch.device | str) -> "Constraints":
         """Move to a device."""
-        return self._map(lambda tensor: tensor.to(device))
+        classes = None if self.classes is None else self.classes.to(device)
+        return self._map(lambda tensor: tensor.to(device), classes)
 
     @staticmethod
     def stack(parts: Sequence["Constraints"]) -> "Constraints":
@@ -137,19 +158,22 @@ class Constraints:
             torch.cat([part.labels for part in parts]),
             parts[0].grid,
             _stack_bans(parts),
+            _stack_classes(parts),
         )
 
     def _tensors(self) -> list[Tensor]:
         values = (getattr(self, field.name) for field in fields(self))
-        return [value for value in values if isinstance(value, Tensor)]
+        tensors = [value for value in values if isinstance(value, Tensor)]
+        return tensors if self.classes is None else [*tensors, self.classes.which]
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> "Constraints":
+    def _map(self, change: Callable[[Tensor], Tensor], classes: ClassMap | None) -> "Constraints":
         return Constraints(
             change(self.tokens),
             change(self.is_open),
             change(self.labels),
             self.grid,
             None if self.banned is None else change(self.banned),
+            classes,
         )
 
 
@@ -177,3 +201,10 @@ def _stack_bans(parts: Sequence[Constraints]) -> Bool[Tensor, "B _ K"] | None:
             for part in parts
         ]
     )
+
+
+def _stack_classes(parts: Sequence[Constraints]) -> ClassMap | None:
+    """Give rows that have only their own label a map that says so, if others have one."""
+    if all(part.classes is None for part in parts):
+        return None
+    return ClassMap.stack([part.classes or ClassMap.plain(part.tokens) for part in parts])

@@ -170,18 +170,31 @@ def _listed(where: TokenMask, most: int) -> Int[Tensor, "B {most}"]:
 
 
 def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
-    """Run the model once; rows that ask for guidance also without their class, in that one run."""
+    """Run the model once, each row with all its classes.
+
+    Rows that ask for guidance are asked once more without a class, in that one run.
+    """
     tokens, labels = state.tokens, state.constraints.labels
+    classes = state.constraints.classes
+    if classes is not None:
+        rows, labels = classes.asked(labels)
+        tokens = take_rows(tokens, rows)
     scale = _of_pass(DecodeOptions.guidance, state)
     guided = [row for row, s in enumerate(scale) if s != 1]
+    if guided:
+        if predictor.null_label is None:
+            raise ValueError("this model knows no null label; guidance_scale must be 1")
+        null = labels.new_full((len(guided),), predictor.null_label)
+        tokens = torch.cat([tokens, take_rows(state.tokens, guided)])
+        labels = torch.cat([labels, null])
+    logits = predictor.logits(tokens, labels)
+    num_asked = len(labels) - len(guided)
+    conditional, unconditional = logits.split([num_asked, len(guided)])
+    if classes is not None:
+        was_open = state.revealed_at != KNOWN
+        conditional = classes.mixed(conditional, was_open, state.constraints.grid)
     if not guided:
-        return Prediction(predictor.logits(tokens, labels))
-    if predictor.null_label is None:
-        raise ValueError("this model knows no null label; guidance_scale must be 1")
-    null = labels.new_full((len(guided),), predictor.null_label)
-    tokens = torch.cat([tokens, take_rows(tokens, guided)])
-    logits = predictor.logits(tokens, torch.cat([labels, null]))
-    conditional, unconditional = logits.split([state.batch, len(guided)])
+        return Prediction(conditional)
     return Prediction(conditional, unconditional, guided, [scale[row] for row in guided])
 
 

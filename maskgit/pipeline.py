@@ -29,19 +29,22 @@ from typing_extensions import Unpack
 
 from maskgit import checks, decoding, hub, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
+from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
 from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_feather
-from maskgit.config import ModelConfig
+from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
-from maskgit.jobs import Choices, Job, Label, OnStep, Place, Result
+from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.models.packed import pack
 from maskgit.outpainting import outpaint_windows
+from maskgit.refining import Refining
 from maskgit.state_text import from_text
+from maskgit.tiles import MAX_LEVELS, Plan, plan_tiles
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
-from maskgit.window import Window, choose, mirror_fill, open_cells, view
+from maskgit.window import Window, choose, class_cells, mirror_fill, open_cells, view
 
 HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
 MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -126,6 +129,7 @@ class MaskGIT:
         self,
         label: Label = None,
         *,
+        regions: Regions | None = None,
         seed: int = 0,
         count: int = 1,
         on_step: OnStep | None = None,
@@ -136,6 +140,9 @@ class MaskGIT:
         Args:
             label: ImageNet index, class name, synonym or WordNet id; None: no class, where the
                 model allows it.
+            regions: Where other classes are to be, up to 7: a mask of the model's square for each
+                class. The label is for the rest. A later one lies over those before; where two
+                meet, a cell is mixed of both (`maskgit.class_map`).
             seed: Of the first picture, 0 or more.
             count: Pictures, 1 to 64.
             on_step: Sees the state after every pass.
@@ -145,7 +152,8 @@ class MaskGIT:
             ValueError: If an argument is not allowed; the message says what is.
             TypeError: If an argument is of the wrong kind.
         """
-        return self._run(self.prepare_generate(label, seed=seed, count=count, **choices), on_step)
+        job = self.prepare_generate(label, regions=regions, seed=seed, count=count, **choices)
+        return self._run(job, on_step)
 
     def edit(
         self,
@@ -153,11 +161,14 @@ class MaskGIT:
         mask: Region,
         label: Label = None,
         *,
+        regions: Regions | None = None,
         seed: int = 0,
         count: int = 1,
         window: Window | None = None,
         feather: float = FEATHER_CELLS,
+        refine: int = 0,
         on_step: OnStep | None = None,
+        on_tile: OnTile | None = None,
         **choices: Unpack[Choices],
     ) -> Result:
         """Imagine the masked part of a picture anew.
@@ -167,12 +178,17 @@ class MaskGIT:
             mask: True where the picture may change, of the same height and width. All other
                 pixels come back bit-identical.
             label: As for `generate`; says what the whole window shows once it is done.
+            regions: As for `generate`, of the picture's size; what lies outside of the mask does
+                not count. A cell is of the class that has most of it.
             seed: As for `generate`.
             count: As for `generate`.
             window: What the model sees; by default chosen around the mask.
             feather: Cells over which the new content fades in, from the mask's border inwards: 0
                 (a hard edge) to 2.
+            refine: Levels of refinement at most, 0 to MAX_LEVELS (`maskgit.tiles`): 0 leaves the
+                fill as the window shows it, MAX_LEVELS goes on until it is sharp.
             on_step: As for `generate`.
+            on_tile: Sees each tile of the refinement when it is done, and the plan.
             choices: As for `generate`.
 
         Raises:
@@ -180,10 +196,13 @@ class MaskGIT:
             TypeError: As for `generate`.
         """
         job = self.prepare_edit(
-            picture, mask, label,
+            picture, mask, label, regions=regions,
             seed=seed, count=count, window=window, feather=feather, **choices,
         )  # fmt: skip
-        return self._run(job, on_step)
+        plan = self.plan(job, refine)  # before the passes, so that a wrong number costs nothing
+        result = self._run(job, on_step)
+        states = DecodeState.stack([trace[-1] for trace in result.traces])
+        return self.refine(job, states, result, plan, on_tile)
 
     def outpaint(
         self,
@@ -261,6 +280,53 @@ class MaskGIT:
         """
         varied = vary(state, share, checks.seeds(seed, count))
         return self._run(replace(job, state=varied), on_step)
+
+    def plan(self, job: Job, refine: int = MAX_LEVELS) -> Plan:
+        """Plan the refinement of a job; no tiles where its fill is sharp as it is.
+
+        Raises:
+            ValueError: If `refine` is out of range.
+            TypeError: If it is no whole number.
+        """
+        checks.require_whole("refine", refine)
+        if job.place is None:
+            return Plan()
+        return plan_tiles(job.place.region, job.place.window, self.image_size, refine)
+
+    def refining(self, job: Job, state: DecodeState, result: Result, plan: Plan) -> Refining:
+        """Begin to refine what `finish` gave; `maskgit.refining` shows the loop.
+
+        Args:
+            job: What was prepared; an edit.
+            state: Its last state.
+            result: From `finish`.
+            plan: From `plan`, with at least one tile.
+        """
+        if job.place is None or not plan.tiles:
+            raise ValueError("there is nothing to refine: the plan has no tiles")
+        return Refining(self, job.place, result.pictures, state, plan)
+
+    def refine(
+        self,
+        job: Job,
+        state: DecodeState,
+        result: Result,
+        plan: Plan,
+        on_tile: OnTile | None = None,
+    ) -> Result:
+        """Refine what `finish` gave, tile by tile; arguments as for `refining`.
+
+        Returns:
+            The same with sharper pictures; `result` itself where nothing is planned.
+        """
+        if not plan.tiles:
+            return result
+        refining = self.refining(job, state, result, plan)
+        for tile in plan.tiles:
+            refining.end(tile, decoding.decode(self.predictor, refining.begin(tile)))
+            if on_tile is not None:
+                on_tile(tile, plan)
+        return replace(result, pictures=refining.pictures)
 
     def encode(self, pictures: Picture | Pictures) -> TokenGrid:
         """Give the tokens of pictures whose sides are multiples of the tokenizer's stride.
@@ -340,13 +406,22 @@ class MaskGIT:
             raise ValueError("this model knows no null label; guidance_scale must be 1")
 
     def prepare_generate(
-        self, label: Label = None, *, seed: int = 0, count: int = 1, **choices: Unpack[Choices]
+        self,
+        label: Label = None,
+        *,
+        regions: Regions | None = None,
+        seed: int = 0,
+        count: int = 1,
+        **choices: Unpack[Choices],
     ) -> Job:
         """Make `generate` ready to be decoded; arguments and errors as there."""
-        options = self._options(checks.seeds(seed, count), choices)
+        options = self._options(checks.seeds(seed, count), self.config.decode, choices)
         grid = (self.grid_size, self.grid_size)
-        constraints = Constraints.everything_open(count, grid, self.classes.resolve(label))
-        return Job(self.start(constraints, options))
+        everything = np.ones((self.image_size, self.image_size), bool)
+        square = Window(0, 0, self.image_size)
+        conditions = self._conditions(everything, np.ones(grid, bool), square, label, regions)
+        constraints = Constraints.everything_open(count, grid, conditions[0])
+        return Job(self.start(_with_classes(constraints, conditions[1]), options))
 
     def prepare_edit(
         self,
@@ -354,6 +429,7 @@ class MaskGIT:
         mask: Region,
         label: Label = None,
         *,
+        regions: Regions | None = None,
         seed: int = 0,
         count: int = 1,
         window: Window | None = None,
@@ -367,6 +443,7 @@ class MaskGIT:
             picture: As for `edit`.
             mask: As for `edit`; what lies outside the window stays as it is.
             label: As for `edit`.
+            regions: As for `edit`.
             seed: As for `edit`.
             count: As for `edit`.
             window: As for `edit`.
@@ -388,7 +465,8 @@ class MaskGIT:
             )
         seen = view(picture, window, self.image_size)
         place = Place(picture, mask, window, seen, feather)
-        return self._prepare(place, cells, label, checks.seeds(seed, count), choices)
+        conditions = self._conditions(mask, cells, window, label, regions)
+        return self._prepare(place, cells, conditions, checks.seeds(seed, count), choices)
 
     def prepare_extend(
         self,
@@ -414,7 +492,8 @@ class MaskGIT:
         seen = mirror_fill(view(canvas, window, self.image_size), hole)
         cells = open_cells(unknown, window, self.image_size, self.grid_size)
         place = Place(canvas, unknown, window, seen)
-        return self._prepare(place, cells, label, checks.seeds(seed, 1), choices)
+        conditions = self.classes.resolve(label), None
+        return self._prepare(place, cells, conditions, checks.seeds(seed, 1), choices)
 
     def extend(self, canvas: Picture, unknown: Region, job: Job, state: DecodeState) -> None:
         """Write a window of `outpaint` into the canvas; changes `canvas` and `unknown`."""
@@ -459,23 +538,44 @@ class MaskGIT:
 
     def _require_labels(self, constraints: Constraints) -> None:
         highest = self.predictor.num_classes - (self.predictor.null_label is None)
-        if not bool(((constraints.labels >= 0) & (constraints.labels <= highest)).all()):
+        labels = constraints.labels
+        if constraints.classes is not None:
+            labels = torch.cat([labels, constraints.classes.asked(labels)[1]])
+        if not bool(((labels >= 0) & (labels <= highest)).all()):
             raise ValueError(f"labels must be in [0, {highest}]")
+
+    def _conditions(
+        self,
+        mask: Region,
+        cells: Bool[np.ndarray, "h w"],
+        window: Window,
+        label: Label,
+        regions: Regions | None,
+    ) -> tuple[int, ClassMap | None]:
+        """Find out which classes condition the cells of a window that may change."""
+        if not regions:
+            return self.classes.resolve(label), None
+        checks.require_regions(regions, mask.shape)
+        labels = [self.classes.resolve(each) for each in (label, *regions)]
+        masks = list(regions.values())
+        which = class_cells(mask, masks, window, self.image_size, self.grid_size)
+        return arrange(which, labels, cells)
 
     def _prepare(
         self,
         place: Place,
         cells: Bool[np.ndarray, "h w"],
-        label: Label,
+        conditions: tuple[int, ClassMap | None],
         seeds: Sequence[int],
         choices: Choices,
     ) -> Job:
-        options = self._options(seeds, choices)
-        labels = torch.full((len(seeds),), self.classes.resolve(label), device=self.device)
+        options = self._options(seeds, self.config.decode_edits, choices)
+        label, classes = conditions
+        labels = torch.full((len(seeds),), label, device=self.device)
         is_open = torch.from_numpy(cells).to(self.device).expand(len(seeds), -1, -1)
         tokens = self.encode(place.seen).expand(len(seeds), -1, -1)
         constraints = Constraints.from_grid(tokens, is_open, labels)
-        return Job(self.start(constraints, options), place)
+        return Job(self.start(_with_classes(constraints, classes), options), place)
 
     def _harmonised(self, place: Place, square: Picture) -> Picture:
         hole = open_cells(place.region, place.window, self.image_size, self.image_size)
@@ -497,7 +597,18 @@ class MaskGIT:
         traces = tuple(tuple(state.row(i) for state in states) for i in rows)
         return replace(self.finish(job, states[-1]), traces=traces)
 
-    def _options(self, seeds: Sequence[int], choices: Choices) -> list[DecodeOptions]:
+    def _options(
+        self, seeds: Sequence[int], defaults: DecodeDefaults, choices: Choices
+    ) -> list[DecodeOptions]:
         checks.require_known(choices.keys(), Choices.__optional_keys__)
-        values = {**asdict(self.config.decode), **choices}
+        values = {**asdict(defaults), **choices}
         return [DecodeOptions(seed=seed, **values) for seed in seeds]
+
+
+def _with_classes(constraints: Constraints, classes: ClassMap | None) -> Constraints:
+    """Give every row the classes of a map of one row."""
+    if classes is None:
+        return constraints
+    return replace(
+        constraints, classes=classes.to(constraints.tokens.device).repeated(constraints.batch)
+    )

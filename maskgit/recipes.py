@@ -29,14 +29,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from maskgit.class_map import MAX_CLASSES
 from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
 from maskgit.state_text import MAX_TEXT as MAX_STATE
+from maskgit.tiles import MAX_LEVELS
 from maskgit.types import Picture, Region
 from maskgit.window import Window
 
 KEY = "maskgit"
-VERSION = 1
+VERSION = 2  # of pictures with several classes; all others are of version 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
@@ -45,9 +47,9 @@ MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
-_OPTIONAL = {"outpaint", "state"}
+_OPTIONAL = {"outpaint", "state", "regions"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells", "lens", "feather"}
+_EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -74,6 +76,9 @@ class Recipe:
         lens: For an edit, how an editor showed it while it was painted: a small JSON object that
             only editors read.
         feather: For an edit, cells over which the new content faded in.
+        regions: Where other classes were asked for than `label`: class and mask, in order. Masks
+            are of the picture's size; empty while that is not known.
+        refine: For an edit, levels of refinement at most (`maskgit.tiles`).
     """
 
     model: str
@@ -89,6 +94,8 @@ class Recipe:
     state: str | None = None
     lens: dict[str, Any] | None = None
     feather: float = FEATHER_CELLS
+    regions: tuple[tuple[str | None, Region], ...] = ()
+    refine: int = 0
 
 
 def name_of(folder: Path) -> str:
@@ -119,13 +126,20 @@ def to_text(recipe: Recipe) -> str:
     Raises:
         RecipeError: If it is too large to be kept in a picture.
     """
-    about: dict[str, Any] = {"version": VERSION, "model": recipe.model, "weights": recipe.weights}
+    version = VERSION if recipe.regions else 1
+    about: dict[str, Any] = {"version": version, "model": recipe.model, "weights": recipe.weights}
     about |= {"dtype": recipe.dtype, "label": recipe.label, "options": asdict(recipe.options)}
     about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
     if recipe.sides is not None:
         about["outpaint"] = list(recipe.sides)
     if recipe.state is not None:
         about["state"] = recipe.state
+    if recipe.regions:
+        about["regions"] = [[label, _bits(region)] for label, region in recipe.regions]
+    return _dumped(about)
+
+
+def _dumped(about: dict[str, Any]) -> str:
     text = json.dumps(about)
     if len(text) > MAX_TEXT:
         raise RecipeError("The painted region is too large to be kept inside the picture.")
@@ -142,12 +156,15 @@ def from_text(text: str, result: Picture) -> Recipe:
     Raises:
         RecipeError: If it is damaged, of another version, or does not fit the picture.
     """
-    recipe, edit = _read(text)
+    recipe, about = _read(text)
+    edit, named = about["edit"], about.get("regions", [])
+    regions = tuple((label, _region(bits, result)) for label, bits in named)
+    recipe = replace(recipe, regions=regions)
     if recipe.sides is not None:
         return replace(recipe, original=_inner(result, recipe.sides))
     if edit is None:
         return recipe
-    mask = _mask(edit, result)
+    mask = _region(edit["mask"], result)
     pixels = _unpacked(edit["pixels"], 3 * int(mask.sum()))
     original = result.copy()
     original[mask] = np.frombuffer(pixels, np.uint8).reshape(-1, 3)
@@ -166,19 +183,19 @@ def complete(draft: str, seed: int, original: Picture | None) -> str:
         RecipeError: If the draft is damaged, the original is missing or of another size, or the
             recipe is too large to be kept in a picture.
     """
-    recipe, edit = _read(draft)
-    options = _options({**asdict(recipe.options), "seed": seed})
-    if edit is None:
-        return to_text(replace(recipe, options=options))
-    if original is None:
-        raise RecipeError("The picture it began with is not here any more.")
-    mask = _mask(edit, original)
-    return to_text(replace(recipe, options=options, original=original, mask=mask))
+    recipe, about = _read(draft)
+    about["options"] = asdict(_options({**asdict(recipe.options), "seed": seed}))
+    if edit := about["edit"]:
+        if original is None:
+            raise RecipeError("The picture it began with is not here any more.")
+        mask = _region(edit["mask"], original)
+        about["edit"] = {**edit, "pixels": _packed(original[mask].tobytes())}
+    return _dumped(about)
 
 
 def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
     pixels = None if recipe.original is None else _packed(recipe.original[mask].tobytes())
-    edit: dict[str, Any] = {"mask": _packed(np.packbits(mask).tobytes()), "pixels": pixels}
+    edit: dict[str, Any] = {"mask": _bits(mask), "pixels": pixels}
     if recipe.window is not None:
         edit["window"] = [recipe.window.left, recipe.window.top, recipe.window.side]
     if recipe.cells is not None:
@@ -187,11 +204,13 @@ def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
         edit["lens"] = recipe.lens
     if recipe.feather != FEATHER_CELLS:
         edit["feather"] = recipe.feather
+    if recipe.refine:
+        edit["refine"] = recipe.refine
     return edit
 
 
-def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
-    """Check all that needs no picture; the edit's mask and pixels do."""
+def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
+    """Check all that needs no picture; masks and pixels do, and stay as they are written."""
     about = _opened(text)
     for name, pattern in (("model", r"\w[\w.-]{0,99}"), ("weights", r"[0-9a-f]{64}")):
         value = about[name]
@@ -208,6 +227,8 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
         raise _damaged("edit")
     if edit is not None and sides is not None:
         raise _damaged("outpaint")
+    if "regions" in about:
+        _require_regions(about["regions"])
     named = about["model"], about["weights"], about["dtype"], about["label"]
     recipe = Recipe(
         *named,
@@ -218,8 +239,19 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any] | None]:
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
         feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
+        refine=_whole("refine", [(edit or {}).get("refine", 0)], (0,), MAX_LEVELS)[0],
     )
-    return recipe, edit
+    return recipe, about
+
+
+def _require_regions(values: object) -> None:
+    if not isinstance(values, list) or not 1 <= len(values) < MAX_CLASSES:
+        raise _damaged("regions")
+    for value in values:
+        if not isinstance(value, list) or len(value) != 2:
+            raise _damaged("regions")
+        if value[0] is not None and not (isinstance(value[0], str) and len(value[0]) <= MAX_LABEL):
+            raise _damaged("regions")
 
 
 def _has(found: dict[str, Any], needed: set[str], optional: set[str]) -> bool:
@@ -237,9 +269,9 @@ def _opened(text: str) -> dict[str, Any]:
         raise RecipeError("The recipe is damaged: it is not JSON.") from error
     if not isinstance(about, dict) or type(about.get("version")) is not int:
         raise RecipeError("The recipe is damaged: it does not say its version.")
-    if about["version"] != VERSION:
+    if about["version"] != (VERSION if "regions" in about else 1):
         raise RecipeError(
-            f"The recipe is of version {about['version']}; this program reads version {VERSION}."
+            f"The recipe is of version {about['version']}; this program reads up to {VERSION}."
         )
     if not _has(about, _NAMES, _OPTIONAL):
         raise RecipeError("The recipe is damaged: parts are missing or unknown.")
@@ -288,9 +320,15 @@ def _lens(value: object) -> dict[str, Any] | None:
     raise _damaged("lens")
 
 
-def _mask(edit: dict[str, Any], picture: Picture) -> Region:
+def _bits(region: Region) -> str:
+    """Pack a mask, a bit per pixel."""
+    return _packed(np.packbits(region).tobytes())
+
+
+def _region(text: object, picture: Picture) -> Region:
+    """Undo `_bits` for a mask of the picture's size."""
     height, width = picture.shape[:2]
-    bits = _unpacked(edit["mask"], -(-height * width // 8))
+    bits = _unpacked(text, -(-height * width // 8))
     mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=height * width).astype(bool)
     if not mask.any():
         raise RecipeError("The recipe is damaged: its mask is empty.")

@@ -7,6 +7,7 @@ Other devices and precisions may round otherwise; see `maskgit.recipes`.
 from dataclasses import asdict
 from typing import cast
 
+from maskgit.decoding import DecodeState
 from maskgit.jobs import Choices, Job, Place
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
@@ -27,10 +28,11 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     values = asdict(recipe.options)
     seed, label = values.pop("seed"), recipe.label
     choices = cast("Choices", values)
+    regions = dict(recipe.regions)
     if recipe.state is not None:
         return _finished(engine, recipe, recipe.state)
     if recipe.original is None:
-        return engine.generate(label, seed=seed, **choices).pictures[0]
+        return engine.generate(label, regions=regions, seed=seed, **choices).pictures[0]
     if recipe.sides is not None:
         made = engine.outpaint(recipe.original, *recipe.sides, label, seed=seed, **choices)
         return made.pictures[0]
@@ -39,6 +41,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
         recipe.original,
         recipe.mask,
         label,
+        regions=regions,
         seed=seed,
         window=recipe.window,
         cells=recipe.cells,
@@ -48,7 +51,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     state = job.state
     while not state.finished:
         state = engine.step(state)
-    return engine.finish(job, state).pictures[0]
+    return _drawn(engine, job, state, recipe.refine)
 
 
 def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
@@ -61,4 +64,9 @@ def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
         window = recipe.window or choose(recipe.mask, engine.grid_size)
         seen = view(recipe.original, window, engine.image_size)
         place = Place(recipe.original, recipe.mask, window, seen, recipe.feather)
-    return engine.finish(Job(state, place), state).pictures[0]
+    return _drawn(engine, Job(state, place), state, recipe.refine)
+
+
+def _drawn(engine: MaskGIT, job: Job, state: DecodeState, refine: int) -> Picture:
+    result = engine.finish(job, state)
+    return engine.refine(job, state, result, engine.plan(job, refine)).pictures[0]

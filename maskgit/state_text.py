@@ -6,7 +6,7 @@ cells is rounded, to half precision. What can be computed from the rest is left 
 
 Layout: base64 of zlib of three parts. First a line of JSON, ended by a newline:
 
-    version   1
+    version   2 where there are several classes, otherwise 1
     grid      [height, width] in cells
     codes     K, the number of codes, which is also the id of the mask token
     label     the model's class label
@@ -14,6 +14,8 @@ Layout: base64 of zlib of three parts. First a line of JSON, ended by a newline:
     options   those that differ from the defaults of DecodeOptions
     pinned    hexadecimal bits of the pinned cells, row by row; only if there are any
     bans      [[cell, code], ...]; the cell is null for a ban everywhere; only if there are any
+    classes   [labels, digits]: the labels of several classes, null for `label`, and for every cell
+              the place of its class among them; only if there are several
 
 Then, of every cell: `drawn` as uint16, `confidence` as float16, `revealed_at` as int16, all low
 bytes before all high bytes, which packs better.
@@ -33,14 +35,16 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from maskgit.class_map import MAX_CLASSES, ClassMap
 from maskgit.constraints import Constraints
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState
 
-VERSION = 1
+VERSION = 2  # of states with several classes; all others are of version 1
 MAX_TEXT = 2**17  # characters of a packed state
 MAX_BYTES = 2**20  # of it, once it is unpacked
 MAX_BANS = 4096  # in one state
 MAX_PASSES = 2**15 - 1  # revealed_at is int16
+MAX_LABEL = 2**31
 _DEFAULTS = asdict(DecodeOptions())
 
 
@@ -54,8 +58,9 @@ def to_text(state: DecodeState) -> str:
         raise ValueError(f"one row is packed at a time, got {state.batch}; take a row")
     pinned = (~state.constraints.is_open & (state.revealed_at != KNOWN))[0].cpu().numpy()
     options = asdict(state.options[0]).items()
+    classes = state.constraints.classes
     about = {
-        "version": VERSION,
+        "version": 1 if classes is None else VERSION,
         "grid": list(state.constraints.grid),
         "codes": state.mask_id,
         "label": int(state.constraints.labels[0]),
@@ -67,6 +72,8 @@ def to_text(state: DecodeState) -> str:
         about["pinned"] = np.packbits(pinned).tobytes().hex()
     if bans := _listed(state.constraints.banned):
         about["bans"] = bans
+    if classes is not None:
+        about["classes"] = [list(classes.labels[0]), "".join(map(str, classes.which[0].tolist()))]
     cells = (
         state.drawn[0].cpu().numpy().astype("<u2"),
         state.confidence[0].cpu().numpy().astype("<f2"),
@@ -89,7 +96,7 @@ def from_text(text: str, grid: tuple[int, int], mask_id: int) -> DecodeState:
         ValueError: If it is not a packed state, or one of another model, with the reason.
     """
     about, rest = _opened(text)
-    if about.get("version") != VERSION:
+    if about.get("version") != (VERSION if "classes" in about else 1):
         raise ValueError("this state was written by another version of this program")
     if about.get("grid") != list(grid) or about.get("codes") != mask_id:
         raise ValueError("this state belongs to another model")
@@ -113,9 +120,10 @@ def from_text(text: str, grid: tuple[int, int], mask_id: int) -> DecodeState:
     constraints = Constraints(
         tokens=tokens.masked_fill(tokens == mask_id, 0),
         is_open=torch.from_numpy(was_open & ~pinned)[None],
-        labels=torch.tensor([_whole(about, "label", 0, 2**31)]),
+        labels=torch.tensor([_whole(about, "label", 0, MAX_LABEL)]),
         grid=grid,
         banned=_banned(about.get("bans", []), num_cells, mask_id),
+        classes=_classes(about["classes"], num_cells) if "classes" in about else None,
     )
     return DecodeState(
         constraints,
@@ -189,6 +197,21 @@ def _pinned(text: object, allowed: Bool[np.ndarray, " N"]) -> Bool[np.ndarray, "
     if len(pinned) < len(allowed) or len(spare) > 7 or spare.any() or (pinned & ~allowed).any():
         raise ValueError(f"cells are pinned that cannot be, {_BROKEN}")
     return pinned
+
+
+def _classes(value: object, num_cells: int) -> ClassMap:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError(f"classes are [labels, digits], {_BROKEN}")
+    labels, digits = value
+    if not isinstance(labels, list) or not 2 <= len(labels) <= MAX_CLASSES:
+        raise ValueError(f"several classes are 2 to {MAX_CLASSES}, {_BROKEN}")
+    if not all(label is None or _is_index(label, MAX_LABEL) for label in labels):
+        raise ValueError(f"a class is a whole number or null, {_BROKEN}")
+    allowed = "01234567"[: len(labels)]
+    if not isinstance(digits, str) or len(digits) != num_cells or set(digits) - set(allowed):
+        raise ValueError(f"classes of cells are {num_cells} digits {allowed}, {_BROKEN}")
+    which = torch.tensor([list(map(int, digits))], dtype=torch.uint8)
+    return ClassMap(which, (tuple(labels),))
 
 
 def _listed(banned: Bool[Tensor, "1 _ K"] | None) -> list[list[int | None]]:

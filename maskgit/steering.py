@@ -134,8 +134,17 @@ def ban(state: DecodeState, code: int, cell: int | None = None) -> DecodeState:
 
 
 def relabel(state: DecodeState, label: int) -> DecodeState:
-    """Condition on another of the model's labels from here on."""
+    """Condition on another of the model's labels from here on.
+
+    Where several classes were painted, their regions keep them; the label is for the rest.
+
+    Raises:
+        ValueError: If there is no rest.
+    """
     _require_one(state)
+    classes = state.constraints.classes
+    if classes is not None and None not in classes.labels[0]:
+        raise ValueError("every cell has a class of its own, so another class would change none")
     labels = torch.full_like(state.constraints.labels, label)
     return replace(state, constraints=state.constraints.with_labels(labels))
 

@@ -38,6 +38,7 @@ def to_npz(states: Sequence[DecodeState], model: str = "") -> bytes:
         "step": np.int32,
         "steps": np.int32,
         "label": np.int32,
+        "cell_label": np.int32,
     }
     values: dict[str, Any] = {
         name: np.stack([np.asarray(each[name]) for each in fields]).astype(kind)
@@ -86,6 +87,7 @@ def _fields(state: DecodeState) -> dict[str, Any]:
         "step": state.step[0],
         "steps": state.steps[0],
         "label": int(state.constraints.labels[0]),
+        "cell_label": grid(state.constraints.label_of_cells),
         "options": asdict(state.options[0]),
         "tokens": grid(state.tokens),
         "drawn": grid(state.drawn),

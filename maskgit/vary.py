@@ -27,7 +27,8 @@ def vary(state: DecodeState, share: float, seeds: Sequence[int]) -> DecodeState:
         One row per seed; stepping goes on from there.
 
     Raises:
-        ValueError: If the grid is not finished, no cell is free, or a value is not allowed.
+        ValueError: If the grid is not finished, no cell is free, a value is not allowed, or the
+            picture has so many classes that fewer can be drawn at once.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0, at most 1, got {share}")
@@ -37,5 +38,7 @@ def vary(state: DecodeState, share: float, seeds: Sequence[int]) -> DecodeState:
         raise ValueError("give at least one seed")
     free = was_open(state) & ~pinned(state)
     counts = [min(number, max(int(share * number), 1)) for number in free.sum(dim=1).tolist()]
+    if state.constraints.classes is not None:
+        state.constraints.classes.require_room(len(seeds))
     again = remask(state, lowest(state.confidence.half().float(), free, counts))
     return DecodeState.stack([set_options(again, {"seed": seed}) for seed in seeds])

@@ -8,6 +8,7 @@ than the picture it reaches beyond, and what lies there is the picture's mirror 
 Read in this order:
     choose            the window for a mask
     view, open_cells  what the model gets: pixels and the cells it may change
+    class_cells       and which region these belong to, where several were painted
     project           the model's square back at the picture's size
     mirror_fill       something harmless where nothing is known yet
     place             where a window of some side goes
@@ -23,14 +24,15 @@ the windows that grow a picture (outpainting).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 
-from maskgit.masks import Box, bounding_box, painted_share, to_token_mask
+from maskgit.masks import Box, bounding_box, painted_share
 from maskgit.types import Picture, Region
 
 Square: TypeAlias = UInt8[np.ndarray, "S S 3"]  # what the model sees and draws
@@ -172,17 +174,49 @@ def open_cells(
     Raises:
         ValueError: If `grid_size` does not divide `size`, or `coverage` is outside [0, 1).
     """
+    if not 0 <= coverage < 1:
+        raise ValueError(f"coverage must be in [0, 1), got {coverage}")
+    return shares(mask, window, size, grid_size) > coverage
+
+
+def shares(
+    mask: Region, window: Window, size: int, grid_size: int
+) -> Float[np.ndarray, "{grid_size} {grid_size}"]:
+    """Give how much of each cell of the window the mask covers, in [0, 1]; as `open_cells`."""
     if size % grid_size:
         raise ValueError(f"size {size} must be a multiple of grid_size {grid_size}")
     height, width = mask.shape
     shown, spot = window.inside(height, width), window.spot(height, width, size)
     if (spot.height, spot.width) == (size, size):
-        return to_token_mask(mask[shown.slices], (grid_size, grid_size), coverage)
-    if not 0 <= coverage < 1:
-        raise ValueError(f"coverage must be in [0, 1), got {coverage}")
+        return painted_share(mask[shown.slices], (grid_size, grid_size))
     share = _mirror_around(painted_share(mask[shown.slices], (spot.height, spot.width)), spot, size)
     stride = size // grid_size
-    return share.reshape(grid_size, stride, grid_size, stride).mean((1, 3)) > coverage
+    return share.reshape(grid_size, stride, grid_size, stride).mean((1, 3))
+
+
+def class_cells(
+    mask: Region, regions: Sequence[Region], window: Window, size: int, grid_size: int
+) -> UInt8[np.ndarray, "{grid_size} {grid_size}"]:
+    """Say which region of the mask each cell of the window belongs to: the one that has most of it.
+
+    Args:
+        mask: True where it was painted; of the picture's size.
+        regions: Parts of the mask; a later one lies over those before. What is outside of the
+            mask does not count.
+        window: The window.
+        size: As for `open_cells`.
+        grid_size: As for `open_cells`.
+
+    Returns:
+        0 where most of what is painted is of no region, 1 for the first region, and so on; among
+        equals the smallest number.
+    """
+    left, covered = mask, []
+    for region in reversed(regions):
+        covered.append(shares(left & region, window, size, grid_size))
+        left = left & ~region
+    covered.append(shares(left, window, size, grid_size))
+    return np.stack(covered[::-1]).argmax(axis=0).astype(np.uint8)
 
 
 def project(square: Square, window: Window, height: int, width: int) -> Picture:

@@ -12,10 +12,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [  # inside the engine, a file imports from its own layer and those above it
     {"types", "sizes", "config"},
-    {"models", "schedules", "noise", "checks"},
+    {"models", "schedules", "noise", "checks", "class_map"},
     {"sampling", "constraints", "reveal"},
     {"state", "state_text", "decoding", "batching", "steering", "vary"},
-    {"masks", "window", "outpainting", "compositing", "keepsakes", "images", "originals"},
+    {
+        "masks",
+        "window",
+        "tiles",
+        "outpainting",
+        "compositing",
+        "keepsakes",
+        "images",
+        "originals",
+    },
     {
         "classes",
         "jobs",
@@ -27,6 +36,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "hub",
         "recipes",
         "recipe_files",
+        "refining",
     },
     {"pipeline"},
     {"replaying"},

@@ -52,8 +52,8 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     After "stopped" or "error", and when frames stop coming for three minutes, further frames of
     that run are ignored; the same holds after "done".
 
-    grid and resolution may be changed too, when another model is chosen: masks are carried to its
-    lattice, after the run if there is one.
+    grid, resolution and classes may be changed too, when another model is chosen: masks are
+    carried to its lattice, after the run if there is one.
 
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
@@ -101,6 +101,7 @@ SCRIPTS = (
     "masks.js",
     "keys.js",
     "history.js",
+    "classes.js",
     "document.js",
     "store.js",
     "remaking.js",
@@ -158,6 +159,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
     Args:
         grid: The model's tokens per side; as a rule cells on the short side of a picture.
         resolution: Side of the square that the model sees, in its own pixels.
+        classes: Its classes: JSON, pairs of id and name.
         server_functions: `open_picture`, `open_example` and `has_picture`, see the module.
         elem_id: Id of the element in the page; its property `studio` is a read-only probe.
         example: Name of the example that a first visit begins with.
@@ -170,6 +172,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         self,
         grid: int,
         resolution: int,
+        classes: str,
         server_functions: list[Callable[..., Any]],
         elem_id: str = "canvas",
         example: str = "",
@@ -190,6 +193,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             server_functions=server_functions,
             grid=grid,
             resolution=resolution,
+            classes=classes,
             example=example,
             frame=frame,
             command=command,

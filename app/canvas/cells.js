@@ -1,7 +1,7 @@
 // The lattice: which cells a picture has, which of them a tool touches, and how they travel.
 //
 // A cell is min(width, height) / grid pixels wide. Cells are numbered row by row; a mask is a
-// Uint8Array in which a painted cell is not 0. Points are {x, y} in picture pixels. Everything here
+// Uint8Array in which a painted cell is not 0 but the number of its class (classes.js). Points are {x, y} in picture pixels. Everything here
 // is plain arithmetic without a document, so that it can be read (and tested) alone. The server has
 // the same lattice: cell edges are whole pixels, halves are rounded up on both sides. There may be
 // half a million cells, and a tool has a few milliseconds: what it touches comes as an array.
@@ -121,18 +121,26 @@ function changingCells(lattice, cells) {
   return changing;
 }
 
-/** Painted cells and all that touch one, at a side or a corner. */
+/** Painted cells and all that touch one, at a side or a corner; these are of its class. */
 function grownCells({ cols, rows }, cells) {
-  const grown = cells.slice();
+  const grown = new Uint8Array(cells.length);
   for (let row = 0; row < rows; row++) {
     for (let col = 0; col < cols; col++) {
       if (!cells[row * cols + col]) continue;
       for (let y = Math.max(0, row - 1); y <= Math.min(rows - 1, row + 1); y++) {
-        grown.fill(1, y * cols + Math.max(0, col - 1), y * cols + Math.min(cols, col + 2));
+        const [from, end] = [y * cols + Math.max(0, col - 1), y * cols + Math.min(cols, col + 2)];
+        grown.fill(cells[row * cols + col], from, end);
       }
     }
   }
-  return grown;
+  cells.forEach((cell, index) => { // a side counts more than a corner
+    if (!cell) return;
+    if (index >= cols) grown[index - cols] = cell;
+    if (index < cols * (rows - 1)) grown[index + cols] = cell;
+    if (index % cols) grown[index - 1] = cell;
+    if ((index + 1) % cols) grown[index + 1] = cell;
+  });
+  return grown.map((cell, index) => cells[index] || cell);
 }
 
 /** The cell under a point, or -1 outside the picture. */

@@ -6,14 +6,16 @@
 // Another model, or another lens (lens.js), has another lattice. A mask that was carried over
 // remembers how it was painted, `painted: {grid, cells}`, and is always carried from there: going
 // from model to model, or from size to size, and back changes nothing.
+//
+// A painted cell is of the class that is chosen beside the picture, or of a further one (classes.js).
 
 function createDocument(state, { paper, history, store, grid, tell, changed, fail }) {
   let showing = 0;
   let arriving = Promise.resolve(); // the last entry that was asked for, until it is shown
 
   function entryNow() {
-    const { picture, cells, shown, painted, lens } = state;
-    return { picture, cells: cells.slice(), shown, painted, lens };
+    const { picture, cells, shown, painted, lens, classes } = state;
+    return { picture, cells: cells.slice(), shown, painted, lens, classes };
   }
 
   const latticeOfEntry = ({ picture, lens }, tokens = grid()) =>
@@ -26,6 +28,8 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     state.cells = entry.cells.slice();
     state.shown = entry.shown;
     state.painted = entry.painted ?? null;
+    state.classes = classesFor(entry.classes ?? [], state.classes);
+    state.swatch = Math.min(state.swatch, state.classes.length + 1);
     state.keyCursor = -1;
   }
 
@@ -35,7 +39,9 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     const { id, width, height } = entry.picture;
     const { grid: side, span, at, coverage } = latticeOfEntry(entry);
     const mask = { grid: side, cells: packCells(entry.cells), count: countCells(entry.cells) };
-    return JSON.stringify({ picture: id, width, height, ...mask, span, at, coverage });
+    const classes = packClasses(entry.cells, entry.classes ?? state.classes, state.choices());
+    const further = classes.length ? { classes } : {};
+    return JSON.stringify({ picture: id, width, height, ...mask, span, at, coverage, ...further });
   }
 
   function publish(event) {
@@ -96,6 +102,23 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       state.shown = true;
       this.stroke();
     },
+    /** Other classes; `renumber` maps the numbers of cells, where these change. */
+    setClasses(classes, renumber = null) {
+      if (state.running) return;
+      const isPainted = numbersIn(state.cells).some((number) => {
+        return number > 1 && classes[number - 2] !== state.classes[number - 2];
+      });
+      state.classes = classes;
+      if (renumber) {
+        state.cells = state.cells.map(renumber);
+        const { painted } = state;
+        state.painted = painted && { ...painted, cells: painted.cells.map(renumber) };
+      }
+      if (!history.current()) return changed();
+      if (isPainted) history.push(entryNow());
+      else history.replace({ ...history.current(), ...entryNow() });
+      publish(isPainted ? "stroke" : null);
+    },
     setShown(shown) {
       state.shown = shown;
       if (history.current()) history.replace({ ...history.current(), shown });
@@ -114,7 +137,10 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
       publish(null);
     },
     /** What is painted, to be given to `add` with a picture of the same size. */
-    mask: () => ({ cells: state.cells.slice(), painted: state.painted, lens: state.lens }),
+    mask() {
+      const { cells, painted, lens, classes } = state;
+      return { cells: cells.slice(), painted, lens, classes };
+    },
     /** The same lens with nothing painted. */
     noMask: () => ({ cells: new Uint8Array(state.lattice.size), lens: state.lens }),
     /** A picture whose pixels are on the paper already; without a mask, nothing is painted. */

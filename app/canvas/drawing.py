@@ -20,6 +20,8 @@ MAX_GRID = 1024  # cells on the short side
 MAX_COVERAGE = 0.95
 MAX_ASPECT = 1000  # of a picture that is opened: longer ones would have too many cells
 MAX_CELLS = 1 << 20  # a very long and thin picture would otherwise ask for gigabytes of cells
+MAX_CLASSES = 8  # in one picture, the one that is chosen beside it included
+MAX_LABEL = 2**31 - 1
 ID_DIGITS = 32  # a picture's id: the first half of a SHA-256 in hex
 
 
@@ -42,6 +44,8 @@ class Drawing:
         at: Row and column of the window's first cell, where a person has put it; None: it
             follows what is painted.
         coverage: Share of a token's cells that must be exceeded for the token to open; 0: any.
+        classes: Painted cells that are of other classes than the one that is chosen: the id of
+            each class, and its cells. No cell is of two.
     """
 
     picture: str | None = None
@@ -55,6 +59,7 @@ class Drawing:
     span: int = 1
     at: tuple[int, int] | None = None
     coverage: float = 0.0
+    classes: tuple[tuple[int, str], ...] = ()
 
     @property
     def is_blank(self) -> bool:
@@ -81,8 +86,9 @@ def read_drawing(message: str | None) -> Drawing:
 
     Args:
         message: JSON with `picture`, `width`, `height`, `grid`, `cells` and `count`, and, where
-            they are not as usual, `span` (= `grid`), `at` (= null) and `coverage` (= 0); None or
-            an empty string before the first picture.
+            they are not as usual, `span` (= `grid`), `at` (= null), `coverage` (= 0) and `classes`
+            (= [], pairs of a class and its cells); None or an empty string before the first
+            picture.
 
     Raises:
         ValueError: If the message is not what a canvas sends.
@@ -107,7 +113,9 @@ def read_drawing(message: str | None) -> Drawing:
     picture = _picture_id(fields.get("picture"))
     span = _whole({"span": grid, **fields}, "span", grid)
     at, coverage = _place(fields.get("at"), rows - span, cols - span), _share(fields, "coverage")
-    return Drawing(picture, width, height, grid, rows, cols, cells, painted, span, at, coverage)
+    classes = _classes(fields.get("classes", []), cells, rows * cols)
+    size = picture, width, height, grid, rows, cols
+    return Drawing(*size, cells, painted, span, at, coverage, classes)
 
 
 def _whole(fields: dict[str, Any], name: str, limit: int) -> int:
@@ -143,6 +151,23 @@ def _cells(value: object, num_cells: int) -> str:
     if int(value, 16) & ((1 << spare) - 1):
         raise ValueError("cells paints beyond the last cell")
     return value
+
+
+def _classes(value: object, painted: str, num_cells: int) -> tuple[tuple[int, str], ...]:
+    if not isinstance(value, list) or len(value) >= MAX_CLASSES:
+        raise ValueError(f"classes must be a list of at most {MAX_CLASSES - 1}")
+    found, left = [], int(painted or "0", 16)
+    for each in value:
+        if not isinstance(each, list) or len(each) != 2 or not _is_whole(each[0]):
+            raise ValueError("a further class is [id, cells]")
+        label, cells = each[0], _cells(each[1], num_cells)
+        own = int(cells, 16)
+        is_new = 0 <= label <= MAX_LABEL and label not in dict(found)
+        if not is_new or not own or own & ~left:
+            raise ValueError("a further class has an id, and painted cells that no other class has")
+        found.append((label, cells))
+        left &= ~own
+    return tuple(found)
 
 
 def _picture_id(value: object) -> str | None:

@@ -34,6 +34,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     i: actions.invert,
     ".": actions.grow,
     ",": actions.shrink,
+    c: () => actions.swatch(1),
+    x: () => actions.swatch(-1),
     n: actions.nextSeed,
     k: actions.lockSeed,
     p: actions.live,
@@ -131,7 +133,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
   function paintAtCursor() {
     const cursor = state.keyCursor;
     const point = cellCentre(state.lattice, cursor);
-    const painted = painter.target(point).every((index) => state.cells[index]);
+    const painted = painter.target(point).every((index) => state.cells[index] === state.swatch);
     painter.begin(point, painted);
     painter.finish(true);
     state.keyCursor = cursor;

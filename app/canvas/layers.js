@@ -38,7 +38,12 @@ function createLayers(root, lower, upper, view, state) {
   function readColours() {
     const style = getComputedStyle(root);
     const read = (name) => style.getPropertyValue(name).trim();
-    return { mask: read("--mgs-mask"), erase: read("--mgs-erase") };
+    const numbers = Array.from({ length: MAX_CLASSES }, (_, i) => i + 1);
+    return {
+      mask: read("--mgs-mask"),
+      erase: read("--mgs-erase"),
+      classes: numbers.map((number) => read(`--mgs-class-${number}`)),
+    };
   }
 
   function begin(canvas, context) {
@@ -180,13 +185,17 @@ function createLayers(root, lower, upper, view, state) {
   function drawMask(lattice) {
     const { cells, sketched } = state;
     const changing = changingCells(lattice, cells);
-    const marks = new Uint8Array(lattice.size);
-    for (let index = 0; index < marks.length; index++) {
-      if (cells[index] && !sketched?.[index]) marks[index] = changing[index] ? CHANGES : STAYS;
+    for (const number of numbersIn(cells)) {
+      const marks = new Uint8Array(lattice.size);
+      for (let index = 0; index < marks.length; index++) {
+        if (cells[index] !== number || sketched?.[index]) continue;
+        marks[index] = changing[index] ? CHANGES : STAYS;
+      }
+      const colour = colours.classes[number - 1];
+      tint(below, lattice, marks, colour, 0.44);
+      if (isTiny(lattice)) continue;
+      strokeTwice(below, outlineOf(lattice, (index) => cells[index] === number), colour, 1.5);
     }
-    tint(below, lattice, marks, colours.mask, 0.44);
-    if (isTiny(lattice)) return;
-    strokeTwice(below, outlineOf(lattice, (index) => cells[index]), colours.mask, 1.5);
   }
 
   /** What the model will see, with its tokens; with the tool, all else is darker. */
@@ -277,7 +286,7 @@ function createLayers(root, lower, upper, view, state) {
     state.marks?.(above, { cellBox, outlineOf, strokeTwice });
     if (state.step || state.running || ["inspect", "window"].includes(state.tool)) return;
     const isErasing = state.draft ? state.draft.value === 0 : state.tool === "eraser";
-    const colour = isErasing ? colours.erase : colours.mask;
+    const colour = isErasing ? colours.erase : colours.classes[state.swatch - 1];
     if (state.draft) drawDraft(lattice, state.draft, colour);
     else if (state.keyCursor >= 0) {
       drawTarget(lattice, cellCentre(lattice, state.keyCursor), colour, 2.5);

@@ -27,6 +27,7 @@
 //   chunks.js      bytes of files                  saving.js    pictures with their recipe
 //   remaking.js    what a recipe brings back       zip.js       archives, packed and unpacked
 //   project.js     everything here as one file
+//   classes.js     several classes as colours
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
@@ -44,6 +45,7 @@
 //   at             [row, col] where somebody has put it, or null
 //   coverage       share of a token that must be exceeded for it to open
 //   shown          whether the mask is in sight (a run hides it)
+//   swatch         number of the class that is painted with; classes: id and cells of further ones
 //   tool, size     tool by name, brush size in cells
 //   zoom           CSS pixels per picture pixel
 //   box            {left, top, width, height} of the picture in the browser's window, CSS pixels
@@ -80,6 +82,8 @@ const state = {
   lattice: null,
   cells: new Uint8Array(0),
   painted: null, // how the mask was painted, if that was on another lattice
+  classes: [], // ids of further classes, in the order of their swatches
+  swatch: 1, // what is painted with: the class beside the picture, or a further one
   lens: null, // how large the model's window is, where it lies, and how fine is painted
   shown: true,
   tool: "brush",
@@ -99,6 +103,7 @@ const state = {
   overlay: "mask",
   isReady: false,
   grid: () => grid,
+  choices: () => classes.choices(),
   resolution: () => props.resolution, // side of what the model sees, in its own pixels
   target: (point) => painter.target(point),
   isStroking: () => painter.isActive(),
@@ -122,9 +127,10 @@ const actions = {
     state.brush = Math.min(MAX_SIZE, Math.max(1, cells) / cellsInToken());
     redraw();
   },
-  invert: () => setMask(state.cells.map((cell) => (cell ? 0 : 1))),
+  invert: () => setMask(state.cells.map((cell) => (cell ? 0 : state.swatch))),
   clear: () => setMask(new Uint8Array(state.cells.length)),
-  paint_all: () => setMask(new Uint8Array(state.cells.length).fill(1)),
+  paint_all: () => setMask(new Uint8Array(state.cells.length).fill(state.swatch)),
+  swatch: (by) => classes.move(by),
   masks: () => masks.open(),
   grow: () => masks.grow(),
   shrink: () => masks.shrink(),
@@ -189,6 +195,7 @@ const refresh = () => {
   toolbar.refresh();
   enlarging.refresh();
   framing.refresh();
+  classes.refresh();
 };
 const redraw = () => {
   layers.invalidate();
@@ -308,6 +315,10 @@ const framing = createWindowTool(root, stage, state, {
   doc, view,
   announce: (words) => toolbar.announce(words),
   redraw: () => redraw(),
+});
+const classes = createClasses(root, state, {
+  doc, say, redraw,
+  list: () => JSON.parse(props.classes || "[]"),
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, say, fail,
@@ -440,6 +451,7 @@ watch("command", () => {
 });
 watch("grid", () => ready.then(followModel));
 watch("resolution", refresh);
+watch("classes", () => ready.then(classes.follow));
 
 // --- leaving -----------------------------------------------------------------------------------
 
@@ -460,6 +472,10 @@ const probe = {
   ready: () => state.isReady,
   count: () => countCells(state.cells),
   cells: () => packCells(state.cells),
+  swatch: () => state.swatch,
+  classes() {
+    return state.classes.map((id, i) => ({ id, count: state.cells.filter((cell) => cell === i + 2).length }));
+  },
   message: () => doc.message(),
   changing: () => (state.lattice ? countCells(changingCells(state.lattice, state.cells)) : 0),
   grid: () => state.lattice?.grid ?? 0,

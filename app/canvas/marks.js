@@ -5,7 +5,7 @@
 // as a mask, with a state of its own.
 
 function createMarks(state, { walk, painter, inspect, redraw, changed, announce }) {
-  const brush = { tool: "brush", lattice: null, cells: new Uint8Array(0), shown: true };
+  const brush = { tool: "brush", swatch: 1, lattice: null, cells: new Uint8Array(0), shown: true };
   Object.defineProperty(brush, "size", { get: () => Math.ceil(state.size / state.lattice.fine) });
   const picker = createPainter(brush, {
     redraw, refresh: changed, say() {}, starting() {},

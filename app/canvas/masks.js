@@ -12,15 +12,19 @@ function createMasks(root, state, { setMask, alpha, say, fail }) {
   const dialog = root.querySelector(".mgs-masks");
   const chooser = dialog.querySelector("input[type=file]");
 
-  const inverted = (cells) => cells.map((cell) => (cell ? 0 : 1));
+  const inverted = (cells) => cells.map((cell) => (cell ? 0 : state.swatch));
   const grown = (cells) => (state.lattice ? grownCells(state.lattice, cells) : cells);
+  const inSwatch = (cells) => cells.map((cell) => (cell ? state.swatch : 0));
   const grow = () => setMask(grown(state.cells));
-  const shrink = () => setMask(inverted(grown(inverted(state.cells))));
+  function shrink() {
+    const left = inverted(grown(inverted(state.cells)));
+    setMask(left.map((cell, index) => cell && state.cells[index]));
+  }
 
   function paintClear() {
     const cells = alpha() ? transparentCells(state.lattice, alpha()) : new Uint8Array(0);
     if (!countCells(cells)) return fail("Nothing in this picture is transparent.");
-    setMask(cells);
+    setMask(inSwatch(cells));
     say("");
   }
 
@@ -47,7 +51,7 @@ function createMasks(root, state, { setMask, alpha, say, fail }) {
     bitmap.close();
     if (state.lattice !== lattice || state.running) return; // another picture came in between
     if (!countCells(cells)) return fail(`Nothing in “${file.name}” is white, so nothing is painted.`);
-    setMask(cells);
+    setMask(inSwatch(cells));
     say("");
   }
 

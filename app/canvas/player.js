@@ -143,7 +143,7 @@ function createPlayer(root, state, parts) {
     if (label.textContent !== words) label.textContent = words;
     slider.setAttribute("aria-valuetext", words);
     const shown = newest();
-    pill.textContent = shown ? `Step ${shown} of ${steps}` : "Starting …";
+    pill.textContent = run.refining ?? (shown ? `Step ${shown} of ${steps}` : "Starting …");
     bar.firstElementChild.style.width = `${(100 * shown) / Math.max(1, steps)}%`;
     bar.setAttribute("aria-valuemax", steps);
     bar.setAttribute("aria-valuenow", shown);

@@ -36,16 +36,17 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     const { runs, nodes } = lab.rows();
     const { title: _, ...settings } = controls() ?? {};
     const words = {
-      format: "maskgit-project", version: 2, grid: state.grid(), settings,
+      format: "maskgit-project", version: 3, grid: state.grid(), settings,
       position: history.position,
       pictures: pictures.map(({ width, height, from, origin, made, chunks }, i) => {
         const file = `pictures/${i}.png`;
         return { file, alpha: null, width, height, made_from: indexOf(from), origin, made, chunks };
       }),
-      entries: history.entries.map(({ picture, cells, shown, painted, lens, isResult }) => ({
+      entries: history.entries.map(({ picture, cells, shown, painted, lens, classes, isResult }) => ({
         picture: indexOf(picture.key), cells: packCells(cells), shown, is_result: Boolean(isResult),
         grid: latticeFor(picture, lensFor(lens, state.grid(), picture)).grid, lens,
         painted: painted ? { grid: painted.grid, cells: packCells(painted.cells) } : null,
+        classes: (classes ?? []).map((id, i) => [id, packCellsOf(painted?.cells ?? cells, i + 2)]),
       })),
       runs: runs.map(({ base, made, ...run }) => ({
         ...run,
@@ -146,13 +147,18 @@ function createProject(root, state, { server, doc, history, lab, settle, control
   function entriesOf({ entries, grid }, pictures) {
     return entries.map((entry) => {
       const { picture: index, cells, shown, is_result: isResult, painted } = entry;
+      const classes = entry.classes ?? [];
       const [picture, lens] = [pictures[index], entry.lens ?? plainLens(grid)];
       const open = (hex, side) => {
         return unpackCells(hex, makeLattice(picture.width, picture.height, side).size);
       };
       const { grid: side, cells: hex } = painted ?? { grid: entry.grid ?? grid, cells };
       const own = { grid: side, cells: open(hex, side) };
-      return { picture, cells: own.cells, shown, isResult, painted: own, lens };
+      classes.forEach(([, of], i) => {
+        open(of, side).forEach((cell, place) => cell && (own.cells[place] = i + 2));
+      });
+      const ids = classes.map(([id]) => id);
+      return { picture, cells: own.cells, shown, isResult, painted: own, lens, classes: ids };
     });
   }
 

@@ -5,7 +5,7 @@
 // what happens to it on another one.
 
 function createRemaking(state, { paper, doc, cellsOf, settle }) {
-  async function maskOf(picture, { mask, grid, lens }) {
+  async function maskOf(picture, { mask, grid, lens, classes: further = [] }) {
     if (!mask) return null;
     const bitmap = await decodePixels(blobOfDataUrl(mask));
     const set = lens ?? plainLens(grid ?? state.grid());
@@ -13,9 +13,15 @@ function createRemaking(state, { paper, doc, cellsOf, settle }) {
     const now = latticeFor(picture, lensFor(set, state.grid(), picture));
     const cells = cellsOf(painted, bitmap);
     bitmap.close();
-    if (painted.grid === now.grid) return { cells, lens: set };
+    for (const [i, { mask: own }] of further.entries()) {
+      const part = await decodePixels(blobOfDataUrl(own));
+      cellsOf(painted, part).forEach((cell, index) => cell && cells[index] && (cells[index] = i + 2));
+      part.close();
+    }
+    const classes = further.map(({ id }) => id);
+    if (painted.grid === now.grid) return { cells, lens: set, classes };
     const carried = carryCells(cells, painted, now);
-    return { cells: carried, painted: { grid: painted.grid, cells }, lens: set };
+    return { cells: carried, painted: { grid: painted.grid, cells }, lens: set, classes };
   }
 
   async function show(recipe) {

@@ -21,7 +21,7 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     if (!state.lattice || state.running) return false;
     hear.starting();
     const { tool } = state;
-    const value = tool === "eraser" || erase ? 0 : 1;
+    const value = tool === "eraser" || erase ? 0 : state.swatch;
     const [before, wasShown] = [state.cells.slice(), state.shown];
     stroke = { tool, value, from: point, last: point, before, wasShown };
     state.shown = true; // painting on a result brings its mask back into sight

@@ -22,7 +22,8 @@ from app.panels.schedule import schedule_choices, schedule_editor
 class AdvancedPanel(NamedTuple):
     """Components of the panel; the names are those of `app.controls.Controls`.
 
-    `curve` is no control: it shows the schedule, and what is drawn on it is chosen there.
+    `curve` is no control: it shows the schedule, and what is drawn on it is chosen there. Nor is
+    `for_new`, a sentence.
     """
 
     steps: gr.Slider
@@ -36,6 +37,8 @@ class AdvancedPanel(NamedTuple):
     reveal: gr.Dropdown
     previews: gr.Checkbox
     feather: gr.Slider
+    refine: gr.Checkbox
+    for_new: gr.Markdown
 
 
 def advanced_panel(info: ModelInfo) -> AdvancedPanel:
@@ -43,6 +46,7 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
     start = info.defaults
     rules = [(texts.REVEAL_NAMES.get(name, name), name) for name in info.reveal_rules]
     with gr.Accordion(texts.ADVANCED, open=False, elem_id="advanced", elem_classes="card"):
+        for_new = gr.Markdown(texts.FOR_NEW, visible=info.for_new is not None, elem_id="for-new")
         steps = gr.Slider(
             1, MAX_STEPS, start.steps, step=1, label=texts.STEPS, info=texts.STEPS_INFO,
             elem_id="steps",
@@ -83,9 +87,10 @@ def advanced_panel(info: ModelInfo) -> AdvancedPanel:
         previews = gr.Checkbox(
             True, label=texts.PREVIEWS, info=texts.PREVIEWS_INFO, elem_id="previews"
         )
+        refine = gr.Checkbox(True, label=texts.REFINE, info=texts.REFINE_INFO, elem_id="refine")
     return AdvancedPanel(
         steps, schedule, curve, temperature, choice_temperature, top_k, top_p, guidance_scale,
-        reveal, previews, feather,
+        reveal, previews, feather, refine, for_new,
     )  # fmt: skip
 
 
@@ -101,4 +106,5 @@ def advanced_updates(info: ModelInfo) -> dict[str, Any]:
         "top_p": start.top_p,
         "guidance_scale": gr.Slider(value=start.guidance_scale, visible=info.has_no_class),
         "reveal": start.reveal,
+        "for_new": gr.Markdown(visible=info.for_new is not None),
     }

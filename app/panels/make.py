@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 import gradio as gr
@@ -20,6 +21,9 @@ const show = () => { element.querySelector('p').textContent = props.value || '';
 watch('value', show);
 show();
 """
+
+# The canvas draws the swatches of further classes here: it owns what is painted.
+CLASSES_PLACE = '<div id="classes" class="mgs-classes" role="group" aria-label="Classes"></div>'
 
 
 class MakePanel(NamedTuple):
@@ -53,6 +57,7 @@ def make_panel(info: ModelInfo, label: int | None) -> MakePanel:
             elem_id="class",
             interactive=True,
         )
+        gr.HTML(value=CLASSES_PLACE, elem_id="further-classes")
         fill = gr.Button(texts.FILL, variant="primary", size="lg", elem_id="fill")
         with gr.Row(elem_id="others"):
             generate = gr.Button(texts.GENERATE, min_width=90, elem_id="generate")
@@ -85,6 +90,12 @@ def class_choices(info: ModelInfo) -> list[tuple[str, int]]:
     named = sorted(info.classes, key=lambda choice: choice.name.casefold())
     choices = [(class_text(choice), choice.id) for choice in named]
     return [(texts.NO_CLASS, NO_CLASS_ID), *choices] if info.has_no_class else choices
+
+
+def class_list(info: ModelInfo) -> str:
+    """Write the classes for the canvas: JSON, pairs of id and name."""
+    named = sorted(info.classes, key=lambda choice: choice.name.casefold())
+    return json.dumps([[choice.id, choice.name] for choice in named])
 
 
 def class_text(choice: ClassChoice) -> str:

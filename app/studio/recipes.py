@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from app.document import Region, Regions
 from app.errors import UserError
 from app.lens import Lens
 from app.models import Settings
@@ -21,6 +22,7 @@ from app.scene import Scene
 from app.studio.models import ModelStore
 from maskgit import DecodeOptions, Window, recipe_files, recipes
 from maskgit.recipes import Recipe, RecipeError
+from maskgit.tiles import MAX_LEVELS
 
 SETTINGS = [field.name for field in fields(Settings)]
 
@@ -42,13 +44,17 @@ class RecipeBook:
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
             return _written(replace(recipe, sides=sides))
+        recipe = replace(recipe, regions=_named(request.regions))
         if not isinstance(request, Fill):
             return _written(recipe)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
         about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         lens = _words(request.lens)
-        return _written(replace(recipe, **about_edit, lens=lens, feather=request.feather))
+        refine = MAX_LEVELS if request.refine else 0
+        return _written(
+            replace(recipe, **about_edit, lens=lens, feather=request.feather, refine=refine)
+        )
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -63,8 +69,9 @@ class RecipeBook:
         if scene.picture is None:
             return _written(recipe)
         about_edit = {"mask": scene.region, "window": Window(*scene.window)}
-        lens = _words(scene.lens)
-        return _written(replace(recipe, **about_edit, lens=lens, feather=scene.feather))
+        about_edit |= {"lens": _words(scene.lens), "feather": scene.feather}
+        about_edit |= {"refine": MAX_LEVELS if scene.refine else 0}
+        return _written(replace(recipe, **about_edit, regions=_named(scene.regions)))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -91,6 +98,8 @@ class RecipeBook:
             sides=recipe.sides,
             is_steered=recipe.state is not None,
             feather=recipe.feather,
+            regions=recipe.regions,
+            refine=recipe.refine > 0,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:
@@ -116,6 +125,11 @@ class RecipeBook:
             return ""
         files = (file.stat() for file in sorted(folder.iterdir()))
         return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
+
+
+def _named(regions: Regions) -> tuple[tuple[str, Region], ...]:
+    """Name the classes as the label is named."""
+    return tuple((str(label), region) for label, region in regions)
 
 
 def _written(recipe: Recipe) -> str:

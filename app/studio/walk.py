@@ -26,6 +26,7 @@ from app.runs import Fill, Generate, Picture, Result, Step
 from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
+from app.studio.refining import Refiner, outcome
 from maskgit import DecodeState, MaskGIT, Window, inspection, steering
 from maskgit.batching import Batcher, FullError
 from maskgit.contact_sheet import side_by_side, tile
@@ -69,6 +70,7 @@ class Walker:
         self._models = models
         self._pass = one_pass
         self._batcher = batcher
+        self._refiner = Refiner(one_pass, batcher)
         for question in QUESTIONS:
             setattr(self, question, on_gpu(getattr(self, question)))
 
@@ -136,18 +138,14 @@ class Walker:
                 if now.finished:
                     break
                 now = self._batcher.step(engine.predictor, now)
-            place = _place(engine, scene)
-            with self._pass:
-                return steps, finished(engine.finish(maskgit.Job(now, place), now))
+            return steps, self._finished(engine, scene, now)
 
     def finish(self, scene: Scene, state: str) -> Result:
         """Give the finished picture."""
         with self._restored(scene, state) as (engine, now):
             if not now.finished:
                 raise UserError(texts.NOT_FINISHED)
-            place = _place(engine, scene)
-            with self._pass:
-                return finished(engine.finish(maskgit.Job(now, place), now))
+            return self._finished(engine, scene, now)
 
     def reconstruct(self, scene: Scene) -> Picture:
         """Draw what the tokenizer alone makes of the window."""
@@ -175,6 +173,12 @@ class Walker:
             if kind == "json":
                 return to_json(shown, scene.model)
             return to_png(side_by_side([tile(self._drawn(engine, now), now) for now in shown]))
+
+    def _finished(self, engine: MaskGIT, scene: Scene, state: DecodeState) -> Result:
+        """Draw the finished pictures, and refine them where the scene says so."""
+        job = maskgit.Job(state, _place(engine, scene))
+        drawing = self._refiner.drawn(engine, job, state, scene.refine)
+        return finished(outcome(drawing))
 
     def _drawn(self, engine: MaskGIT, state: DecodeState) -> Picture:
         """Draw a state; between two of them somebody else may have the machine."""
@@ -230,7 +234,8 @@ def prepare(engine: MaskGIT, request: Fill | Generate) -> maskgit.Job:
 
 def choices_of(request: Fill | Generate) -> dict[str, Any]:
     """Give the arguments that all calls of the engine share."""
-    return {**asdict(request.settings), "label": request.label, "count": request.count}
+    wish = {"label": request.label, "regions": dict(request.regions), "count": request.count}
+    return {**asdict(request.settings), **wish}
 
 
 def square_of(engine: MaskGIT, job: maskgit.Job) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""The four measurements of `python -m maskgit evaluate`, each from a bench to a report."""
+"""The five measurements of `python -m maskgit evaluate`, each from a bench to a report."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -7,17 +7,28 @@ from itertools import groupby
 import numpy as np
 import torch
 
-from maskgit.evaluation import ablation, editing, generation, metrics, reconstruction, sheets
+from maskgit.evaluation import (
+    ablation,
+    editing,
+    generation,
+    large_holes,
+    metrics,
+    reconstruction,
+    regions,
+    sheets,
+)
 from maskgit.evaluation.bench import Bench
 from maskgit.evaluation.editing import TASKS
 from maskgit.evaluation.pictures import load_each
 from maskgit.evaluation.plot import line_chart
 from maskgit.evaluation.report import Report, Row
 from maskgit.evaluation.sampling import Samples, sample
+from maskgit.training.data import ImageSet
 from maskgit.training.perceptual import find_perceptual
 
 SHEET, COLUMNS = 100, 10  # pictures in the sheet of samples; columns of every sheet
 NEIGHBOURS = 3
+LARGE = 51  # held-out pictures that are enlarged
 SCHEDULE_PLOTS = {"fid": "FID", "class_top1": "share that shows its class"}
 
 
@@ -108,17 +119,74 @@ def measure_editing(bench: Bench) -> Report:
         region = region_of(*val.pictures.shape[1:3])
         shown += [sheets.with_hole(val.pictures[places], region), filled[places]]
     sheet = bench.keep(".webp", sheets.columns_of(shown))
+    large, pairs = _large_holes(bench)
     return _report(
         bench,
         "editing",
         "Editing",
-        f"{_decoding(bench)} Every held-out picture is filled once, knowing its class. `Class "
-        "right` is of the whole picture, and of the hole's pixels alone. The step at the seam is "
-        "the mean difference of neighbours on either side of the border, in levels of 255; a ratio "
-        "of 1 is a seam like any other place.",
-        {"Holes in held-out pictures": rows},
-        {"Real, then each hole and what was put there": sheet},
+        f"{_decoding(bench, is_edit=True)} Every held-out picture is filled once, knowing its "
+        "class. `Class right` is of the whole picture, and of the hole's pixels alone. The step at "
+        "the seam is the mean difference of neighbours on either side of the border, in levels of "
+        "255; a ratio of 1 is a seam like any other place. Holes in larger pictures are filled by "
+        "one decode, shown as the window shows it and refined; there sharpness is the hole's "
+        "alone, and the step in colour is taken between the means on either side of the border.",
+        {"Holes in held-out pictures": rows, "Holes in larger pictures": large},
+        {
+            "Real, then each hole and what was put there": sheet,
+            "Larger pictures: real, as the window shows the fill, refined": pairs,
+        },
     )
+
+
+def measure_regions(bench: Bench) -> Report:
+    """Measure two classes in one picture, at once and one after the other."""
+    engine, val, judge, seed = bench.engine, bench.val, bench.judge, bench.request.seed
+    wanted = regions.pairs(len(val), len(engine.classes), seed)
+    places = sheets.evenly(len(val), COLUMNS)
+    own = np.stack([val.labels, val.labels], axis=1)
+    real = regions.consistency("real, of one class", val.pictures, own, judge)
+    del real["swapped_top1"]  # both boxes are of the same class
+    rows, shown = [real], []
+    for way in regions.WAYS:
+        filled = regions.fill(engine, val, wanted, way, seed, **bench.choices)
+        rows.append(regions.measure(way, val, wanted, filled, judge))
+        shown.append(filled.pictures[places])
+    names = [
+        " and ".join(engine.classes[label].name for label in wanted[place].tolist())
+        for place in places
+    ]
+    sheet = bench.keep(".webp", sheets.columns_of([val.pictures[places], *shown]))
+    return _report(
+        bench,
+        "regions",
+        "Several classes in one picture",
+        f"{_decoding(bench)} Two boxes that touch are painted over each held-out picture, for two "
+        "classes drawn at random, and each is shown to the classifier alone; the first row is what "
+        "it says to the same boxes of the real pictures. `The other box's class` is the share that "
+        "shows the class next door. The step at a seam is relative to the real pictures, around "
+        "both boxes and between them.",
+        {"Two boxes in held-out pictures, each with a class of its own": rows},
+        {f"Real, {', then '.join(regions.WAYS)}. From the left: {'; '.join(names)}": sheet},
+    )
+
+
+def _large_holes(bench: Bench) -> tuple[list[Row], str]:
+    """Measure what refinement does for holes in pictures larger than the model's square."""
+    engine, seed = bench.engine, bench.request.seed
+    few = sheets.evenly(len(bench.val), LARGE)
+    images = ImageSet(bench.val.pictures[few], bench.val.labels[few], ())
+    holes = large_holes.in_enlarged(engine, images)
+    filled = large_holes.fill(engine, holes, seed, **bench.choices)
+    rows = large_holes.measure("held out, enlarged", holes, filled)
+    rows = large_holes.with_classes(rows, filled, images, bench.judge)
+    if bench.photos:
+        holes = large_holes.in_photos(bench.photos)
+        filled = large_holes.fill(engine, holes, seed, **bench.choices)
+        rows += large_holes.measure("photos", holes, filled)
+    shown = sheets.evenly(len(holes), COLUMNS)
+    columns = [large_holes.looked_at(holes[i], filled[i]) for i in shown]
+    rows_of_sheet = [np.stack(row) for row in zip(*columns, strict=True)]
+    return rows, bench.keep("-large.webp", sheets.columns_of(rows_of_sheet))
 
 
 def measure_ablation(bench: Bench) -> Report:
@@ -149,6 +217,7 @@ PART_OF: dict[str, Callable[[Bench], Report]] = {
     "reconstruction": measure_reconstruction,
     "generation": measure_generation,
     "editing": measure_editing,
+    "regions": measure_regions,
     "ablation": measure_ablation,
 }
 
@@ -173,9 +242,11 @@ def _report(
     )
 
 
-def _decoding(bench: Bench) -> str:
+def _decoding(bench: Bench, is_edit: bool = False) -> str:
     """Say how pictures were decoded."""
-    values = {**asdict(bench.engine.config.decode), **bench.choices}
+    config = bench.engine.config
+    defaults = config.decode_edits if is_edit else config.decode
+    values = {**asdict(defaults), **bench.choices}
     words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
     return f"Decoded with {words}; seeds from {bench.request.seed} on."
 

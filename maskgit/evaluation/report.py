@@ -35,14 +35,23 @@ HEADINGS = {
     "nearest": "likeness to nearest trained",
     "hole_top1": "class right, hole alone",
     "hole_top1_real": "the same, real",
+    "left_top1": "left box",
+    "right_top1": "right box",
+    "swapped_top1": "the other box's class",
+    "outer_seam_ratio": "seam ratio, around",
+    "inner_seam_ratio": "seam ratio, between",
     "seam": "step at the seam",
     "seam_real": "the same, real",
+    "shift": "step in colour",
+    "shift_real": "the same, real",
+    "error": "difference from the real",
     "seconds": "s / picture",
     "codes_used": "codes used",
     "changed_outside": "pixels changed outside",
 }
 SHARES = {  # shown in per cent
     *("precision", "recall", "class_top1", "class_p", "hole_top1", "hole_top1_real"),
+    *("left_top1", "right_top1", "swapped_top1"),
     *("codes_used", "masked", "accuracy", "sharpness"),
 }
 

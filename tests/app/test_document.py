@@ -207,3 +207,40 @@ def test_on_another_model_the_window_is_as_large_and_where_it_was() -> None:
     assert (found.span, found.lattice.grid, found.at) == (3, 6, (3, 3))
     fine = document(tokens=3, painted=(0,), grid=32, span=8)
     assert (fine.span, fine.lattice.grid) == (9, 36)
+
+
+def test_cells_of_further_classes_are_regions_of_the_picture() -> None:
+    sent = drawing(painted=(0, 1, 2), classes=[[978, "600000"], [3, "800000"]])
+    document = Document.of(sent, 4)
+    assert document is not None
+    (label, region), (other, first) = document.regions
+    assert (label, other) == (978, 3)
+    assert region[:10, 10:30].all()
+    assert region.sum() == 200
+    assert first.sum() == 100
+    finer = Document.of(sent, 8)  # another model: carried as what is painted is
+    assert finer is not None
+    assert [int(found.sum()) for _, found in finer.regions] == [200, 100]
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ({}, "a list of at most 7"),
+        ([[1, "800000"]] * 8, "a list of at most 7"),
+        ([1], "is .id, cells."),
+        ([["tulip", "800000"]], "is .id, cells."),
+        ([[True, "800000"]], "is .id, cells."),
+        ([[1, "8"]], "hex digits"),
+        ([[1, None]], "hex digits"),
+        ([[-1, "800000"]], "no other class has"),
+        ([[2**40, "800000"]], "no other class has"),
+        ([[1, "000000"]], "no other class has"),
+        ([[1, "100000"]], "no other class has"),
+        ([[1, "800000"], [2, "c00000"]], "no other class has"),
+        ([[1, "800000"], [1, "400000"]], "no other class has"),
+    ],
+)
+def test_classes_that_no_canvas_sends_are_refused(classes: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        drawing(painted=(0, 1, 2), classes=classes)

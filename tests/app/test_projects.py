@@ -29,7 +29,13 @@ LENS = {"tokens": 2, "fine": 2, "grid": 2, "at": [0, 2], "coverage": 0.25}
 ENTRY = {**PLAIN, "grid": 4, "lens": LENS}
 RUN = {
     "id": 1,
-    "context": {"model": "fake", "window": [10, 0, 40], "drawing": None, "feather": 1.5},
+    "context": {
+        "model": "fake",
+        "window": [10, 0, 40],
+        "drawing": None,
+        "feather": 1.5,
+        "refine": False,
+    },
     "window": [10, 0, 40],
     "grid": 4,
     "open": "ffff",
@@ -45,7 +51,7 @@ NODES = [
 ]
 WORDS: dict[str, Any] = {
     "format": "maskgit-project",
-    "version": 2,
+    "version": 3,
     "grid": 4,
     "position": 1,
     "pictures": [PICTURE, RESULT],
@@ -71,6 +77,7 @@ def test_what_a_page_writes_comes_back_as_it_was() -> None:
     answer = Handlers(FakeStudio()).projects.project({"document": json.dumps(WORDS)})
     assert answer["ok"], answer
     back = answer["document"]
+    assert all(entry.pop("classes") == [] for entry in back["entries"])
     assert {name: back[name] for name in ("entries", "runs", "nodes", "settings")} == {
         name: WORDS[name] for name in ("entries", "runs", "nodes", "settings")
     }
@@ -103,6 +110,31 @@ def test_a_window_that_no_page_has_is_refused(wrong: dict[str, Any], words: str)
     assert words in said({**WORDS, "entries": [{**ENTRY, **wrong}, ENTRY]})
 
 
+def test_further_classes_come_back_and_older_versions_have_none() -> None:
+    classes = [[978, "c00000"], [3, "000000"], [978, "300000"]]
+    document = read_document(json.dumps({**WORDS, "entries": [{**ENTRY, "classes": classes}] * 2}))
+    assert document.model_dump(mode="json")["entries"][1]["classes"] == classes
+    old = read_document(json.dumps({**WORDS, "version": 2, "entries": [ENTRY, ENTRY]}))
+    assert old.entries[0].classes == []
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ([[978, "c0"]], "mask of entry 0"),
+        ([[978, "x"]], "classes"),
+        ([[-1, "c00000"]], "classes"),
+        ([["tulip", "c00000"]], "classes"),
+        ([[978]], "classes"),
+        ([[978, "c00000"]] * 8, "classes"),
+        ([[978, "c00000"], [3, "400000"]], "a class of entry 0"),
+        ([[978, "00ff00"]], "a class of entry 0"),
+    ],
+)
+def test_classes_that_no_page_has_are_refused(classes: list[Any], words: str) -> None:
+    assert words in said({**WORDS, "entries": [{**ENTRY, "classes": classes}, ENTRY]})
+
+
 def test_branches_and_settings_may_be_absent() -> None:
     names = ("format", "version", "grid", "position", "pictures", "entries")
     assert read_document(json.dumps({name: WORDS[name] for name in names})).nodes == []
@@ -111,7 +143,7 @@ def test_branches_and_settings_may_be_absent() -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 3}, "newer version"),
+        ({"version": 4}, "newer version"),
         ({"version": 0}, "version"),
         ({"version": True}, "version"),
         ({"version": "1"}, "version"),

@@ -125,6 +125,24 @@ def test_a_file_says_how_it_was_painted_where_that_was_not_as_usual(
     assert "its lens cannot be read" in opened(handlers, file)["note"]
 
 
+def test_a_file_brings_several_classes_back(handlers: Handlers, studio: Studio) -> None:
+    half = REGION.copy()
+    half[:, : REGION.any(0).nonzero()[0].mean().astype(int)] = False
+    request = replace(fill(studio), regions=((1003, half),))
+    made = carried(handlers, studio, request)
+    text = studio.recipes.complete(studio.recipes.draft(request), 5, PHOTO)
+    found = opened(handlers, to_png(made, {recipes.KEY: text}))["recipe"]
+    (back,) = found["classes"]
+    assert back["id"] == 1003
+    _, mask = studio.open(base64.b64decode(back["mask"].rpartition(",")[2]))
+    assert np.array_equal(mask[..., 0] == 255, half)
+    for name, known in (("meadow", [1003]), ("walrus", []), (None, [])):
+        about = json.loads(text)
+        about["regions"][0][0] = name
+        file = to_png(made, {recipes.KEY: json.dumps(about)})
+        assert [each["id"] for each in opened(handlers, file)["recipe"]["classes"]] == known
+
+
 def test_the_path_of_a_model_folder_stays_here(studio: Studio) -> None:
     draft = studio.recipes.draft(fill(studio))
     assert json.loads(draft)["model"] == "small"

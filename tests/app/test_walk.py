@@ -130,6 +130,56 @@ def test_a_fill_ends_as_the_page_would_end_it(
         np.testing.assert_array_equal(studio.picture(done["picture_ids"][0]), expected)
 
 
+def test_a_fill_of_several_classes_ends_as_the_engine_gives_it(
+    walk: Walk, studio: Studio, small_engine: maskgit.MaskGIT
+) -> None:
+    right = np.zeros((4, 6), bool)
+    right[1:3, 2:4] = True
+    drawing = {**painted(studio), "classes": [[1003, pack(right)]]}
+    request = {"label": 207, "settings": {"seed": 1}, "drawing": drawing}
+    start = ok(walk.start({"model": "small", **request}))
+    done = ok(walk.finish(on(ended(walk, start), start)))
+    mask, region = np.zeros((2, 40, 60), bool)
+    mask[10:30, 10:40] = region[10:30, 20:40] = True
+    result = small_engine.edit(
+        some_picture(40, 60),
+        mask,
+        207,
+        regions={1003: region},
+        seed=1,
+        window=maskgit.Window(*start["window"]),
+    )
+    picture = studio.picture(done["picture_ids"][0])
+    np.testing.assert_array_equal(picture, result.pictures[0])
+    # Another class half-way is for the rest alone.
+    again = ok(walk.steer(on(start, start, edits=[{"kind": "label", "label": 1004}])))
+    labels = small_engine.restore(again["state"]).constraints.label_of_cells
+    assert set(labels.view(-1).tolist()) == {3, 4}
+
+
+def test_a_blank_picture_of_several_classes_is_a_new_one(
+    walk: Walk, small_engine: maskgit.MaskGIT
+) -> None:
+    lower = np.zeros((4, 4), bool)
+    lower[2:] = True
+    about = {"picture": None, "width": 64, "height": 64, "grid": GRID, "cells": "ffff", "count": 16}
+    drawing = {**about, "classes": [[1003, pack(lower)]]}
+    request = {"label": 207, "settings": {"seed": 4}, "drawing": drawing}
+    start = ok(walk.start({"model": "small", **request}))
+    done = ok(walk.finish(on(ended(walk, start), start)))
+    half = np.zeros((SIZE, SIZE), bool)
+    half[SIZE // 2 :] = True
+    result = small_engine.generate(207, regions={1003: half}, seed=4)
+    np.testing.assert_array_equal(pixels(done["patches"][0]["png"]), result.pictures[0])
+
+
+def test_a_class_that_the_model_lacks_is_a_sentence(walk: Walk, studio: Studio) -> None:
+    cells = np.zeros((4, 6), bool)
+    cells[1, 1] = True
+    drawing = {**painted(studio), "classes": [[999, pack(cells)]]}
+    assert "999" in refused(walk.start({"model": "small", "label": 207, "drawing": drawing}))
+
+
 def test_the_states_of_a_run_are_those_that_walking_gives(studio: Studio) -> None:
     handlers = Handlers(studio)
     from app.canvas.drawing import Drawing

@@ -148,7 +148,7 @@ def cut_picture(members: dict[str, bytes]) -> None:
 
 
 LIES: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
-    "a newer version": (with_words(version=2), "newer version"),
+    "a newer version": (with_words(version=9), "newer version"),
     "no project": (with_words(format="other"), "no project"),
     "a count that is missing": (with_words(position=99), "present entry is missing"),
     "no words": (lambda members: members.pop("document.json"), "no project of this program"),

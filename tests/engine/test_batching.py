@@ -2,12 +2,13 @@
 
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
 from maskgit.batching import Batcher, ClosedError, FullError
+from maskgit.class_map import ClassMap
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState, decode, start
 from maskgit.pipeline import MaskGIT
@@ -31,14 +32,18 @@ def begin(options: DecodeOptions, rows: int = 1, side: int = 4) -> DecodeState:
 
 
 def person(number: int) -> DecodeState:
-    """Begin a decode unlike those of others: options, class, rows, bans."""
+    """Begin a decode unlike those of others: options, class or several, rows, bans."""
     state = begin(SETTINGS[number % len(SETTINGS)], rows=1 + number % 2)
     if number % 3:
         return state
     banned = torch.zeros(state.batch, 1, FakePredictor.num_codes, dtype=torch.bool)
     banned[..., number % 5] = True
     known = state.constraints
-    constraints = Constraints(known.tokens, known.is_open, known.labels, known.grid, banned)
+    classes = None
+    if number % 2:
+        which = torch.arange(known.tokens.shape[1]).expand_as(known.tokens) // 6
+        classes = ClassMap(which.byte(), ((None, 4, 0),) * state.batch)
+    constraints = replace(known, banned=banned, classes=classes)
     return start(constraints, state.options, state.mask_id)
 
 
@@ -120,6 +125,19 @@ def test_who_waited_longest_goes_first_and_nobody_overtakes(predictor: FakePredi
     assert order == list(range(6))
     # A state of more rows than a batch may have runs alone, in its turn.
     assert predictor.calls == [2, 3, 5, 3]
+
+
+def test_every_class_of_a_row_takes_a_place(predictor: FakePredictor) -> None:
+    machine, batcher = machine_and_batcher(max_rows=4)
+    plain = begin(SETTINGS[0])
+    which = torch.zeros_like(plain.tokens, dtype=torch.uint8)
+    classes = ClassMap(which, ((None, 1, 4),))
+    wide = replace(plain, constraints=replace(plain.constraints, classes=classes))
+    with machine:
+        futures = [batcher.submit(predictor, each) for each in (plain, wide, plain)]
+    assert [future.result().batch for future in futures] == [1, 1, 1]
+    batcher.close()
+    assert predictor.calls == [4, 1]
 
 
 def test_another_model_or_grid_is_another_batch(predictor: FakePredictor) -> None:

@@ -109,6 +109,27 @@ def test_edit_changes_the_mask_or_the_box_and_nothing_else(
     np.testing.assert_array_equal(edited[~shell.mask], shell.picture[~shell.mask])
 
 
+def test_regions_are_of_other_classes_and_by_default_the_mask(
+    shell: Shell, engine: MaskGIT
+) -> None:
+    half = shell.mask.copy()
+    half[:, 40:] = False
+    for name, region in (("left", half), ("right", shell.mask & ~half)):
+        white = np.repeat(np.uint8(255) * region[..., None], 3, axis=2)
+        (shell.folder / f"{name}.png").write_bytes(to_png(white))
+    both = {"rose": half, "forest": shell.mask & ~half}
+    shell("edit", "photo.png", "--region", "rose=left.png", "--region", "forest=right.png")
+    expected = engine.edit(shell.picture, shell.mask, regions=both)
+    np.testing.assert_array_equal(shell.read("edited.png"), expected.pictures[0])
+    assert "identical" in shell("replay", "edited.png")
+    shell("edit", "photo.png", "--mask", "mask.png", "--label", "207", "--region", "rose=left.png")
+    expected = engine.edit(shell.picture, shell.mask, 207, regions={"rose": half})
+    np.testing.assert_array_equal(shell.read("edited.png"), expected.pictures[0])
+    shell("edit", "photo.png", *("--region", "rose=left.png", "--region", "rose=right.png"))
+    expected = engine.edit(shell.picture, shell.mask, "rose")
+    np.testing.assert_array_equal(shell.read("edited.png"), expected.pictures[0])
+
+
 def test_a_soft_edge_is_asked_for_and_kept_in_the_recipe(shell: Shell, engine: MaskGIT) -> None:
     shell("edit", "photo.png", "--mask", "mask.png", "--label", "rose", "--feather", "0")
     expected = engine.edit(shell.picture, shell.mask, "rose", feather=0.0)
@@ -287,6 +308,10 @@ MISTAKES = {
     "edit photo.png --masks .": "name the picture and its --mask, or --images FOLDER",
     "edit photo.png --images . --box 0,0,9,9": "--images takes its masks from --masks FOLDER",
     "edit --images missing --box 0,0,9,9": "missing",
+    "edit photo.png": "say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT",
+    "edit photo.png --region rose=small.png": "small.png is 9x9 px, the picture 70x40 px",
+    "edit photo.png --region tulip=mask.png": "tulip",
+    "edit --images . --region rose=mask.png --box 0,0,9,9": "--images takes its masks",
     "trace photo.png": "say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT",
     "trace --box 0,0,9,9": "name the picture",
     "outpaint photo.png": "at least one side must grow",
@@ -309,7 +334,8 @@ def test_a_mistake_is_answered_with_a_sentence_and_status_1(shell: Shell, line: 
 
 
 USAGE = {
-    "edit photo.png": "one of the arguments --mask --box --masks is required",
+    "edit photo.png --region tulip": "expected LABEL=FILE, got 'tulip'",
+    "edit photo.png --region =mask.png": "expected LABEL=FILE, got '=mask.png'",
     "edit photo.png --box 1,2,3": "expected four whole numbers, got '1,2,3'",
     "edit photo.png --box a,b,c,d": "expected four whole numbers, got 'a,b,c,d'",
     "generate --out picture.jpg": "this is written as PNG; 'picture.jpg' ends otherwise",

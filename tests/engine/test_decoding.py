@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from maskgit.class_map import ClassMap
 from maskgit.constraints import Constraints
 from maskgit.decoding import (
     KNOWN,
@@ -56,6 +57,7 @@ class Made(NamedTuple):
     grid: tuple[int, int]
     rows: list[tuple[list[bool], dict[str, Any]]]
     has_bans: bool
+    classes: tuple[int | None, ...] = (None,)
 
     def start(self) -> DecodeState:
         is_open = torch.tensor([mask for mask, _ in self.rows])
@@ -64,6 +66,11 @@ class Made(NamedTuple):
         constraints = Constraints(known, is_open, labels, self.grid)
         if self.has_bans:
             constraints = constraints.ban(torch.arange(K) % 4 == 1)
+        if len(self.classes) > 1:  # rows with fewer and fewer classes
+            kinds = [self.classes[row:] or (None,) for row in range(len(self.rows))]
+            number = torch.arange(known.shape[1])
+            which = torch.stack([number % len(kind) for kind in kinds]).byte()
+            constraints = replace(constraints, classes=ClassMap(which, tuple(kinds)))
         options = [
             DecodeOptions(start_step=values["steps"] // 3, **values) for _, values in self.rows
         ]
@@ -72,11 +79,12 @@ class Made(NamedTuple):
 
 @st.composite
 def anything(draw: st.DrawFn) -> Made:
-    """Up to three rows: any grid, any mask, any options, some with bans."""
+    """Up to three rows: any grid, any mask, any options, some with bans or several classes."""
     height, width = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     row = st.lists(st.booleans(), min_size=height * width, max_size=height * width)
     rows = draw(st.lists(st.tuples(row, any_options), min_size=1, max_size=3))
-    return Made((height, width), rows, draw(st.booleans()))
+    classes = draw(st.sampled_from([(None,), (None, 3), (1, 4, None)]))
+    return Made((height, width), rows, draw(st.booleans()), classes)
 
 
 def one_row(is_open: list[bool] | None = None, **options: Any) -> DecodeState:

@@ -139,6 +139,53 @@ def test_several_pictures_equal_each_seed_asked_for_alone(engine: MaskGIT) -> No
         assert not np.array_equal(together.pictures[0], together.pictures[1])
 
 
+def split(mask: Region, column: int) -> tuple[Region, Region]:
+    left = mask.copy()
+    left[:, column:] = False
+    return left, mask & ~left
+
+
+def test_one_class_asked_for_by_regions_is_the_same_bit_for_bit(engine: MaskGIT) -> None:
+    picture, mask = some_picture(50, 70), painted(50, 70)
+    left, right = split(mask, 40)
+    assert left.any()
+    assert right.any()
+    alone = engine.edit(picture, mask, "beach", count=2)
+    for label, regions in (
+        ("rose", {"beach": mask}),
+        ("rose", {"beach": left, "sea shore": right}),
+        (1001, {"beach": left}),
+        ("beach", {}),
+    ):
+        assert_same(engine.edit(picture, mask, label, regions=regions, count=2), alone)
+    everywhere = np.ones((32, 32), bool)
+    assert_same(engine.generate("rose", regions={"wood": everywhere}), engine.generate("wood"))
+
+
+def test_several_classes_keep_the_promises_of_one(engine: MaskGIT) -> None:
+    picture, mask = some_picture(50, 70), painted(50, 70)
+    left, right = split(mask, 40)
+    regions = {"forest": left, None: right}
+    together = engine.edit(picture, mask, "rose", regions=regions, count=3, guidance_scale=2.0)
+    for i, edited in enumerate(together.pictures):
+        np.testing.assert_array_equal(edited[~mask], picture[~mask])
+        alone = engine.edit(picture, mask, regions=regions, seed=i, guidance_scale=2.0)
+        np.testing.assert_array_equal(edited, alone.pictures[0])
+    state = together.traces[0][0]
+    labels = state.constraints.label_of_cells[state.mask]
+    assert set(labels.tolist()) == {4, 5}  # forest, and none
+
+
+def test_a_new_picture_may_have_several_classes(engine: MaskGIT) -> None:
+    upper = np.zeros((32, 32), bool)
+    upper[:16] = True
+    result = engine.generate("rose", regions={"wood": upper}, count=2, seed=3)
+    alone = engine.generate("rose", regions={"wood": upper}, seed=4)
+    np.testing.assert_array_equal(result.pictures[1], alone.pictures[0])
+    labels = result.traces[0][0].constraints.label_of_cells
+    assert labels.tolist() == [[4] * 8 + [0] * 8] * 1
+
+
 def test_the_same_call_gives_the_same_picture(engine: MaskGIT, model_folder: Path) -> None:
     again = maskgit.load(model_folder, device="cpu", dtype="float32")
     assert_same(again.generate("rose", count=2), engine.generate("rose", count=2))

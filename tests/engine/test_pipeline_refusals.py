@@ -80,6 +80,46 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         ValueError,
         "mark at least one pixel",
     ),
+    "regions as a list": (
+        lambda e: e.edit(PICTURE, MASK, regions=[MASK]),
+        TypeError,
+        "masks by class, {class: mask}, got list",
+    ),
+    "region of another size": (
+        lambda e: e.edit(PICTURE, MASK, regions={"rose": MASK.T}),
+        ValueError,
+        r"the region of rose is \(50, 40\), the picture \(40, 50\)",
+    ),
+    "region of numbers": (
+        lambda e: e.edit(PICTURE, MASK, regions={"rose": MASK * 255}),
+        TypeError,
+        "the region of rose is a bool array",
+    ),
+    "empty region": (
+        lambda e: e.generate(regions={"rose": np.zeros((32, 32), bool)}),
+        ValueError,
+        "the region of rose is empty",
+    ),
+    "region of a new picture": (
+        lambda e: e.generate(regions={"rose": MASK}),
+        ValueError,
+        r"the region of rose is \(40, 50\), the picture \(32, 32\)",
+    ),
+    "region of no class": (
+        lambda e: e.edit(PICTURE, MASK, regions={"rosse": MASK}),
+        ValueError,
+        "no class 'rosse'",
+    ),
+    "nine classes": (
+        lambda e: e.edit(PICTURE, MASK, regions={str(n): MASK for n in range(8)}),
+        ValueError,
+        "at most 8 classes in a picture: give up to 7 regions .*, got 8",
+    ),
+    "many pictures of two classes": (
+        lambda e: e.edit(PICTURE, MASK, regions={"rose": MASK[:, ::-1]}, count=33),
+        ValueError,
+        "with 2 classes ask for up to 32 pictures at once, got 33",
+    ),
     "window elsewhere": (
         lambda e: e.edit(PICTURE, MASK, window=Window(60, 60, 8)),
         ValueError,

@@ -74,6 +74,17 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"edit": {"mask": recipes._packed(bytes(10**7)), "pixels": ""}}, "fit"),
         ({"edit": {"mask": recipes._packed(bytes(35)), "pixels": ""}}, "empty"),
         ({"more": 1}, "unknown"),
+        ({"regions": [["rose", ""]]}, "version 1"),
+        ({"version": 2, "regions": {}}, "regions"),
+        ({"version": 2, "regions": []}, "regions"),
+        ({"version": 2, "regions": [["rose", ""]] * 8}, "regions"),
+        ({"version": 2, "regions": ["rose"]}, "regions"),
+        ({"version": 2, "regions": [[3, ""]]}, "regions"),
+        ({"version": 2, "regions": [["x" * 300, ""]]}, "regions"),
+        ({"version": 2, "regions": [["rose", "\u2603"]]}, "unpacked"),
+        ({"version": 2, "regions": [["rose", None]]}, "unpacked"),
+        ({"version": 2, "regions": [["rose", recipes._packed(bytes(9))]]}, "fit"),
+        ({"version": 2, "regions": [["rose", recipes._packed(bytes(35))]]}, "empty"),
     ],
 )
 def test_what_is_wrong_gets_a_sentence(change: dict[str, object], sentence: str) -> None:

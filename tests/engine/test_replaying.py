@@ -50,6 +50,39 @@ def test_a_variation_of_many_comes_out_alone(engine: MaskGIT) -> None:
     assert np.array_equal(replay(engine, recipe), many[2])
 
 
+SIDES = np.zeros((2, 40, 70), bool)
+SIDES[0, :, :39] = SIDES[1, :, 39:] = True
+REGIONS = (("forest", SIDES[0]), (None, SIDES[1]))
+
+
+def test_an_edit_with_several_classes_comes_out_the_same(engine: MaskGIT) -> None:
+    wide = np.zeros((40, 70), bool)
+    wide[4:36, 8:64] = True
+    recipe = replace(ABOUT, original=PHOTO, mask=wide, regions=REGIONS)
+    made = replay(engine, recipe)
+    back = carried(recipe, made)
+    assert [label for label, _ in back.regions] == ["forest", None]
+    assert np.array_equal([region for _, region in back.regions], SIDES)
+    assert np.array_equal(replay(engine, back), made)
+    assert not np.array_equal(replay(engine, replace(recipe, regions=())), made)
+
+
+def test_a_variation_of_several_classes_comes_out_alone(engine: MaskGIT) -> None:
+    draft = recipes.to_text(replace(ABOUT, mask=MASK, regions=REGIONS))
+    many = engine.edit(PHOTO, MASK, 1000, regions=dict(REGIONS), seed=7, count=3, steps=3).pictures
+    recipe = recipes.from_text(recipes.complete(draft, 9, PHOTO), many[2])
+    assert np.array_equal(replay(engine, recipe), many[2])
+
+
+def test_a_new_picture_of_several_classes_comes_out_the_same(engine: MaskGIT) -> None:
+    upper = np.zeros((32, 32), bool)
+    upper[:16] = True
+    draft = recipes.to_text(replace(ABOUT, regions=(("1004", upper),)))
+    made = engine.generate(1000, regions={"1004": upper}, seed=8, steps=3).pictures[0]
+    recipe = recipes.from_text(recipes.complete(draft, 8, None), made)
+    assert np.array_equal(replay(engine, recipe), made)
+
+
 def test_a_picture_made_larger_holds_the_one_it_began_with(engine: MaskGIT) -> None:
     recipe = replace(ABOUT, original=PHOTO, sides=(8, 0, 0, 16))
     made = replay(engine, recipe)

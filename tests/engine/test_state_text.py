@@ -134,6 +134,20 @@ def test_what_is_no_state_is_refused(text: Any, words: str) -> None:
         ({"bans": [[None, True]]}, "a ban is"),
         ({"bans": [[None, code] for code in range(K)]}, "every code"),
         ({"bans": [[None, 1]] * 5000}, "at most"),
+        ({"classes": [[None, 1], "01" * 8]}, "another version"),
+        ({"version": 2, "classes": None}, "classes are"),
+        ({"version": 2, "classes": [[None, 1]]}, "classes are"),
+        ({"version": 2, "classes": ["01", "01" * 8]}, "2 to 8"),
+        ({"version": 2, "classes": [[None], "0" * 16]}, "2 to 8"),
+        ({"version": 2, "classes": [list(range(9)), "0" * 16]}, "2 to 8"),
+        ({"version": 2, "classes": [[None, "1"], "01" * 8]}, "whole number or null"),
+        ({"version": 2, "classes": [[None, True], "01" * 8]}, "whole number or null"),
+        ({"version": 2, "classes": [[None, -1], "01" * 8]}, "whole number or null"),
+        ({"version": 2, "classes": [[1, 1], "01" * 8]}, "different classes"),
+        ({"version": 2, "classes": [[None, 1], "01" * 7]}, "16 digits"),
+        ({"version": 2, "classes": [[None, 1], "02" * 8]}, "digits 01"),
+        ({"version": 2, "classes": [[None, 1], "0\u0661" * 8]}, "digits 01"),
+        ({"version": 2, "classes": [[None, 1], [0] * 16]}, "16 digits"),
     ],
     ids=str,
 )
@@ -158,6 +172,8 @@ def test_an_engine_takes_only_what_it_can_go_on_from(engine: MaskGIT) -> None:
     assert torch.equal(engine.restore(text).tokens, engine.step(state).tokens)
     with pytest.raises(ValueError, match="labels must be"):
         engine.restore(changed(text, label=6))
+    with pytest.raises(ValueError, match="labels must be"):
+        engine.restore(changed(text, version=2, classes=[[None, 6], "01" * 8]))
     with pytest.raises(ValueError, match="another model"):
         engine.restore(to_text(begun()))
 

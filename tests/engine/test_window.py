@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskgit.masks import Box, bounding_box, to_region, to_token_mask
-from maskgit.window import Window, choose, mirror_fill, open_cells, project, resample, view
+from maskgit.window import (
+    Window,
+    choose,
+    class_cells,
+    mirror_fill,
+    open_cells,
+    project,
+    resample,
+    view,
+)
 
 GRID, SIZE = 16, 64
 
@@ -215,3 +224,30 @@ def test_a_filled_hole_shows_only_known_pixels(seed: int, share: float) -> None:
     assert (filled[~hole] == picture[~hole]).all()
     known = {tuple(pixel) for pixel in picture[~hole]} or {(128, 128, 128)}
     assert {tuple(pixel) for pixel in filled[hole]} <= known
+
+
+def test_a_cell_belongs_to_the_region_that_has_most_of_it() -> None:
+    mask = np.ones((64, 64), bool)
+    left, top = mask.copy(), mask.copy()
+    left[:, 22:] = False  # five whole columns of cells, and half of the sixth
+    top[7:] = False  # one row of cells, and three quarters of the second
+    whole = Window(0, 0, 64)
+    found = class_cells(mask, [left, top], whole, SIZE, GRID)
+    expected = np.zeros((16, 16), np.uint8)
+    expected[:, :5] = 1
+    expected[:2] = 2  # later, so it lies over the other
+    assert found.tolist() == expected.tolist()
+    mask[:, :20] = False  # what is outside of the mask does not count: two pixels of four are left
+    assert class_cells(mask, [left], whole, SIZE, GRID)[:, 5].tolist() == [0] * 16
+    mask[:, 21:] = False
+    assert class_cells(mask, [left], whole, SIZE, GRID)[:, 5].tolist() == [1] * 16
+
+
+@given(mask=painted())
+@settings(max_examples=50, deadline=None)
+def test_a_region_that_is_the_whole_mask_has_every_open_cell(mask: np.ndarray) -> None:
+    window = choose(mask, GRID, min_side=32)
+    is_open = open_cells(mask, window, SIZE, GRID)
+    found = class_cells(mask, [mask], window, SIZE, GRID)
+    assert (found[is_open] == 1).all()
+    assert (found[~is_open] == 0).all()
