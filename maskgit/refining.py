@@ -35,7 +35,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from maskgit.compositing import composite, harmonise
 from maskgit.constraints import Constraints
@@ -95,11 +95,11 @@ class Refining:
             engine: The model that made it.
             place: Where the hole is.
             filled: The picture with the hole filled, once for each row of `state`.
-            state: The finished decode; its class labels, its seeds and what it bans everywhere
-                hold for the tiles, too.
+            state: The finished decode; its classes, cell by cell, its seeds and what it bans
+                everywhere hold for the tiles, too.
             plan: From `plan_tiles` for that region and window.
         """
-        self._engine, self._state = engine, state
+        self._engine, self._state, self._window = engine, state, place.window
         shown = place.window.inside(*place.region.shape).slices
         region = np.zeros_like(place.region)
         region[shown] = place.region[shown]
@@ -120,6 +120,10 @@ class Refining:
         constraints = Constraints.from_grid(tokens, is_open, was.labels)
         if was.banned is not None:
             constraints = replace(constraints, banned=was.banned.all(dim=1, keepdim=True))
+        if was.classes is not None:
+            inside = _cells_below(tile.window, self._window, grid)
+            which = was.classes.which[:, torch.from_numpy(inside).to(tokens.device)]
+            constraints = replace(constraints, classes=replace(was.classes, which=which))
         options = [
             replace(OPTIONS, seed=_seed(each.seed, tile.number)) for each in self._state.options
         ]
@@ -229,6 +233,18 @@ def _ramp(first: int, count: int, start: int, side: int, size: int) -> Float[np.
     from_end = side - at if start + side < size else np.inf
     near = np.minimum(from_start, from_end) * np.ones(count)
     return np.clip(near / (OVERLAP * side), 1e-3, 1).astype(np.float32)
+
+
+def _cells_below(tile: Window, coarse: Window, grid: int) -> Int[np.ndarray, " N"]:
+    """Give the cell of the coarse window that the middle of each cell of a tile lies in."""
+    middles = (np.arange(grid) + 0.5) * tile.side / grid
+
+    def along(start: int, before: int) -> np.ndarray:
+        at = np.floor((start + middles - before) * grid / coarse.side)
+        return np.clip(at, 0, grid - 1).astype(np.int64)
+
+    rows, columns = along(tile.top, coarse.top), along(tile.left, coarse.left)
+    return (rows[:, None] * grid + columns).reshape(-1)
 
 
 def _low_pass(square: Square, radius: float) -> Float[np.ndarray, "S S 3"]:

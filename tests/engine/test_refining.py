@@ -91,6 +91,22 @@ def test_tiles_ban_what_the_decode_banned_everywhere(engine: MaskGIT) -> None:
     assert set(drawn.tokens[begun.mask].tolist()) == {31}
 
 
+def test_a_tile_has_the_classes_of_the_cells_it_shows(engine: MaskGIT) -> None:
+    right = MASK.copy()
+    right[:, :94] = False  # WINDOW's middle
+    job = engine.prepare_edit(PHOTO, MASK, 1000, regions={1003: right}, window=WINDOW, steps=1)
+    state = engine.step(job.state)
+    plan = engine.plan(job, 1)
+    begun = engine.refining(job, state, engine.finish(job, state), plan).begin(plan.tiles[0])
+    classes = begun.constraints.label_of_cells.view(4, 4)
+    left = plan.tiles[0].window.left
+    width = plan.tiles[0].window.side / 4
+    for column in range(4):
+        is_right = left + (column + 0.5) * width > 94
+        assert set(classes[:, column].tolist()) <= ({0, 3} if is_right else {0})
+    assert 3 in classes[begun.mask.view(4, 4)].tolist()
+
+
 def test_nothing_is_refined_without_a_place_or_a_plan(engine: MaskGIT) -> None:
     generated = engine.prepare_generate(1000, steps=1)
     assert engine.plan(generated) == Plan()
