@@ -64,6 +64,7 @@ results: $(VENV)/.run-time  ## Measure the embedded model anew into docs/results
 	$(BIN)/python -m maskgit train classifier --recipe embedded --data $(DATA) --run runs/classifier
 	set -e; for part in reconstruction generation editing regions ablation; do \
 	  $(BIN)/python -m maskgit evaluate $$part --data $(DATA) --classifier runs/classifier \
+	    $$([ $$part != editing ] || echo --photos assets/examples) \
 	    --out docs/results/$$part.json --page docs/results.md $(ARGS); done
 
 browser: $(VENV)/.development

@@ -48,6 +48,7 @@ class Controls(NamedTuple):
     randomise: bool = True
     previews: bool = True
     feather: float = FEATHER
+    refine: bool = True
 
     def seed_or(self, fresh: int) -> int:
         """Take the seed in the field, or a fresh one where that is wished."""

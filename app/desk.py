@@ -8,15 +8,16 @@ Read in this order:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from app.canvas.drawing import MAX_SIDE, Drawing
-from app.controls import FEATHER, NO_CLASS_ID, Controls
+from app.controls import NO_CLASS_ID, Controls
 from app.document import Document, Region, Regions
 from app.errors import UNKNOWN_PICTURE, UserError
-from app.models import ModelStore
+from app.models import ModelInfo, ModelStore, Settings
 from app.overlays import Frame
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
 from app.scene import write_context
@@ -58,8 +59,11 @@ class Job(NamedTuple):
         """Give what the first frame adds: with it a run can be steered, unless it outpaints."""
         if isinstance(self.request, Outpaint):
             return {}
-        feather = self.request.feather if isinstance(self.request, Fill) else FEATHER
-        context = write_context(self.request.model, first.window, self.drawing, feather)
+        if isinstance(self.request, Fill):
+            edges = {"feather": self.request.feather, "refine": self.request.refine}
+        else:
+            edges = {"refine": False}
+        context = write_context(self.request.model, first.window, self.drawing, **edges)
         return {"context": context}
 
 
@@ -107,15 +111,15 @@ class Desk:
             feather=self._feather,
             lens=document.lens,
             regions=self._regions(document),
+            refine=bool(self._controls.refine),
         )
         return Job(request, region, {}, self._drawing)
 
     def _generate(self, regions: Regions = ()) -> Job:
         side = self._info.image_size
         regions = tuple((label, _stretched(region, side)) for label, region in regions)
-        request = Generate(
-            self._model, self._label, self._count, self._settings, self._previews, regions
-        )
+        settings = settings_for_new(self._info, self._settings)
+        request = Generate(self._model, self._label, self._count, settings, self._previews, regions)
         return Job(request, None, {"size": [side, side]})
 
     def _outpaint(self) -> Job:
@@ -200,6 +204,13 @@ def require_room(size: tuple[int, ...], count: int) -> None:
     most = max(1, int(MAX_PIXELS_AT_ONCE / (height * width)))
     if count > most:
         raise UserError(Sentence("said.too_many_pictures", width=width, height=height, most=most))
+
+
+def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
+    """Take the model's own settings for new pictures, as long as nobody has changed any."""
+    if info.for_new is None or replace(settings, seed=info.defaults.seed) != info.defaults:
+        return settings
+    return replace(info.for_new, seed=settings.seed)
 
 
 def controls_for(

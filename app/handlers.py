@@ -29,7 +29,7 @@ from app.models import ModelInfo
 from app.overlays import Frame, done_frame, seeds_used, step_frame
 from app.projects import Projects
 from app.recipes import Recipes
-from app.runs import Step, Studio
+from app.runs import Refining, Step, Studio
 from app.service import Service
 from app.uploads import read_upload
 from app.walk import Walk
@@ -164,6 +164,12 @@ class Handlers:
                 else:
                     frame |= job.context(answer)
                 yield Shown(frame, Sentence("said.working"), is_running=True, seed=seed)
+                continue
+            if isinstance(answer, Refining):
+                about_window = {"window": answer.window, "windows": answer.windows}
+                said = Sentence("said.refining", **about_window)
+                frame = {**about, "kind": "refining", "message": said}
+                yield Shown(frame, said, is_running=True, seed=seed)
                 continue
             ids = [self._studio.keep(picture) for picture in answer.pictures]
             seeds = seeds_used(answer.seeds)

@@ -53,7 +53,8 @@ class ModelInfo:
         has_no_class: Whether it can work without a class, which guidance needs too.
         schedules: Names of mask schedules.
         reveal_rules: Names of the rules for which tokens stay.
-        defaults: What it decodes best with.
+        defaults: What it fills holes best with; the controls begin there.
+        for_new: What it makes new pictures best with, where that differs.
         curves: For each schedule the share still masked, at evenly spaced moments.
     """
 
@@ -66,6 +67,7 @@ class ModelInfo:
     schedules: tuple[str, ...]
     reveal_rules: tuple[str, ...]
     defaults: Settings
+    for_new: Settings | None = None
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 

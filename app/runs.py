@@ -3,12 +3,13 @@
 A page chooses its model and every request names it; the studio keeps no choice of anybody.
 
 A run is one press of a button: the studio answers a request with a `Step` before the first pass
-of the model, one after every pass, and a `Result` at the end. Stopping is closing the iterator;
+of the model, one after every pass, a `Refining` for every window that makes a fill sharper, and a
+`Result` at the end. Stopping is closing the iterator;
 since nothing was changed before the `Result`, nothing is lost.
 
 Read in this order:
     Fill, Generate, Outpaint  the three requests
-    Step, Result              the answers
+    Step, Refining, Result    the answers
     Opened                    a file that somebody brought
     Studio                    who answers
 """
@@ -51,6 +52,7 @@ class Fill:
         lens: How it was painted, for its recipe; None: as usual.
         feather: Cells over which the new content fades in.
         regions: Where other classes are wished than `label`.
+        refine: Whether a fill that would look soft is drawn again in smaller windows.
     """
 
     model: str
@@ -65,6 +67,7 @@ class Fill:
     lens: Lens | None = None
     feather: float = FEATHER
     regions: Regions = ()
+    refine: bool = True
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,19 @@ class Step:
     is_pinned: NDArray[np.bool_] | None = None
 
 
+@dataclass(frozen=True)
+class Refining:
+    """The last pass is done; a window of the refinement is about to be drawn.
+
+    Attributes:
+        window: Which, from 1.
+        windows: How many there are.
+    """
+
+    window: int
+    windows: int
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """The variations of a finished run, whole pictures of one size.
@@ -146,6 +162,9 @@ class Result:
     pictures: Sequence[Picture]
     seeds: Sequence[int]
     states: Sequence[str] = ()
+
+
+Answered: TypeAlias = Step | Refining | Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +216,7 @@ class Studio(Protocol):
         """
         ...
 
-    def run(self, request: Request) -> Iterator[Step | Result]:
+    def run(self, request: Request) -> Iterator[Answered]:
         """Answer a request pass by pass.
 
         Raises:

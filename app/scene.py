@@ -66,6 +66,7 @@ class Context(Strict):
     window: tuple[Place, Place, Side] = Field(strict=False)
     drawing: str | None = None
     feather: float = Field(FEATHER, ge=0, le=MAX_FEATHER, strict=False)
+    refine: bool = True
 
 
 class Pin(Strict):
@@ -214,12 +215,16 @@ class TraceRequest(ContextRequest):
 
 
 def write_context(
-    model: str, window: tuple[int, int, int], drawing: Drawing | None, feather: float
+    model: str,
+    window: tuple[int, int, int],
+    drawing: Drawing | None,
+    feather: float = FEATHER,
+    refine: bool = True,
 ) -> dict[str, Any]:
     """Write what the page keeps of a run and sends back; see `Context`."""
     names = [field.name for field in fields(Drawing) if field.name not in ("rows", "cols")]
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
-    context = Context(model=model, window=window, drawing=drawn, feather=feather)
+    context = Context(model=model, window=window, drawing=drawn, feather=feather, refine=refine)
     return context.model_dump(mode="json")
 
 
@@ -265,6 +270,7 @@ class Scene:
         lens: How they were painted, for the recipe; None: as usual.
         feather: Cells over which the new content fades in.
         regions: Those that are of further classes, for the recipe.
+        refine: Whether a finished fill that would look soft is drawn again in smaller windows.
     """
 
     model: str
@@ -274,6 +280,7 @@ class Scene:
     lens: Lens | None = None
     feather: float = FEATHER
     regions: Regions = ()
+    refine: bool = True
 
 
 @dataclass(frozen=True, eq=False)

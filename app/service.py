@@ -19,7 +19,7 @@ from pydantic import Field
 from app.answers import Answer, answer
 from app.canvas.drawing import MAX_SIDE as MAX_LENGTH
 from app.controls import MAX_ADDED_PX
-from app.desk import controls_for, require_fit, require_room
+from app.desk import controls_for, require_fit, require_room, settings_for_new
 from app.document import Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
@@ -61,11 +61,13 @@ class EditRequest(GenerateRequest):
         picture: A file as base64, or an id.
         mask: The same of a picture of that size, white where it may change; or
         box: left, top, width and height of what may change, in pixels.
+        refine: Whether a fill that would look soft is drawn again in smaller windows.
     """
 
     picture: str
     mask: str | None = None
     box: tuple[Pixel, Pixel, Pixel, Pixel] | None = Field(None, strict=False)
+    refine: bool = True
 
 
 class OutpaintRequest(GenerateRequest):
@@ -116,6 +118,7 @@ class Service:
         def generated() -> Answer:
             asked = read(GenerateRequest, request)
             model, label, settings, _ = self._wishes(asked)
+            settings = settings_for_new(self._models.info(model), settings)
             return self._run(Generate(model, label, asked.count, settings, previews=False))
 
         return answer(generated)
@@ -130,7 +133,7 @@ class Service:
             require_room(picture.shape, asked.count)
             region = self._region(asked, picture)
             whole = model, picture, region, None, None, label, asked.count, settings
-            return self._run(Fill(*whole, previews=False, feather=feather))
+            return self._run(Fill(*whole, previews=False, feather=feather, refine=asked.refine))
 
         return answer(edited)
 

@@ -103,6 +103,7 @@ def _others(controls: Controls, wanted: Mapping[str, Any], settings: Settings) -
         "randomise": bool(controls.randomise),
         "previews": bool(controls.previews),
         "feather": controls.soft_edge(),
+        "refine": bool(controls.refine),
     }
     return {name: value for name, value in checked.items() if name in wanted}
 

@@ -20,7 +20,7 @@ MAX_COUNT = 64
 def seeds(seed: int, count: int) -> tuple[int, ...]:
     """Give the seed of each of `count` pictures: `seed`, `seed + 1`, ..."""
     for name, value in (("seed", seed), ("count", count)):
-        _require_whole(name, value)
+        require_whole(name, value)
     if not 1 <= count <= MAX_COUNT:
         raise ValueError(f"count must be 1 to {MAX_COUNT}, got {count}")
     return tuple(range(seed, seed + count))
@@ -29,7 +29,7 @@ def seeds(seed: int, count: int) -> tuple[int, ...]:
 def require_pixels_to_add(amounts: Mapping[str, int]) -> None:
     """Refuse amounts that are no whole numbers; their range depends on the picture."""
     for name, value in amounts.items():
-        _require_whole(name, value)
+        require_whole(name, value)
 
 
 def require_picture(picture: Picture) -> None:
@@ -89,6 +89,7 @@ def describe(value: object) -> str:
     return type(value).__name__
 
 
-def _require_whole(name: str, value: object) -> None:
+def require_whole(name: str, value: object) -> None:
+    """Refuse what is no whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, got {value!r}")

@@ -30,6 +30,7 @@ from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
 from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
+from maskgit.tiles import MAX_LEVELS, Plan, Tile
 from maskgit.traces import to_json, to_npz
 from maskgit.types import Picture, Region
 from maskgit.window import resample
@@ -80,7 +81,8 @@ def edit(options: argparse.Namespace) -> None:
     with _progress() as on_step:
         result = engine.edit(
             picture, mask, _label(options), regions=regions,
-            feather=options.feather, on_step=on_step, **_common(options),
+            feather=options.feather, refine=options.refine, on_step=on_step, on_tile=_say_tile,
+            **_common(options),
         )  # fmt: skip
     files = with_recipes(begun(engine, options), result, original, mask, regions=regions)
     _write_all(options.out, files, result.seeds)
@@ -97,8 +99,9 @@ def edit_many(options: argparse.Namespace) -> None:
         original = _original(file)
         mask = _mask(original.flat, mask_file, options.box)
         result = engine.edit(
-            original.flat, mask, _label(options), feather=options.feather, **_common(options)
-        )
+            original.flat, mask, _label(options),
+            feather=options.feather, refine=options.refine, **_common(options),
+        )  # fmt: skip
         return with_recipes(recipe, result, original, mask)
 
     seeds = range(options.seed, options.seed + options.count)
@@ -220,6 +223,13 @@ def _parser() -> argparse.ArgumentParser:
                 help=f"how far the new content fades in, 0 to {MAX_FEATHER_CELLS:g} cells",
             )  # fmt: skip
             _add_choices(sub, "edited.png")
+            sub.add_argument(
+                "--refine",
+                type=_levels,
+                default="auto",
+                metavar="LEVELS",
+                help="draw a hole again in smaller windows, at most so many times; 0: never",
+            )
             commands_recipes.add_no_recipe(sub)
             continue
         _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
@@ -332,6 +342,14 @@ def _region(text: str) -> tuple[str, Path]:
     return label, Path(file)
 
 
+def _levels(text: str) -> int:
+    if text == "auto":
+        return MAX_LEVELS
+    if not text.isdecimal() or int(text) > MAX_LEVELS:
+        raise argparse.ArgumentTypeError(f"expected auto or 0 to {MAX_LEVELS}, got {text!r}")
+    return int(text)
+
+
 def _path(text: str, kinds: Sequence[str] = ("png",)) -> Path:
     if Path(text).suffix.lower().removeprefix(".") not in kinds:
         allowed = " or ".join(kind.upper() for kind in kinds)
@@ -394,6 +412,13 @@ def _write_all(path: Path, contents: Iterable[Picture | bytes], seeds: Sequence[
         return
     for seed, content in zip(seeds, contents, strict=True):
         _write(path.with_stem(f"{path.stem}-{seed}"), content)
+
+
+def _say_tile(tile: Tile, plan: Plan) -> None:
+    """Say how far a refinement is, where people look."""
+    if sys.stderr.isatty():
+        end = "\n" if tile.number + 1 == len(plan.tiles) else ""
+        print(f"\rrefining: {tile.number + 1} of {plan}", end=end, file=sys.stderr, flush=True)
 
 
 @contextmanager

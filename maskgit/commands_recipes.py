@@ -78,7 +78,8 @@ def begun(engine: MaskGIT, options: argparse.Namespace) -> Callable[..., Recipe]
     weights = recipes.fingerprint(pipeline.find_folder(options.model))
     name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
     feather = getattr(options, "feather", FEATHER_CELLS)  # of verbs that edit
-    return partial(Recipe, name, weights, dtype, options.label, feather=feather)
+    refine = getattr(options, "refine", 0)
+    return partial(Recipe, name, weights, dtype, options.label, feather=feather, refine=refine)
 
 
 def with_recipes(

@@ -51,6 +51,7 @@ class ModelConfig:
         tokenizer: Architecture and sizes of the tokenizer.
         transformer: Architecture and sizes of the predictor.
         decode: Decoding defaults.
+        edit: Those of edits and of outpainting, where they differ.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelConfig:
     tokenizer: AnyTokenizerConfig = field(default_factory=TokenizerConfig)
     transformer: AnyTransformerConfig = field(default_factory=TransformerConfig)
     decode: DecodeDefaults = field(default_factory=DecodeDefaults)
+    edit: DecodeDefaults | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""
@@ -82,9 +84,16 @@ class ModelConfig:
         """Tokens along one side of the picture."""
         return self.image_size // self.tokenizer.stride
 
+    @property
+    def decode_edits(self) -> DecodeDefaults:
+        """Decoding defaults of edits and of outpainting."""
+        return self.edit or self.decode
+
     def to_json(self) -> str:
         """Write as the text of `config.json`."""
         values = asdict(self)
+        if self.edit is None:
+            del values["edit"]
         for name in ("tokenizer", "transformer"):
             values[name] = {"architecture": getattr(self, name).architecture, **values[name]}
         return json.dumps(values, indent=2) + "\n"
@@ -104,6 +113,8 @@ class ModelConfig:
             "transformer": _part(TRANSFORMERS, values.pop("transformer", {})),
             "decode": from_mapping(DecodeDefaults, values.pop("decode", {})),
         }
+        if "edit" in values:
+            built["edit"] = from_mapping(DecodeDefaults, values.pop("edit"))
         return from_mapping(cls, {**values, **built})
 
 

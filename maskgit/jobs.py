@@ -14,12 +14,14 @@ from typing_extensions import TypedDict
 
 from maskgit.compositing import FEATHER_CELLS
 from maskgit.decoding import DecodeState
+from maskgit.tiles import Plan, Tile
 from maskgit.types import Picture, Pictures, Region
 from maskgit.window import Square, Window
 
 Label: TypeAlias = SupportsIndex | str | None  # ImageNet index, name, synonym, WordNet id; no class
 Regions: TypeAlias = Mapping[Any, Region]  # by `Label`; a later one lies over those before
 OnStep: TypeAlias = Callable[[DecodeState], None]  # sees the state after every pass
+OnTile: TypeAlias = Callable[[Tile, Plan], None]  # sees every tile that is done
 
 
 class Choices(TypedDict, total=False):

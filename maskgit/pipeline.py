@@ -32,14 +32,16 @@ from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
 from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_feather
-from maskgit.config import ModelConfig
+from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.images import to_images, to_pictures
-from maskgit.jobs import Choices, Job, Label, OnStep, Place, Regions, Result
+from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.models.packed import pack
 from maskgit.outpainting import outpaint_windows
+from maskgit.refining import Refining
 from maskgit.state_text import from_text
+from maskgit.tiles import MAX_LEVELS, Plan, plan_tiles
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
 from maskgit.window import Window, choose, class_cells, mirror_fill, open_cells, view
@@ -164,7 +166,9 @@ class MaskGIT:
         count: int = 1,
         window: Window | None = None,
         feather: float = FEATHER_CELLS,
+        refine: int = 0,
         on_step: OnStep | None = None,
+        on_tile: OnTile | None = None,
         **choices: Unpack[Choices],
     ) -> Result:
         """Imagine the masked part of a picture anew.
@@ -181,7 +185,10 @@ class MaskGIT:
             window: What the model sees; by default chosen around the mask.
             feather: Cells over which the new content fades in, from the mask's border inwards: 0
                 (a hard edge) to 2.
+            refine: Levels of refinement at most, 0 to MAX_LEVELS (`maskgit.tiles`): 0 leaves the
+                fill as the window shows it, MAX_LEVELS goes on until it is sharp.
             on_step: As for `generate`.
+            on_tile: Sees each tile of the refinement when it is done, and the plan.
             choices: As for `generate`.
 
         Raises:
@@ -192,7 +199,10 @@ class MaskGIT:
             picture, mask, label, regions=regions,
             seed=seed, count=count, window=window, feather=feather, **choices,
         )  # fmt: skip
-        return self._run(job, on_step)
+        plan = self.plan(job, refine)  # before the passes, so that a wrong number costs nothing
+        result = self._run(job, on_step)
+        states = DecodeState.stack([trace[-1] for trace in result.traces])
+        return self.refine(job, states, result, plan, on_tile)
 
     def outpaint(
         self,
@@ -270,6 +280,53 @@ class MaskGIT:
         """
         varied = vary(state, share, checks.seeds(seed, count))
         return self._run(replace(job, state=varied), on_step)
+
+    def plan(self, job: Job, refine: int = MAX_LEVELS) -> Plan:
+        """Plan the refinement of a job; no tiles where its fill is sharp as it is.
+
+        Raises:
+            ValueError: If `refine` is out of range.
+            TypeError: If it is no whole number.
+        """
+        checks.require_whole("refine", refine)
+        if job.place is None:
+            return Plan()
+        return plan_tiles(job.place.region, job.place.window, self.image_size, refine)
+
+    def refining(self, job: Job, state: DecodeState, result: Result, plan: Plan) -> Refining:
+        """Begin to refine what `finish` gave; `maskgit.refining` shows the loop.
+
+        Args:
+            job: What was prepared; an edit.
+            state: Its last state.
+            result: From `finish`.
+            plan: From `plan`, with at least one tile.
+        """
+        if job.place is None or not plan.tiles:
+            raise ValueError("there is nothing to refine: the plan has no tiles")
+        return Refining(self, job.place, result.pictures, state, plan)
+
+    def refine(
+        self,
+        job: Job,
+        state: DecodeState,
+        result: Result,
+        plan: Plan,
+        on_tile: OnTile | None = None,
+    ) -> Result:
+        """Refine what `finish` gave, tile by tile; arguments as for `refining`.
+
+        Returns:
+            The same with sharper pictures; `result` itself where nothing is planned.
+        """
+        if not plan.tiles:
+            return result
+        refining = self.refining(job, state, result, plan)
+        for tile in plan.tiles:
+            refining.end(tile, decoding.decode(self.predictor, refining.begin(tile)))
+            if on_tile is not None:
+                on_tile(tile, plan)
+        return replace(result, pictures=refining.pictures)
 
     def encode(self, pictures: Picture | Pictures) -> TokenGrid:
         """Give the tokens of pictures whose sides are multiples of the tokenizer's stride.
@@ -358,7 +415,7 @@ class MaskGIT:
         **choices: Unpack[Choices],
     ) -> Job:
         """Make `generate` ready to be decoded; arguments and errors as there."""
-        options = self._options(checks.seeds(seed, count), choices)
+        options = self._options(checks.seeds(seed, count), self.config.decode, choices)
         grid = (self.grid_size, self.grid_size)
         everything = np.ones((self.image_size, self.image_size), bool)
         square = Window(0, 0, self.image_size)
@@ -512,7 +569,7 @@ class MaskGIT:
         seeds: Sequence[int],
         choices: Choices,
     ) -> Job:
-        options = self._options(seeds, choices)
+        options = self._options(seeds, self.config.decode_edits, choices)
         label, classes = conditions
         labels = torch.full((len(seeds),), label, device=self.device)
         is_open = torch.from_numpy(cells).to(self.device).expand(len(seeds), -1, -1)
@@ -540,9 +597,11 @@ class MaskGIT:
         traces = tuple(tuple(state.row(i) for state in states) for i in rows)
         return replace(self.finish(job, states[-1]), traces=traces)
 
-    def _options(self, seeds: Sequence[int], choices: Choices) -> list[DecodeOptions]:
+    def _options(
+        self, seeds: Sequence[int], defaults: DecodeDefaults, choices: Choices
+    ) -> list[DecodeOptions]:
         checks.require_known(choices.keys(), Choices.__optional_keys__)
-        values = {**asdict(self.config.decode), **choices}
+        values = {**asdict(defaults), **choices}
         return [DecodeOptions(seed=seed, **values) for seed in seeds]
 
 

@@ -33,6 +33,7 @@ from maskgit.class_map import MAX_CLASSES
 from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
 from maskgit.state_text import MAX_TEXT as MAX_STATE
+from maskgit.tiles import MAX_LEVELS
 from maskgit.types import Picture, Region
 from maskgit.window import Window
 
@@ -48,7 +49,7 @@ DTYPES = ("float32", "bfloat16")
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "state", "regions"}
 _EDIT = {"mask", "pixels"}
-_EDIT_OPTIONAL = {"window", "cells", "lens", "feather"}
+_EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
 
 
@@ -77,6 +78,7 @@ class Recipe:
         feather: For an edit, cells over which the new content faded in.
         regions: Where other classes were asked for than `label`: class and mask, in order. Masks
             are of the picture's size; empty while that is not known.
+        refine: For an edit, levels of refinement at most (`maskgit.tiles`).
     """
 
     model: str
@@ -93,6 +95,7 @@ class Recipe:
     lens: dict[str, Any] | None = None
     feather: float = FEATHER_CELLS
     regions: tuple[tuple[str | None, Region], ...] = ()
+    refine: int = 0
 
 
 def name_of(folder: Path) -> str:
@@ -201,6 +204,8 @@ def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
         edit["lens"] = recipe.lens
     if recipe.feather != FEATHER_CELLS:
         edit["feather"] = recipe.feather
+    if recipe.refine:
+        edit["refine"] = recipe.refine
     return edit
 
 
@@ -234,6 +239,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
         feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
+        refine=_whole("refine", [(edit or {}).get("refine", 0)], (0,), MAX_LEVELS)[0],
     )
     return recipe, about
 

@@ -7,6 +7,7 @@ Other devices and precisions may round otherwise; see `maskgit.recipes`.
 from dataclasses import asdict
 from typing import cast
 
+from maskgit.decoding import DecodeState
 from maskgit.jobs import Choices, Job, Place
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
@@ -50,7 +51,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     state = job.state
     while not state.finished:
         state = engine.step(state)
-    return engine.finish(job, state).pictures[0]
+    return _drawn(engine, job, state, recipe.refine)
 
 
 def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
@@ -63,4 +64,9 @@ def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
         window = recipe.window or choose(recipe.mask, engine.grid_size)
         seen = view(recipe.original, window, engine.image_size)
         place = Place(recipe.original, recipe.mask, window, seen, recipe.feather)
-    return engine.finish(Job(state, place), state).pictures[0]
+    return _drawn(engine, Job(state, place), state, recipe.refine)
+
+
+def _drawn(engine: MaskGIT, job: Job, state: DecodeState, refine: int) -> Picture:
+    result = engine.finish(job, state)
+    return engine.refine(job, state, result, engine.plan(job, refine)).pictures[0]

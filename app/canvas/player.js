@@ -143,7 +143,8 @@ function createPlayer(root, state, parts) {
     if (label.textContent !== words) label.textContent = words;
     slider.setAttribute("aria-valuetext", words);
     const shown = newest();
-    pill.textContent = shown ? word("step_of", { step: shown, steps }) : word("player.starting");
+    const passes = shown ? word("step_of", { step: shown, steps }) : word("player.starting");
+    pill.textContent = run.refining ?? passes;
     bar.firstElementChild.style.width = `${(100 * shown) / Math.max(1, steps)}%`;
     bar.setAttribute("aria-valuemax", steps);
     bar.setAttribute("aria-valuenow", shown);

@@ -57,6 +57,7 @@ function createRuns(state, parts) {
     if (isOn() && state.run.id !== frame.run) leave(); // its end was lost on the way
     if (kind === "stopped" || kind === "error") return end(frame);
     if (!state.picture && !frame.size) return;
+    if (kind === "refining" && !isOn()) return; // its first frame was lost; what is done says all
     parts.makeWay();
     if (!state.running) {
       await doc.settled(); // Fill may be pressed while undo still decodes a picture
@@ -65,6 +66,9 @@ function createRuns(state, parts) {
     if (kind === "step") {
       addStep(frame);
       player.follow();
+    } else if (kind === "refining") {
+      state.run.refining = frame.message;
+      parts.refresh();
     } else if (kind === "done") {
       await finish(frame);
     }
@@ -97,6 +101,7 @@ function createRuns(state, parts) {
     }
     const picture = await render(run, 0);
     run.done = true;
+    run.refining = null;
     state.running = false;
     finishedId = run.id;
     kept = null;

@@ -22,7 +22,8 @@ from app.words import Words
 class AdvancedPanel(NamedTuple):
     """Components of the panel; the names are those of `app.controls.Controls`.
 
-    `curve` is no control: it shows the schedule, and what is drawn on it is chosen there.
+    `curve` is no control: it shows the schedule, and what is drawn on it is chosen there. Nor is
+    `for_new`, a sentence.
     """
 
     steps: gr.Slider
@@ -36,6 +37,8 @@ class AdvancedPanel(NamedTuple):
     reveal: gr.Dropdown
     previews: gr.Checkbox
     feather: gr.Slider
+    refine: gr.Checkbox
+    for_new: gr.Markdown
 
 
 def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
@@ -45,6 +48,9 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
     with gr.Accordion(
         words("advanced.heading"), open=False, elem_id="advanced", elem_classes="card"
     ):
+        for_new = gr.Markdown(
+            words("advanced.for_new"), visible=info.for_new is not None, elem_id="for-new"
+        )
         steps = gr.Slider(
             1,
             MAX_STEPS,
@@ -134,6 +140,12 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
             info=words("advanced.previews_info"),
             elem_id="previews",
         )
+        refine = gr.Checkbox(
+            True,
+            label=words("advanced.refine"),
+            info=words("advanced.refine_info"),
+            elem_id="refine",
+        )
     return AdvancedPanel(
         steps,
         schedule,
@@ -146,6 +158,8 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
         reveal,
         previews,
         feather,
+        refine,
+        for_new,
     )
 
 
@@ -161,4 +175,5 @@ def advanced_updates(info: ModelInfo) -> dict[str, Any]:
         "top_p": start.top_p,
         "guidance_scale": gr.Slider(value=start.guidance_scale, visible=info.has_no_class),
         "reveal": start.reveal,
+        "for_new": gr.Markdown(visible=info.for_new is not None),
     }

@@ -185,7 +185,7 @@ class ModelStore:
 def describe(engine: maskgit.MaskGIT) -> ModelInfo:
     """Collect what the page must know about a model."""
     config = engine.config
-    defaults = Settings(**asdict(config.decode))
+    defaults, for_new = (Settings(**asdict(each)) for each in (config.decode_edits, config.decode))
     return ModelInfo(
         name=config.name,
         grid=config.grid_size,
@@ -198,6 +198,7 @@ def describe(engine: maskgit.MaskGIT) -> ModelInfo:
         schedules=tuple(SCHEDULES),
         reveal_rules=tuple(REVEAL_RULES),
         defaults=defaults,
+        for_new=None if for_new == defaults else for_new,
         curves={name: _curve(name, config.grid_size**2) for name in SCHEDULES},
     )
 

@@ -23,6 +23,7 @@ from app.studio.models import ModelStore
 from app.words import Sentence
 from maskgit import DecodeOptions, Window, recipe_files, recipes
 from maskgit.recipes import Recipe, RecipeError
+from maskgit.tiles import MAX_LEVELS
 
 SETTINGS = [field.name for field in fields(Settings)]
 
@@ -51,7 +52,10 @@ class RecipeBook:
         window = seen and Window(seen.left, seen.top, seen.side)
         about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         lens = _words(request.lens)
-        return _written(replace(recipe, **about_edit, lens=lens, feather=request.feather))
+        refine = MAX_LEVELS if request.refine else 0
+        return _written(
+            replace(recipe, **about_edit, lens=lens, feather=request.feather, refine=refine)
+        )
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -67,6 +71,7 @@ class RecipeBook:
             return _written(recipe)
         about_edit = {"mask": scene.region, "window": Window(*scene.window)}
         about_edit |= {"lens": _words(scene.lens), "feather": scene.feather}
+        about_edit |= {"refine": MAX_LEVELS if scene.refine else 0}
         return _written(replace(recipe, **about_edit, regions=_named(scene.regions)))
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
@@ -95,6 +100,7 @@ class RecipeBook:
             is_steered=recipe.state is not None,
             feather=recipe.feather,
             regions=recipe.regions,
+            refine=recipe.refine > 0,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:

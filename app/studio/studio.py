@@ -16,11 +16,22 @@ from dataclasses import asdict, replace
 from typing import TypeVar
 
 from app.errors import UserError
-from app.runs import Fill, Generate, Opened, Outpaint, Picture, Request, Result, Step
+from app.runs import (
+    Answered,
+    Fill,
+    Generate,
+    Opened,
+    Outpaint,
+    Picture,
+    Request,
+    Result,
+    Step,
+)
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
 from app.studio.recipes import RecipeBook
+from app.studio.refining import Refiner
 from app.studio.walk import Walker, describe, finished, prepare, refusals, square_of
 from app.words import Sentence
 from maskgit import DecodeState, MaskGIT, recipe_files
@@ -41,6 +52,7 @@ class Studio:
         self._store = store or PictureStore()
         self._pass = threading.Lock()
         self._batcher = Batcher(machine=self._pass)
+        self._refiner = Refiner(self._pass, self._batcher)
         self.walker = Walker(models, self._pass, self._batcher)
         self.recipes = RecipeBook(models)
         self._passes = on_gpu(self._passes)
@@ -86,7 +98,7 @@ class Studio:
             grid = self.models.info(model).grid
             return len(outpaint_windows(*size, *sides, grid_size=grid).windows)
 
-    def run(self, request: Request) -> Iterator[Step | Result]:
+    def run(self, request: Request) -> Iterator[Answered]:
         """Answer a request pass by pass.
 
         Raises:
@@ -95,7 +107,7 @@ class Studio:
         with refusals():
             yield from self._passes(request)
 
-    def _passes(self, request: Request) -> Iterator[Step | Result]:
+    def _passes(self, request: Request) -> Iterator[Answered]:
         engine = self.models.engine(request.model)
         match request:
             case Fill():
@@ -109,11 +121,12 @@ class Studio:
             case Outpaint():
                 yield from self._outpaint(engine, request)
 
-    def _fill(self, engine: MaskGIT, request: Fill) -> Iterator[Step | Result]:
+    def _fill(self, engine: MaskGIT, request: Fill) -> Iterator[Answered]:
         with self._pass:
             job = prepare(engine, request)
         state = yield from self._decode(engine, job.state, square_of(engine, job), request.previews)
-        yield finished(engine.finish(job, state))
+        result = yield from self._refiner.drawn(engine, job, state, request.refine)
+        yield finished(result)
 
     def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Step | Result]:
         """Imagine window after window, all variations side by side."""

@@ -25,6 +25,7 @@ from app.runs import Fill, Generate, Picture, Result, Step
 from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
+from app.studio.refining import Refiner, outcome
 from app.words import Sentence
 from maskgit import DecodeState, MaskGIT, Window, inspection, steering
 from maskgit.batching import Batcher, FullError
@@ -69,6 +70,7 @@ class Walker:
         self._models = models
         self._pass = one_pass
         self._batcher = batcher
+        self._refiner = Refiner(one_pass, batcher)
         for question in QUESTIONS:
             setattr(self, question, on_gpu(getattr(self, question)))
 
@@ -136,18 +138,14 @@ class Walker:
                 if now.finished:
                     break
                 now = self._batcher.step(engine.predictor, now)
-            place = _place(engine, scene)
-            with self._pass:
-                return steps, finished(engine.finish(maskgit.Job(now, place), now))
+            return steps, self._finished(engine, scene, now)
 
     def finish(self, scene: Scene, state: str) -> Result:
         """Give the finished picture."""
         with self._restored(scene, state) as (engine, now):
             if not now.finished:
                 raise UserError(Sentence("said.not_finished"))
-            place = _place(engine, scene)
-            with self._pass:
-                return finished(engine.finish(maskgit.Job(now, place), now))
+            return self._finished(engine, scene, now)
 
     def reconstruct(self, scene: Scene) -> Picture:
         """Draw what the tokenizer alone makes of the window."""
@@ -175,6 +173,12 @@ class Walker:
             if kind == "json":
                 return to_json(shown, scene.model)
             return to_png(side_by_side([tile(self._drawn(engine, now), now) for now in shown]))
+
+    def _finished(self, engine: MaskGIT, scene: Scene, state: DecodeState) -> Result:
+        """Draw the finished pictures, and refine them where the scene says so."""
+        job = maskgit.Job(state, _place(engine, scene))
+        drawing = self._refiner.drawn(engine, job, state, scene.refine)
+        return finished(outcome(drawing))
 
     def _drawn(self, engine: MaskGIT, state: DecodeState) -> Picture:
         """Draw a state; between two of them somebody else may have the machine."""

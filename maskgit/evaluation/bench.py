@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from accelerate import PartialState
 
 from maskgit import pipeline
@@ -14,10 +15,13 @@ from maskgit.evaluation.extractors import PackExtractor, find_extractor
 from maskgit.evaluation.generation import Judge, Seen
 from maskgit.evaluation.pictures import counts_of, load_known, spread
 from maskgit.evaluation.sampling import device_of_process
+from maskgit.images import open_picture
 from maskgit.jobs import Choices
 from maskgit.pipeline import MaskGIT
 from maskgit.training.data import ImageSet
 from maskgit.types import Picture
+
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Request:
         seed: Of the first picture; the next has seed + 1.
         choices: About decoding; what is not said follows the model's defaults.
         inception: Weights of Inception; None looks where torch keeps them.
+        photos: Folder of photos to cut holes into; None leaves them out.
         cas: Folder to train a classifier on the samples in; None leaves the score out.
         schedules: For the ablation.
         steps: For the ablation.
@@ -53,6 +58,7 @@ class Request:
     seed: int = 0
     choices: Choices | None = None
     inception: Path | None = None
+    photos: Path | None = None
     cas: Path | None = None
     schedules: Sequence[str] = PAPER_SCHEDULES
     steps: Sequence[int] = STEPS
@@ -97,6 +103,15 @@ class Bench:
     def train(self) -> ImageSet:
         """Training pictures of the model's classes."""
         return self._known("train")
+
+    @cached_property
+    def photos(self) -> list[np.ndarray]:
+        """The photos of the folder that was named, in the order of their names."""
+        files = sorted(self.request.photos.iterdir()) if self.request.photos else []
+        photos = [file for file in files if file.suffix.lower() in PHOTOS]
+        if self.request.photos and not photos:
+            raise ValueError(f"{self.request.photos} holds no {', '.join(PHOTOS)} file")
+        return [open_picture(file.read_bytes()) for file in photos]
 
     @cached_property
     def real(self) -> Seen:

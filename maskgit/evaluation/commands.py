@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="decode otherwise than the model's defaults say, such as steps=12",
     )
     add("--inception", type=Path, help="weights of Inception (default: where torch keeps them)")
+    add("--photos", type=Path, help="editing: also cut holes into the photos of this folder")
     add("--cas", type=Path, help="generation: train a classifier on the samples in this folder")
     ablation = parser.add_argument_group("for ablation, with commas")
     ablation.add_argument("--schedules", type=_names, help="which (default: the paper's seven)")

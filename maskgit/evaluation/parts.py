@@ -11,6 +11,7 @@ from maskgit.evaluation import (
     ablation,
     editing,
     generation,
+    large_holes,
     metrics,
     reconstruction,
     regions,
@@ -22,10 +23,12 @@ from maskgit.evaluation.pictures import load_each
 from maskgit.evaluation.plot import line_chart
 from maskgit.evaluation.report import Report, Row
 from maskgit.evaluation.sampling import Samples, sample
+from maskgit.training.data import ImageSet
 from maskgit.training.perceptual import find_perceptual
 
 SHEET, COLUMNS = 100, 10  # pictures in the sheet of samples; columns of every sheet
 NEIGHBOURS = 3
+LARGE = 51  # held-out pictures that are enlarged
 SCHEDULE_PLOTS = {"fid": "FID", "class_top1": "share that shows its class"}
 
 
@@ -116,16 +119,22 @@ def measure_editing(bench: Bench) -> Report:
         region = region_of(*val.pictures.shape[1:3])
         shown += [sheets.with_hole(val.pictures[places], region), filled[places]]
     sheet = bench.keep(".webp", sheets.columns_of(shown))
+    large, pairs = _large_holes(bench)
     return _report(
         bench,
         "editing",
         "Editing",
-        f"{_decoding(bench)} Every held-out picture is filled once, knowing its class. `Class "
-        "right` is of the whole picture, and of the hole's pixels alone. The step at the seam is "
-        "the mean difference of neighbours on either side of the border, in levels of 255; a ratio "
-        "of 1 is a seam like any other place.",
-        {"Holes in held-out pictures": rows},
-        {"Real, then each hole and what was put there": sheet},
+        f"{_decoding(bench, is_edit=True)} Every held-out picture is filled once, knowing its "
+        "class. `Class right` is of the whole picture, and of the hole's pixels alone. The step at "
+        "the seam is the mean difference of neighbours on either side of the border, in levels of "
+        "255; a ratio of 1 is a seam like any other place. Holes in larger pictures are filled by "
+        "one decode, shown as the window shows it and refined; there sharpness is the hole's "
+        "alone, and the step in colour is taken between the means on either side of the border.",
+        {"Holes in held-out pictures": rows, "Holes in larger pictures": large},
+        {
+            "Real, then each hole and what was put there": sheet,
+            "Larger pictures: real, as the window shows the fill, refined": pairs,
+        },
     )
 
 
@@ -159,6 +168,25 @@ def measure_regions(bench: Bench) -> Report:
         {"Two boxes in held-out pictures, each with a class of its own": rows},
         {f"Real, {', then '.join(regions.WAYS)}. From the left: {'; '.join(names)}": sheet},
     )
+
+
+def _large_holes(bench: Bench) -> tuple[list[Row], str]:
+    """Measure what refinement does for holes in pictures larger than the model's square."""
+    engine, seed = bench.engine, bench.request.seed
+    few = sheets.evenly(len(bench.val), LARGE)
+    images = ImageSet(bench.val.pictures[few], bench.val.labels[few], ())
+    holes = large_holes.in_enlarged(engine, images)
+    filled = large_holes.fill(engine, holes, seed, **bench.choices)
+    rows = large_holes.measure("held out, enlarged", holes, filled)
+    rows = large_holes.with_classes(rows, filled, images, bench.judge)
+    if bench.photos:
+        holes = large_holes.in_photos(bench.photos)
+        filled = large_holes.fill(engine, holes, seed, **bench.choices)
+        rows += large_holes.measure("photos", holes, filled)
+    shown = sheets.evenly(len(holes), COLUMNS)
+    columns = [large_holes.looked_at(holes[i], filled[i]) for i in shown]
+    rows_of_sheet = [np.stack(row) for row in zip(*columns, strict=True)]
+    return rows, bench.keep("-large.webp", sheets.columns_of(rows_of_sheet))
 
 
 def measure_ablation(bench: Bench) -> Report:
@@ -214,9 +242,11 @@ def _report(
     )
 
 
-def _decoding(bench: Bench) -> str:
+def _decoding(bench: Bench, is_edit: bool = False) -> str:
     """Say how pictures were decoded."""
-    values = {**asdict(bench.engine.config.decode), **bench.choices}
+    config = bench.engine.config
+    defaults = config.decode_edits if is_edit else config.decode
+    values = {**asdict(defaults), **bench.choices}
     words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
     return f"Decoded with {words}; seeds from {bench.request.seed} on."
 

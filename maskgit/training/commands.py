@@ -82,7 +82,7 @@ def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model
     stage = recipe.transformer(len(images.classes))
     if start is not None:
         stage = fine_tuning.transformer_recipe(stage, start, len(images.classes))
-        recipe = replace(recipe, decode=start.config.decode)
+        recipe = replace(recipe, decode=start.config.decode, edit=start.config.edit)
     sizes = start.config.tokenizer if start else recipe.tokenizer.model
     _description(
         "any", images, recipe, sizes, stage.model
@@ -130,6 +130,7 @@ def _description(
         tokenizer=tokenizer,
         transformer=transformer,
         decode=recipe.decode,
+        edit=recipe.edit,
     )
     return config, known_classes(images, transformer.null_label)
 

@@ -28,6 +28,7 @@ class Recipe:
         tokenizer_packs: Which image packs stage 1 sees, where the data are packs.
         transformer_packs: Likewise stage 2.
         decode: What the finished model decodes best with.
+        edit: The same for edits, where that differs.
     """
 
     image_size: int
@@ -36,6 +37,7 @@ class Recipe:
     tokenizer_packs: tuple[str, ...] = ()
     transformer_packs: tuple[str, ...] = ()
     decode: DecodeDefaults = field(default_factory=DecodeDefaults)
+    edit: DecodeDefaults | None = None
 
 
 def embedded() -> Recipe:
@@ -75,6 +77,8 @@ def embedded() -> Recipe:
         tokenizer_packs=("scenes", "photos", "sample"),
         transformer_packs=("scenes",),
         decode=DecodeDefaults(steps=12, choice_temperature=12.0, top_p=0.95, guidance_scale=2.5),
+        # What makes generated pictures vary draws garish blobs into holes in photos.
+        edit=DecodeDefaults(steps=12, temperature=0.8, top_p=0.9, guidance_scale=1.5),
     )
 
 

@@ -2,6 +2,8 @@
 
 import base64
 import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,9 @@ from app.controls import Controls
 from app.desk import Action
 from app.handlers import Handlers, Shown
 from app.models import Settings
-from app.runs import Fill, Generate, Outpaint
+from app.runs import Fill, Generate, Outpaint, Refining, Request
 from app.words import Sentence
-from tests.app.fakes import SIZE, FakeStudio, drawing
+from tests.app.fakes import INFO, SIZE, FakeStudio, drawing
 
 CHOSEN = Controls(label=970, randomise=False, seed=7)
 
@@ -111,6 +113,39 @@ def test_steps_are_drawn_only_for_those_who_want_to_see_them(
     for action in ("fill", "generate", "outpaint"):
         frames(handlers, action, drawn, CHOSEN._replace(previews=False, left=8))
     assert [request.previews for request in studio.requests] == [False] * 3
+
+
+def test_a_refinement_is_told_in_words_and_can_be_switched_off(
+    studio: FakeStudio, handlers: Handlers
+) -> None:
+    drawn = opened(studio, 8)
+    shown = frames(handlers, "fill", drawn)
+    first = shown[0].frame
+    assert first["context"]["refine"] is True
+    frames(handlers, "fill", drawn, CHOSEN._replace(refine=False))
+    assert [getattr(request, "refine", None) for request in studio.requests] == [True, False]
+
+    def refining(request: Request) -> Iterator[Refining]:
+        del request
+        yield from (Refining(1, 2), Refining(2, 2))
+
+    studio.run = refining  # pyright: ignore[reportAttributeAccessIssue]
+    told = frames(handlers, "fill", drawn)
+    assert [s.frame["kind"] for s in told] == ["refining"] * 2
+    assert [s.status for s in told] == [f"Refining: window {number} of 2" for number in (1, 2)]
+    assert all(s.is_running for s in told)
+
+
+def test_new_pictures_have_settings_of_their_own_until_one_is_changed() -> None:
+    wilder = Settings(temperature=1.5, guidance_scale=2.5)
+    studio = FakeStudio(replace(INFO, for_new=wilder))
+    handlers = Handlers(studio)
+    for controls in (CHOSEN, CHOSEN._replace(steps=3)):
+        frames(handlers, "generate", Drawing(), controls)
+        frames(handlers, "fill", opened(studio, 8), controls)
+    found = [request.settings for request in studio.requests]
+    plain = Settings(seed=7)
+    assert found == [replace(wilder, seed=7), plain, *[replace(plain, steps=3)] * 2]
 
 
 def test_a_schedule_of_ones_own_reaches_the_model(studio: FakeStudio, handlers: Handlers) -> None:

@@ -29,7 +29,13 @@ LENS = {"tokens": 2, "fine": 2, "grid": 2, "at": [0, 2], "coverage": 0.25}
 ENTRY = {**PLAIN, "grid": 4, "lens": LENS}
 RUN = {
     "id": 1,
-    "context": {"model": "fake", "window": [10, 0, 40], "drawing": None, "feather": 1.5},
+    "context": {
+        "model": "fake",
+        "window": [10, 0, 40],
+        "drawing": None,
+        "feather": 1.5,
+        "refine": False,
+    },
     "window": [10, 0, 40],
     "grid": 4,
     "open": "ffff",

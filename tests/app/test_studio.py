@@ -13,13 +13,14 @@ import maskgit
 from app.document import Lattice, choose_window
 from app.errors import UserError
 from app.models import Settings
-from app.runs import Fill, Generate, Outpaint, Request, Result, Step
+from app.runs import Fill, Generate, Outpaint, Refining, Request, Result, Step
 from app.studio import ModelStore, Studio
 from maskgit.batching import FullError
 from maskgit.checkpoints import Model
 from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.sizes import TokenizerConfig, TransformerConfig
+from maskgit.tiles import MAX_LEVELS
 
 GRID, SIZE, STEPS = 4, 16, 3
 SETTINGS = Settings(steps=STEPS, seed=5)
@@ -212,3 +213,45 @@ def test_a_broken_file_is_a_sentence(studio: Studio, data: bytes) -> None:
         studio.open(data)
     assert str(error.value).endswith(".")
     assert error.value.code == "bad-picture"
+
+
+def test_a_soft_fill_is_refined_window_by_window_as_the_engine_does(
+    studio: Studio, engine: maskgit.MaskGIT
+) -> None:
+    request = fill(count=2)
+    *_, result = list(studio.run(request))
+    told = [answer for answer in studio.run(request) if isinstance(answer, Refining)]
+    window = request.window
+    assert window is not None
+    made = engine.edit(
+        request.picture,
+        request.region,
+        970,
+        seed=5,
+        count=2,
+        window=maskgit.Window(window.left, window.top, window.side),
+        refine=MAX_LEVELS,
+        steps=STEPS,
+    )
+    assert isinstance(result, Result)
+    assert told == [Refining(number, len(told)) for number in range(1, len(told) + 1)]
+    assert told
+    np.testing.assert_array_equal(np.stack(result.pictures), made.pictures)
+
+
+def test_a_run_without_refinement_ends_with_its_last_pass(studio: Studio) -> None:
+    request = replace(fill(), refine=False)
+    assert not any(isinstance(answer, Refining) for answer in studio.run(request))
+    coarse, fine = answers(studio, request)[1], answers(studio, fill())[1]
+    assert list(coarse.states) == list(fine.states)
+    assert (coarse.pictures[0] != fine.pictures[0]).any()
+
+
+def test_between_two_windows_others_have_the_machine(studio: Studio) -> None:
+    one = studio.run(fill())
+    while not isinstance(next(one), Refining):
+        pass
+    _, beside = answers(studio, replace(fill(), refine=False))
+    assert len(beside.pictures) == 1
+    one.close()  # Stop
+    assert isinstance(answers(studio, fill())[1], Result)

@@ -56,6 +56,33 @@ def test_every_step_is_seen_and_only_painted_pixels_change(either: Editor) -> No
     assert "Done" in either.page.locator("#status").inner_text()
 
 
+def test_a_soft_fill_is_refined_in_sight_and_not_where_that_is_off(desktop: Editor) -> None:
+    desktop.page.evaluate(
+        """() => {
+          window.told = new Set();
+          const pill = document.querySelector(".mgs-pill");
+          new MutationObserver(() => window.told.add(pill.textContent))
+            .observe(pill, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    desktop.fix_seed(3)
+    desktop.paint_box(4, 3, 6, 5)
+    region = desktop.lattice.region(desktop.cells)
+    before = desktop.pixels()
+    desktop.fill()
+    fine = desktop.pixels()
+    told = desktop.see("[...window.told].filter((words) => words.startsWith('Refining'))")
+    assert told
+    assert np.array_equal(fine[~region], before[~region])
+    desktop.undo()
+    desktop.unfold("advanced")
+    desktop.page.locator("#refine input").uncheck()
+    desktop.fill()
+    coarse = desktop.pixels()
+    assert np.array_equal(coarse[~region], before[~region])
+    assert np.mean(coarse[region] != fine[region]) > 0.3
+
+
 def test_the_timeline_goes_back_and_forth(either: Editor) -> None:
     either.paint_box(2, 2, 10, 10)
     either.fill()

@@ -1,0 +1,62 @@
+"""Finished fills drawn again in smaller windows, where they would look soft.
+
+What callers may rely on (tests/app/test_studio.py):
+    * The machine is held only while a network runs or a picture is put together; the passes of a
+      window share batches with everybody's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import maskgit
+from app.runs import Refining
+from maskgit import DecodeState, MaskGIT
+from maskgit.batching import Batcher
+from maskgit.tiles import MAX_LEVELS
+
+R = TypeVar("R")
+
+
+class Refiner:
+    """Draws finished decodes."""
+
+    def __init__(self, one_pass: threading.Lock, batcher: Batcher) -> None:
+        """Share the machine; see `Walker`."""
+        self._pass = one_pass
+        self._batcher = batcher
+
+    def drawn(
+        self, engine: MaskGIT, job: maskgit.Job, state: DecodeState, refine: bool
+    ) -> Generator[Refining, None, maskgit.Result]:
+        """Draw the finished pictures of a decode; yields before every window of a refinement."""
+        with self._pass:
+            result = engine.finish(job, state)
+        plan = engine.plan(job, MAX_LEVELS if refine else 0)
+        if not plan.tiles:
+            return result
+        refining = engine.refining(job, state, result, plan)
+        for tile in plan.tiles:
+            yield Refining(tile.number + 1, len(plan.tiles))
+            with self._pass:
+                now = refining.begin(tile)
+            while not now.finished:
+                now = self._batcher.step(engine.predictor, now)
+            with self._pass:
+                refining.end(tile, now)
+        return replace(result, pictures=refining.pictures)
+
+
+def outcome(steps: Generator[object, None, R]) -> R:
+    """Run a generator to its end and give what it returns."""
+    found: list[R] = []
+
+    def run() -> Iterator[object]:
+        found.append((yield from steps))
+
+    deque(run(), maxlen=0)
+    return found[0]
