@@ -144,7 +144,9 @@ CSS = """
 }
 @media (max-width: 480px) {
   #top { gap: 6px; }
+  #header { flex-shrink: 0; min-width: max-content !important; }
   #header h1 { font-size: 16px; }
+  #models { min-width: 0 !important; }
   #header p { display: none; }
   #examples ul { grid-template-columns: repeat(9, 56px); overflow-x: auto; }
 }

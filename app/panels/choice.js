@@ -32,5 +32,12 @@ function choose(code) {
 const wished = [kept(), ...navigator.languages.map((tag) => tag.split("-")[0])];
 const found = wished.find((code) => codes.includes(code)) ?? rootCode;
 if (here === rootCode && found !== rootCode) go(found);
-document.documentElement.lang = here;
+
+/** Gradio writes the browser's language there, which its own few words are in. */
+function tellLanguage() {
+  const page = document.documentElement;
+  if (page.lang !== here) page.lang = here;
+}
+new MutationObserver(tellLanguage).observe(document.documentElement, { attributeFilter: ["lang"] });
+tellLanguage();
 window.studioLanguage = { choose };

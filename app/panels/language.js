@@ -8,4 +8,5 @@ for (const { code, name } of props.languages) {
 }
 menu.addEventListener("change", () => {
   window.studioLanguage.choose(menu.value); // the document is kept and comes back on the other page
+  menu.value = props.code; // where somebody stays after all, because of a run
 });
