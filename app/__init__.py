@@ -9,5 +9,5 @@ Read in this order:
     studio/         the one door to the engine
 
 Elsewhere: the picture in front of a person (document), what is drawn over it (overlays), files
-(export), words (texts), looks (theme), pictures to begin with (examples).
+(export), words (words/), looks (theme), pictures to begin with (examples).
 """

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from app import texts
 from app.errors import UserError
+from app.words import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def answer_in_turn(
 ) -> Answer:
     """Run a server function when one of its places is free; they have no queue of their own."""
     if not places.acquire(timeout=patience_s):
-        return {"ok": False, "error": UserError(texts.BUSY, "busy").as_message()}
+        return {"ok": False, "error": UserError(Sentence("said.busy"), "busy").as_message()}
     try:
         return answer(action)
     finally:
@@ -46,4 +46,4 @@ def answer(action: Callable[[], Answer]) -> Answer:
         return {"ok": False, "error": error.as_message()}
     except Exception:
         log.exception("A server function failed")
-        return {"ok": False, "error": UserError(texts.FAULT, "fault").as_message()}
+        return {"ok": False, "error": UserError(Sentence("said.fault"), "fault").as_message()}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from app import texts
 from app.errors import UserError
 from app.models import ModelInfo, Settings
+from app.words import Sentence
 
 COUNTS = (1, 2, 4, 8, 16)
 MAX_STEPS = 32
@@ -52,65 +52,70 @@ class Controls(NamedTuple):
 
     def seed_or(self, fresh: int) -> int:
         """Take the seed in the field, or a fresh one where that is wished."""
-        return fresh if self.randomise else int(_number(texts.SEED, self.seed, 0, MAX_SEED))
+        return fresh if self.randomise else int(_number("make.seed", self.seed, 0, MAX_SEED))
 
     def label_for(self, info: ModelInfo) -> int | None:
         """Take the class, None for no class; only what the model knows."""
         if self.label in (None, NO_CLASS_ID) and info.has_no_class:
             return None
-        return _one_of(texts.CLASS, self.label, [choice.id for choice in info.classes])
+        return _one_of("make.class", self.label, [choice.id for choice in info.classes])
 
     def num_pictures(self) -> int:
         """Take the number of variations."""
-        return int(_one_of(texts.VARIATIONS, self.variations, COUNTS))
+        return int(_one_of("make.variations", self.variations, COUNTS))
 
     def sides(self) -> tuple[int, int, int, int]:
         """Take the pixels to add on the left, top, right and bottom; an empty field is none."""
         left, top, right, bottom = (
-            int(_number(texts.OUTPAINT, value or 0, 0, MAX_ADDED_PX))
+            int(_number("outpaint.heading", value or 0, 0, MAX_ADDED_PX))
             for value in (self.left, self.top, self.right, self.bottom)
         )
         return left, top, right, bottom
 
     def soft_edge(self) -> float:
         """Take over how many cells the new content fades in."""
-        return _number(texts.FEATHER, self.feather, 0, MAX_FEATHER)
+        return _number("advanced.feather", self.feather, 0, MAX_FEATHER)
 
     def settings(self, info: ModelInfo, seed: int) -> Settings:
         """Take how to decode."""
-        guidance = _number(texts.GUIDANCE, self.guidance_scale, 0, MAX_GUIDANCE)
-        noise = _number(texts.CHOICE_TEMPERATURE, self.choice_temperature, 0, MAX_NOISE)
+        guidance = _number("advanced.guidance", self.guidance_scale, 0, MAX_GUIDANCE)
+        noise = _number("advanced.choice_temperature", self.choice_temperature, 0, MAX_NOISE)
         return Settings(
-            steps=int(_number(texts.STEPS, self.steps, 1, MAX_STEPS)),
+            steps=int(_number("advanced.steps", self.steps, 1, MAX_STEPS)),
             schedule=_schedule(self.schedule, info.schedules),
-            temperature=_number(texts.TEMPERATURE, self.temperature, 0, MAX_TEMPERATURE),
+            temperature=_number("advanced.temperature", self.temperature, 0, MAX_TEMPERATURE),
             choice_temperature=noise,
-            top_k=int(_number(texts.TOP_K, self.top_k, 0, info.codebook_size)),
-            top_p=_number(texts.TOP_P, self.top_p, MIN_TOP_P, 1),
+            top_k=int(_number("advanced.top_k", self.top_k, 0, info.codebook_size)),
+            top_p=_number("advanced.top_p", self.top_p, MIN_TOP_P, 1),
             guidance_scale=guidance if info.has_no_class else 1.0,
             guidance_schedule=info.defaults.guidance_schedule,
             temperature_schedule=info.defaults.temperature_schedule,
-            reveal=_one_of(texts.REVEAL, self.reveal, info.reveal_rules),
+            reveal=_one_of("advanced.reveal", self.reveal, info.reveal_rules),
             seed=seed,
         )
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
+    """Take a number; `name` is the key of what the page calls it."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
         return float(value)
-    allowed = f"{low:g} to {high:g}"
-    raise UserError(texts.BAD_SETTING.format(name=name, value=value, allowed=allowed))
+    allowed = Sentence("said.range", low=f"{low:g}", high=f"{high:g}")
+    raise UserError(
+        Sentence("said.bad_setting", name=Sentence(name), value=str(value), allowed=allowed)
+    )
 
 
 def _schedule(value: Any, names: Collection[str]) -> str:
     """Take a schedule by name, or one of somebody's own, which the engine checks."""
     if isinstance(value, str) and value.startswith(CUSTOM_SCHEDULE):
         return value
-    return _one_of(texts.SCHEDULE, value, names)
+    return _one_of("advanced.schedule", value, names)
 
 
 def _one_of(name: str, value: Any, choices: Collection[Any]) -> Any:
     if value in choices:
         return value
-    allowed = ", ".join(map(str, choices)) if len(choices) < 12 else "one from the list"
-    raise UserError(texts.BAD_SETTING.format(name=name, value=value, allowed=allowed))
+    allowed = ", ".join(map(str, choices)) if len(choices) < 12 else Sentence("said.one_listed")
+    raise UserError(
+        Sentence("said.bad_setting", name=Sentence(name), value=str(value), allowed=allowed)
+    )

@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from app import texts
 from app.canvas.drawing import MAX_SIDE, Drawing
 from app.controls import NO_CLASS_ID, Controls
 from app.document import Document, Region, Regions
@@ -22,6 +21,7 @@ from app.models import ModelInfo, ModelStore, Settings
 from app.overlays import Frame
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Step, Studio
 from app.scene import write_context
+from app.words import Sentence
 
 Action: TypeAlias = Literal["fill", "generate", "outpaint"]
 
@@ -126,7 +126,7 @@ class Desk:
         picture = known_picture(self._studio, self._document())
         left, top, right, bottom = self._controls.sides()
         if not any((left, top, right, bottom)):
-            raise UserError(texts.NO_SIDES)
+            raise UserError(Sentence("said.no_sides"))
         height, width = require_fit(picture.shape, left, top, right, bottom)
         require_room((height, width), self._count)
         request = Outpaint(
@@ -154,7 +154,7 @@ class Desk:
     def _document(self) -> Document:
         document = Document.of(self._drawing, self._info.grid)
         if document is None:
-            raise UserError(texts.NO_PICTURE)
+            raise UserError(Sentence("said.no_picture"))
         return document
 
 
@@ -175,10 +175,10 @@ def require_region(document: Document) -> Region:
         return region
     window = document.window
     if window is None or not document.lattice.region(document.cells).any():
-        raise UserError(texts.NOTHING_PAINTED)
+        raise UserError(Sentence("said.nothing_painted"))
     if not window.cells_of(document.cells, document.span).any():
-        raise UserError(texts.NOTHING_IN_WINDOW)
-    raise UserError(texts.TOO_LITTLE_COVERED.format(percent=round(100 * document.coverage)))
+        raise UserError(Sentence("said.nothing_in_window"))
+    raise UserError(Sentence("said.too_little_covered", percent=round(100 * document.coverage)))
 
 
 def known_picture(studio: Studio, document: Document) -> Picture:
@@ -190,7 +190,7 @@ def known_picture(studio: Studio, document: Document) -> Picture:
     picture = studio.picture(document.picture or "")
     size = document.lattice.height, document.lattice.width
     if picture is None or picture.shape[:2] != size:
-        raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
+        raise UserError(Sentence("said.forgotten"), UNKNOWN_PICTURE)
     return picture
 
 
@@ -203,7 +203,7 @@ def require_room(size: tuple[int, ...], count: int) -> None:
     height, width = size[:2]
     most = max(1, int(MAX_PIXELS_AT_ONCE / (height * width)))
     if count > most:
-        raise UserError(texts.TOO_MANY_PICTURES.format(width=width, height=height, most=most))
+        raise UserError(Sentence("said.too_many_pictures", width=width, height=height, most=most))
 
 
 def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
@@ -225,7 +225,7 @@ def controls_for(
     defaults = models.info(model).defaults
     if unknown := sorted(settings.keys() - {*SETTINGS, "feather"}):
         what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}, feather"
-        raise UserError(texts.BAD_REQUEST.format(where="settings", what=what))
+        raise UserError(Sentence("said.bad_request", where="settings", what=what))
     values = {name: getattr(defaults, name) for name in SETTINGS} | dict(settings)
     label = NO_CLASS_ID if label is None else label
     return Controls(model=model, label=label, randomise=False, **values)
@@ -242,7 +242,8 @@ def require_fit(
     height, width = top + size[0] + bottom, left + size[1] + right
     about = {"width": width, "height": height}
     if width * height > MAX_PIXELS:
-        raise UserError(texts.TOO_LARGE.format(**about, limit=MAX_PIXELS / 1e6))
+        limit = round(MAX_PIXELS / 1e6)
+        raise UserError(Sentence("said.too_large", **about, limit=limit))
     if max(width, height) > MAX_SIDE:
-        raise UserError(texts.TOO_LONG_NOW.format(**about, limit=MAX_SIDE))
+        raise UserError(Sentence("said.too_long_now", **about, limit=MAX_SIDE))
     return height, width

@@ -15,16 +15,18 @@ class ErrorMessage(TypedDict):
 
 
 class UserError(Exception):
-    """Something the person can put right; the text is shown to them as it is.
+    """Something the person can put right; the sentence is shown to them as it is.
 
     Attributes:
+        sentence: As it was raised; as `str(error)` a `Sentence` would be English for good.
         code: A word the canvas may react to, such as `UNKNOWN_PICTURE`.
     """
 
-    def __init__(self, message: str, code: str = "refused") -> None:
-        super().__init__(message)
+    def __init__(self, sentence: str, code: str = "refused") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
         self.code = code
 
     def as_message(self) -> ErrorMessage:
         """Turn into what the browser is told."""
-        return {"code": self.code, "message": str(self)}
+        return {"code": self.code, "message": self.sentence}

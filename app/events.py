@@ -79,23 +79,29 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     ]  # fmt: skip
     one_each = {"concurrency_id": "model", "concurrency_limit": AT_ONCE, "trigger_mode": "once"}
 
+    def said(shown: Shown) -> Shown:
+        frame, status = ui.words.say(shown.frame), ui.words.say(shown.status)
+        return shown._replace(frame=frame, status=status)
+
     def run(action: Action) -> Callable[..., Iterator[tuple[Any, ...]]]:
         def stream(drawing: Drawing, *values: Any) -> Iterator[tuple[Any, ...]]:
-            yield from _updates(action, drawing, handlers.run(action, drawing, Controls(*values)))
+            run = handlers.run(action, drawing, Controls(*values))
+            yield from _updates(action, drawing, map(said, run))
 
         return stream
 
     def run_next(last: LastRun | None, drawing: Drawing, *values: Any):
         wish = next_seed(last, drawing, Controls(*values))
-        yield from _updates(wish.action, wish.drawing, handlers.run(*wish))
+        yield from _updates(wish.action, wish.drawing, map(said, handlers.run(*wish)))
 
     def run_again(last: LastRun | None, drawing: Drawing, *values: Any):
         if last is not None:
             wish = same_seed(last, drawing, Controls(*values))
-            yield from _updates(last.action, drawing, handlers.run(*wish, is_retry=True))
+            run = handlers.run(*wish, is_retry=True)
+            yield from _updates(last.action, drawing, map(said, run))
 
     def stopped(last: LastRun | None) -> tuple[Any, ...]:
-        shown = handlers.stopped(last and last.run)
+        shown = said(handlers.stopped(last and last.run))
         return _frame(shown), shown.status, gr.Button(interactive=False)
 
     buttons: list[tuple[Action, gr.Button]] = [
@@ -103,10 +109,11 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         ("generate", ui.make.generate),
         ("outpaint", ui.outpaint.run),
     ]
+    before_run = presses.run(ui.words("make.waiting"))
     # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
     begins = [*(button.click for _, button in buttons), ui.make.next_seed.click, ui.canvas.enlarge]
     for begin in begins:
-        begin(None, None, [ui.make.status, ui.make.stop], js=presses.RUN, queue=False, **QUIET)
+        begin(None, None, [ui.make.status, ui.make.stop], js=before_run, queue=False, **QUIET)
 
     running: list[Any] = [
         button.click(run(action), inputs, outputs, **one_each, **QUIET)
@@ -143,7 +150,7 @@ def _bind_outpainting(ui: Layout) -> None:
 def _bind_schedule(ui: Layout, handlers: Handlers) -> None:
     """Let list and curve of the schedule follow each other, in the browser."""
     names, curve = ui.advanced.schedule, ui.advanced.curve
-    curve.draw(None, curve, names, js=drawn_script(handlers.info), queue=False, **QUIET)
+    curve.draw(None, curve, names, js=drawn_script(handlers.info, ui.words), queue=False, **QUIET)
     names.change(None, names, curve, js="(name) => name", queue=False, **QUIET)
 
 
@@ -160,13 +167,14 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
         try:
             chosen = menu.choose(event._data["id"], label)
         except UserError as error:
-            return {ui.make.status: str(error)}
+            return {ui.make.status: ui.words.say(error.sentence)}
         updates = advanced_updates(chosen.info).items()
+        choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
             ui.canvas: gr.HTML(**_of_model(chosen.info)),
-            ui.make.label: gr.Dropdown(choices=class_choices(chosen.info), value=chosen.label),
-            ui.make.status: chosen.status,
+            ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
+            ui.make.status: ui.words.say(chosen.status),
             **{settings[name]: update for name, update in updates},
         }
 
@@ -183,14 +191,14 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
         try:
             settled = settle(menu, event._data["controls"], model, label)
         except UserError as error:
-            return {ui.make.status: str(error)}
+            return {ui.make.status: ui.words.say(error.sentence)}
         chosen, updates = settled.chosen, advanced_updates(settled.info).items()
-        choices = class_choices(chosen.info)
+        choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
             ui.canvas: gr.HTML(**_of_model(chosen.info)),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
-            ui.make.status: settled.status,
+            ui.make.status: ui.words.say(settled.status),
             **{settings[name]: update for name, update in updates if name in settled.names},
             **{named[name]: value for name, value in settled.values.items()},
         }

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from app import texts
 from app.answers import Answer, answer_in_turn, fields
 from app.canvas.drawing import MAX_ASPECT, Drawing
 from app.controls import MAX_SEED, Controls
@@ -27,13 +26,14 @@ from app.errors import UserError
 from app.examples import Examples
 from app.export import png_url
 from app.models import ModelInfo
-from app.overlays import Frame, done_frame, step_frame
+from app.overlays import Frame, done_frame, seeds_used, step_frame
 from app.projects import Projects
 from app.recipes import Recipes
 from app.runs import Refining, Step, Studio
 from app.service import Service
 from app.uploads import read_upload
 from app.walk import Walk
+from app.words import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -99,15 +99,15 @@ class Handlers:
             yield from self._watch(run, seed, job)
         except UserError as error:
             code = "refused" if is_retry else error.code
-            yield _failed(run, seed, str(error), code)
+            yield _failed(run, seed, error.sentence, code)
         except Exception:
             log.exception("A run failed: %s", action)
-            yield _failed(run, seed, texts.FAULT, "fault")
+            yield _failed(run, seed, Sentence("said.fault"), "fault")
 
     def stopped(self, run: str | None) -> Shown:
         """Tell the page that the run was stopped."""
-        frame = {"run": run, "kind": "stopped", "message": texts.STOPPED}
-        return Shown(frame, texts.STOPPED, is_running=False, seed=0)
+        frame = {"run": run, "kind": "stopped", "message": Sentence("said.stopped")}
+        return Shown(frame, Sentence("said.stopped"), is_running=False, seed=0)
 
     def open_picture(self, request: object) -> Answer:
         """Open what a person brought: `{"name", "data"}`, the file's bytes as base64.
@@ -125,7 +125,7 @@ class Handlers:
         def opened() -> Answer:
             example = self.examples.find(fields(request).get("name"))
             if example is None:
-                raise UserError(texts.NO_EXAMPLE)
+                raise UserError(Sentence("said.no_example"))
             return self._opened(example.path.read_bytes())
 
         return self._answer(opened)
@@ -163,16 +163,18 @@ class Handlers:
                     trace.append(frame)
                 else:
                     frame |= job.context(answer)
-                yield Shown(frame, texts.WORKING, is_running=True, seed=seed)
+                yield Shown(frame, Sentence("said.working"), is_running=True, seed=seed)
                 continue
             if isinstance(answer, Refining):
-                words = texts.REFINING.format(window=answer.window, windows=answer.windows)
-                frame = {**about, "kind": "refining", "message": words}
-                yield Shown(frame, words, is_running=True, seed=seed)
+                about_window = {"window": answer.window, "windows": answer.windows}
+                said = Sentence("said.refining", **about_window)
+                frame = {**about, "kind": "refining", "message": said}
+                yield Shown(frame, said, is_running=True, seed=seed)
                 continue
             ids = [self._studio.keep(picture) for picture in answer.pictures]
-            seeds = texts.seeds(answer.seeds)
-            status = texts.DONE.format(seconds=time.monotonic() - started, seeds=seeds)
+            seeds = seeds_used(answer.seeds)
+            seconds = round(time.monotonic() - started, 1)
+            status = Sentence("said.done", seconds=seconds, seeds=seeds)
             frame = {**about, **done_frame(answer, job.region, ids), "message": status}
             frame["draft"] = self._studio.recipes.draft(job.request)
             if len(trace) <= TRACED_STEPS:
@@ -183,7 +185,7 @@ class Handlers:
         opened = self._studio.open_original(data)
         height, width = opened.colours.shape[:2]
         if max(width, height) > MAX_ASPECT * min(width, height):
-            raise UserError(texts.TOO_LONG.format(width=width, height=height, most=MAX_ASPECT))
+            raise UserError(Sentence("said.too_long", width=width, height=height, most=MAX_ASPECT))
         is_drawn = has_file and opened.is_for_web
         return {
             "id": opened.id,
@@ -192,7 +194,7 @@ class Handlers:
             "png": None if is_drawn else png_url(opened.colours),
             "alpha": None if opened.alpha is None else png_url(opened.alpha),
             "chunks": base64.b64encode(opened.chunks).decode("ascii"),
-            "note": texts.FIRST_OF_MANY if opened.is_one_of_many else "",
+            "note": Sentence("said.first_of_many") if opened.is_one_of_many else "",
             **self.recipes.brought(data, opened),
         }
 

@@ -1,4 +1,7 @@
-"""The page as a whole: the canvas with its tools on the left, what the model does on the right."""
+"""The page as a whole: the canvas with its tools on the left, what the model does on the right.
+
+There is one page for each language, with the same parts and the same handlers behind it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from functools import wraps
 import gradio as gr
 from gradio.components import Component
 
-from app import texts
 from app.answers import Answer
 from app.api import bind_api
 from app.canvas.canvas import Canvas
@@ -18,17 +20,20 @@ from app.handlers import Handlers
 from app.menu import ModelMenu
 from app.panels.advanced import AdvancedPanel, advanced_panel
 from app.panels.gallery import gallery_panel
-from app.panels.header import header
+from app.panels.header import TITLE, header
+from app.panels.language import language_panel
 from app.panels.make import MakePanel, class_list, make_panel
 from app.panels.models import models_panel
 from app.panels.outpaint import OutpaintPanel, outpaint_panel
 from app.panels.tour import tour_panel
+from app.words import FIRST, LANGUAGES, Words
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything on the page that events concern."""
+    """Everything on the page that events concern, and the language that it is in."""
 
+    words: Words
     models: gr.HTML
     tour: gr.HTML
     canvas: Canvas
@@ -45,32 +50,54 @@ class Layout:
         return [{"model": self.models, **named}[name] for name in Controls._fields]
 
 
-def build_interface(handlers: Handlers, menu: ModelMenu) -> gr.Blocks:
-    """Lay out the page and connect its events."""
-    info = handlers.info
-    with gr.Blocks(title=texts.TITLE, analytics_enabled=False, fill_width=True) as page:
-        with gr.Row(elem_id="top"):
-            header()
-            tour = tour_panel(_about_demonstrations(handlers))
-            models = models_panel(menu.default, _about_models(menu))
-        with gr.Row(elem_id="studio"):
-            with gr.Column(scale=1, elem_id="stage"):
-                about = _about_pictures(handlers)
-                canvas = Canvas(info.grid, info.image_size, class_list(info), about)
-            with gr.Column(scale=0, min_width=320, elem_id="side"):
-                layout = Layout(
-                    models=models,
-                    tour=tour,
-                    canvas=canvas,
-                    make=make_panel(info, handlers.class_for("")),
-                    outpaint=outpaint_panel(),
-                    advanced=advanced_panel(info),
-                    gallery=gallery_panel(handlers.examples),
-                    last_run=gr.State(None),
-                )
+def build_interface(handlers: Handlers, menu: ModelMenu, language: str = FIRST) -> gr.Blocks:
+    """Lay out the pages and connect their events.
+
+    Args:
+        handlers: What happens upon them.
+        menu: Of the models.
+        language: Code of the one at the root; the others are below it, by their codes.
+    """
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         bind_api(handlers)  # first, so that its names are as they are documented
-        bind(layout, handlers, menu)
+        bind(_lay_out(handlers, menu, LANGUAGES[language]), handlers, menu)
+    for code, words in LANGUAGES.items():
+        if code != language:
+            with page.route(words.name, code):
+                bind(_lay_out(handlers, menu, words), handlers, menu)
     return page
+
+
+def _lay_out(handlers: Handlers, menu: ModelMenu, words: Words) -> Layout:
+    """Lay out a page in one language.
+
+    Args:
+        handlers: Which know the model, the examples and the answers.
+        menu: Of the models.
+        words: The language.
+    """
+    info = handlers.info
+    with gr.Row(elem_id="top"):
+        header(words)
+        language_panel(words)
+        tour = tour_panel(_functions(words, *_about_demonstrations(handlers)), words)
+        models = models_panel(menu.default, _functions(words, *_about_models(menu)), words)
+    with gr.Row(elem_id="studio"):
+        with gr.Column(scale=1, elem_id="stage"):
+            answers = _functions(words, *_about_pictures(handlers))
+            canvas = Canvas(info.grid, info.image_size, class_list(info), answers, words.code)
+        with gr.Column(scale=0, min_width=320, elem_id="side"):
+            return Layout(
+                words=words,
+                models=models,
+                tour=tour,
+                canvas=canvas,
+                make=make_panel(info, handlers.class_for(""), words),
+                outpaint=outpaint_panel(words),
+                advanced=advanced_panel(info, words),
+                gallery=gallery_panel(handlers.examples, words),
+                last_run=gr.State(None),
+            )
 
 
 def _about_pictures(handlers: Handlers) -> list[Answers]:
@@ -84,24 +111,29 @@ def _about_pictures(handlers: Handlers) -> list[Answers]:
         walk.sketch, walk.finish,
         walk.reconstruct, walk.film, walk.trace,
     )  # fmt: skip
-    return [_function(ask) for ask in (*about_pictures, *about_states)]
+    return [*about_pictures, *about_states]
 
 
 def _about_demonstrations(handlers: Handlers) -> list[Answers]:
     walk = handlers.walk
-    return [_function(ask) for ask in (walk.start, walk.step, walk.look, walk.reconstruct)]
+    return [walk.start, walk.step, walk.look, walk.reconstruct]
 
 
 def _about_models(menu: ModelMenu) -> list[Answers]:
-    asks = (menu.list_models, menu.download_model, menu.cancel_download, menu.load_model)
-    return [_function(ask) for ask in asks]
+    return [menu.list_models, menu.download_model, menu.cancel_download, menu.load_model]
 
 
-def _function(method: Answers) -> Answers:
-    """Make a server function of a method; Gradio marks it, which methods do not allow."""
+def _functions(words: Words, *methods: Answers) -> list[Answers]:
+    """Make server functions of methods, which answer in a language.
 
-    @wraps(method)
-    def function(request: object) -> Answer:
-        return method(request)
+    Gradio marks a server function, which methods do not allow.
+    """
 
-    return function
+    def function(method: Answers) -> Answers:
+        @wraps(method)
+        def answer(request: object) -> Answer:
+            return words.say(method(request))
+
+        return answer
+
+    return [function(method) for method in methods]

@@ -15,15 +15,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from app import texts
 from app.errors import UserError
 from app.stubs import write_no_stubs
+from app.words import FIRST, LANGUAGES, Sentence
 
 if TYPE_CHECKING:
     from app.studio import ModelStore
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
+NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
 
@@ -78,6 +79,13 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="use only what is on this computer; HF_HUB_OFFLINE=1 asks for it, too",
     )
     options.add_argument(
+        "--language",
+        type=language,
+        metavar=f"{{{','.join(LANGUAGES)}}}",
+        default=default("language", FIRST),
+        help="of the page where the browser asks for none of these (default: %(default)s)",
+    )
+    options.add_argument(
         "--mcp",
         action="store_true",
         default=is_set(environment, ENVIRONMENT + "MCP"),
@@ -110,7 +118,7 @@ def serve(chosen: argparse.Namespace) -> None:
             that an option needs is missing.
     """
     if chosen.mcp and importlib.util.find_spec("mcp") is None:
-        raise UserError(texts.NO_MCP)
+        raise UserError(NO_MCP)
     say(f"Loading the model {chosen.model} ...")
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(load_models, chosen)
@@ -119,12 +127,13 @@ def serve(chosen: argparse.Namespace) -> None:
         from app.interface import build_interface
         from app.leaving import hear_first
         from app.menu import ModelMenu
+        from app.panels.language import language_choice
         from app.studio import Studio
         from app.theme import CSS, theme
         from app.tools import answer_in_json
 
         models = loading.result()
-    page = build_interface(Handlers(Studio(models)), ModelMenu(models))
+    page = build_interface(Handlers(Studio(models)), ModelMenu(models), chosen.language)
     hear_first()
     page.queue(max_size=MAX_WAITING)
     try:
@@ -144,6 +153,7 @@ def serve(chosen: argparse.Namespace) -> None:
             mcp_server=chosen.mcp,
             theme=theme(),
             css=CSS,
+            head=language_choice(chosen.language),
         )
     except OSError as error:
         where = f"{chosen.host}, port {chosen.port}" if chosen.port else chosen.host
@@ -155,6 +165,13 @@ def serve(chosen: argparse.Namespace) -> None:
         say(f"Tools for programs that speak MCP: {url}gradio_api/mcp/")
     say(f"MaskGIT Studio is ready: {url}  (stop it with Ctrl+C)")
     page.block_thread()
+
+
+def language(code: str) -> str:
+    """Take the code of a language; unlike `choices`, this looks at the environment's, too."""
+    if code in LANGUAGES:
+        return code
+    raise argparse.ArgumentTypeError(f"{code!r} is none of {', '.join(LANGUAGES)}")
 
 
 def load_models(chosen: argparse.Namespace) -> ModelStore:
@@ -172,10 +189,10 @@ def load_models(chosen: argparse.Namespace) -> ModelStore:
 def no_downloads(chosen: argparse.Namespace, environment: Mapping[str, str]) -> str:
     """Say why models may not be downloaded from the page; nothing where they may."""
     if chosen.offline or is_set(environment, "HF_HUB_OFFLINE"):
-        return texts.OFFLINE
+        return Sentence("said.offline")
     is_private = chosen.host in ("127.0.0.1", "localhost", "::1")
     is_allowed = is_private if chosen.downloads == "auto" else chosen.downloads == "allow"
-    return "" if is_allowed else texts.NO_DOWNLOADS
+    return "" if is_allowed else Sentence("said.no_downloads")
 
 
 def is_set(environment: Mapping[str, str], name: str) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from app import texts
 from app.answers import Answer, answer, fields
 from app.controls import NO_CLASS_ID
 from app.errors import UserError
 from app.models import ModelEntry, ModelInfo, ModelStore
+from app.words import Sentence, known
 
 
 class Chosen(NamedTuple):
@@ -82,7 +82,7 @@ class ModelMenu:
         info = self._models.info(model)
         known = [NO_CLASS_ID] if info.has_no_class else []
         known += [choice.id for choice in info.classes]
-        status = texts.MODEL_CHOSEN.format(title=self._entry(model).title, size=info.image_size)
+        status = Sentence("said.model_chosen", title=self._entry(model).title, size=info.image_size)
         same = (choice for choice in known if choice == label)
         return Chosen(model, info, next(same, known[0]), status)
 
@@ -98,24 +98,23 @@ class ModelMenu:
 def _id(request: object) -> str:
     model = fields(request).get("id")
     if not isinstance(model, str):
-        raise UserError(texts.NO_MODEL)
+        raise UserError(Sentence("said.no_model"))
     return model
 
 
 def _shown(entry: ModelEntry) -> dict[str, Any]:
     """Describe a model in words; what it may be asked to do is told by its flags."""
     side = f"{entry.image_size} px" if entry.image_size else ""
-    licence = texts.LICENCE.format(licence=entry.licence) if entry.licence else ""
-    facts = [side, entry.classes, entry.quality, licence]
+    licence = Sentence("catalogue.licence", licence=_said(entry.licence)) if entry.licence else ""
+    facts = [side, _said(entry.classes), _said(entry.quality), licence]
     share = min(entry.done / entry.total, 1.0) if entry.total else 0.0
-    progress = texts.STAGES.get(entry.stage, "").format(
-        done=size(entry.done), total=size(entry.total), percent=int(100 * share)
-    )
+    amounts = {"done": size(entry.done), "total": size(entry.total), "percent": int(100 * share)}
+    progress = Sentence(f"catalogue.stages.{entry.stage}", **amounts) if entry.stage else ""
     return {
         "id": entry.id,
         "title": entry.title,
-        "good_for": entry.good_for,
-        "facts": " · ".join(fact for fact in facts if fact),
+        "good_for": _said(entry.good_for),
+        "facts": [fact for fact in facts if fact],
         "size": size(entry.num_bytes),
         "is_here": entry.is_here,
         "can_download": entry.can_download,
@@ -126,8 +125,15 @@ def _shown(entry: ModelEntry) -> dict[str, Any]:
     }
 
 
-def size(num_bytes: int) -> str:
+def _said(text: str) -> str:
+    """Take what the catalogue says about a model, in a language where one has it."""
+    return known(text, "catalogue.known")
+
+
+def size(num_bytes: int) -> Sentence:
     """Write a size as people read it."""
     if num_bytes < 1e6:
-        return f"{num_bytes / 1e3:.0f} KB"
-    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.0f} MB"
+        return Sentence("catalogue.kilobytes", size=round(num_bytes / 1e3))
+    if num_bytes < 1e9:
+        return Sentence("catalogue.megabytes", size=round(num_bytes / 1e6))
+    return Sentence("catalogue.gigabytes", size=round(num_bytes / 1e9, 1))

@@ -17,8 +17,16 @@ from numpy.typing import NDArray
 from app.document import Region, pack
 from app.export import png_url, preview_url
 from app.runs import Picture, Result, Step
+from app.words import Sentence
 
 Frame: TypeAlias = dict[str, Any]
+
+
+def seeds_used(seeds: Sequence[int]) -> str:
+    """Say which seeds were used; they follow each other."""
+    if len(seeds) == 1:
+        return str(seeds[0])
+    return Sentence("said.seeds", first=seeds[0], last=seeds[-1])
 
 
 def step_frame(step: Step) -> Frame:

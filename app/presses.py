@@ -4,7 +4,7 @@ Gradio ignores a button while the run it began is not over, which is what a seco
 But a stopped run is over only when the server has answered: who pressed Stop and then Fill at once
 was not heard, and nothing said so. Therefore a press waits until what is being stopped is over.
 
-    RUN            before a run: waits if it must, then says so and lets Stop be pressed; an
+    run            before a run: waits if it must, then says so and lets Stop be pressed; an
                    impatient second press waits until the first one's run has begun
     RUN_IS_OVER    after a run, also one that was stopped
     STOP           before the server hears of Stop
@@ -15,20 +15,8 @@ from __future__ import annotations
 
 import json
 
-from app import texts
-
 PATIENCE_MS = 5000  # for a server that does not answer Stop; without that, for nothing to stop
 
-RUN = f"""async () => {{
-  const stopping = window.studioIsStopping;
-  const isFirst = !stopping?.hasPress;
-  if (stopping) stopping.hasPress = true;
-  await stopping;
-  if (isFirst) return [{json.dumps(texts.WAITING)}, {{ __type__: "update", interactive: true }}];
-  const begun = new Promise((done) => addEventListener("studio-run-begun", done, {{ once: true }}));
-  await Promise.race([begun, new Promise((done) => setTimeout(done, {PATIENCE_MS}))]);
-  // Gradio knows of the run that the first press began, and ignores this one.
-}}"""
 STOP = f"""() => {{
   const heard = (name) => new Promise((done) => addEventListener(name, done, {{ once: true }}));
   const over = Promise.all([heard("studio-run-over"), heard("studio-stop-over")]);
@@ -40,3 +28,17 @@ STOP = f"""() => {{
 }}"""
 RUN_IS_OVER = '() => { dispatchEvent(new Event("studio-run-over")); }'
 STOP_IS_OVER = '() => { dispatchEvent(new Event("studio-stop-over")); }'
+
+
+def run(waiting: str) -> str:
+    """Write what happens before a run; `waiting` is what is said meanwhile."""
+    return f"""async () => {{
+  const stopping = window.studioIsStopping;
+  const isFirst = !stopping?.hasPress;
+  if (stopping) stopping.hasPress = true;
+  await stopping;
+  if (isFirst) return [{json.dumps(waiting)}, {{ __type__: "update", interactive: true }}];
+  const begun = new Promise((done) => addEventListener("studio-run-begun", done, {{ once: true }}));
+  await Promise.race([begun, new Promise((done) => setTimeout(done, {PATIENCE_MS}))]);
+  // Gradio knows of the run that the first press began, and ignores this one.
+}}"""

@@ -23,13 +23,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from app import texts
 from app.answers import Answer, answer_in_turn, fields
 from app.canvas.drawing import MAX_CELLS, MAX_CLASSES, MAX_SIDE
 from app.errors import UserError
 from app.lens import Grid, Lens, mask_digits
 from app.recipes import MAX_DRAFT
 from app.scene import MAX_STATE, Context, Hex, Index, Place, Side, Strict
+from app.words import Sentence
 
 FORMAT = "maskgit-project"
 VERSION = 3
@@ -189,27 +189,31 @@ def read_document(text: object) -> Document:
         UserError: If they are damaged or of another version, with what is wrong.
     """
     if not isinstance(text, str) or len(text) > MAX_TEXT:
-        raise UserError(texts.PROJECT_DAMAGED.format(what="document.json is too large or no text"))
+        raise UserError(
+            Sentence("said.project_damaged", what="document.json is too large or no text")
+        )
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
-        raise UserError(texts.PROJECT_DAMAGED.format(what="document.json is not JSON")) from None
+        raise UserError(
+            Sentence("said.project_damaged", what="document.json is not JSON")
+        ) from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise UserError(texts.NO_PROJECT)
+        raise UserError(Sentence("said.no_project"))
     version = found.get("version")
     if type(version) is not int or version < 1:
-        raise UserError(texts.PROJECT_DAMAGED.format(what="it does not say its version"))
+        raise UserError(Sentence("said.project_damaged", what="it does not say its version"))
     if version > VERSION:
-        raise UserError(texts.NEWER_PROJECT.format(version=version, known=VERSION))
+        raise UserError(Sentence("said.newer_project", version=version, known=VERSION))
     try:
         document = Document.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:MAX_WORDS]
         what = f"{where}: {first['msg']}"
-        raise UserError(texts.PROJECT_DAMAGED.format(what=what)) from None
+        raise UserError(Sentence("said.project_damaged", what=what)) from None
     for what in _faults(document):
-        raise UserError(texts.PROJECT_DAMAGED.format(what=what))
+        raise UserError(Sentence("said.project_damaged", what=what))
     return document
 
 

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import numpy as np
 from pydantic import Field
 
-from app import texts
 from app.answers import Answer, answer_in_turn
 from app.document import Region
 from app.errors import UNKNOWN_PICTURE, UserError
@@ -30,6 +29,7 @@ from app.lens import Lens
 from app.runs import Opened, Picture, Request
 from app.scene import Index, Scene, Strict, read
 from app.settling import class_id
+from app.words import Sentence, in_a_row
 
 if TYPE_CHECKING:
     from app.runs import Studio
@@ -130,7 +130,7 @@ class Recipes:
             asked = read(RecipeRequest, request)
             picture = self._studio.picture(asked.picture) if asked.picture else None
             if asked.picture and picture is None:
-                raise UserError(texts.FORGOTTEN, UNKNOWN_PICTURE)
+                raise UserError(Sentence("said.forgotten"), UNKNOWN_PICTURE)
             return {"recipe": self._studio.recipes.complete(asked.draft, asked.seed, picture)}
 
         return answer_in_turn(self._places, PATIENCE_S, completed)
@@ -154,7 +154,7 @@ class Recipes:
         try:
             found = self._studio.recipes.find(data, picture)
         except UserError as error:
-            return {"note": texts.RECIPE_IGNORED.format(reason=error)}
+            return {"note": Sentence("said.recipe_ignored", reason=error.sentence)}
         if found is None:
             return {}
         answer: Answer = {"controls": _controls(found), "words": _words(found), "grid": found.grid}
@@ -207,11 +207,12 @@ def _controls(found: Remembered) -> dict[str, Any]:
 
 def _words(found: Remembered) -> str:
     if found.sides is not None:
-        sentences = [texts.RECIPE_ENLARGED]
+        sentences = [Sentence("said.recipe_enlarged")]
     else:
-        sentences = [texts.RECIPE_NEW if found.region is None else texts.RECIPE_EDIT]
+        is_new = found.region is None
+        sentences = [Sentence("said.recipe_new") if is_new else Sentence("said.recipe_edit")]
     if found.is_steered:
-        sentences.append(texts.RECIPE_STEERED)
+        sentences.append(Sentence("said.recipe_steered"))
     if not found.is_here:
-        sentences.append(texts.RECIPE_OTHER_MODEL.format(model=found.model))
-    return " ".join(sentences)
+        sentences.append(Sentence("said.recipe_other_model", model=found.model))
+    return in_a_row(sentences)

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app import texts
 from app.canvas.drawing import Drawing, read_drawing
 from app.controls import FEATHER, MAX_FEATHER
 from app.document import Region, Regions
 from app.errors import UserError
 from app.lens import Lens
 from app.runs import Fill, Generate, Picture, Result, Step
+from app.words import Sentence
 
 MAX_STATE = 2**17  # characters
 MAX_EDITS = 64  # in one request
@@ -241,7 +241,7 @@ def read(kind: type[R], request: object) -> R:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the request"
-        raise UserError(texts.BAD_REQUEST.format(where=where, what=first["msg"])) from None
+        raise UserError(Sentence("said.bad_request", where=where, what=first["msg"])) from None
 
 
 def read_canvas(drawing: str | dict[str, Any] | None) -> Drawing | None:
@@ -255,7 +255,7 @@ def read_canvas(drawing: str | dict[str, Any] | None) -> Drawing | None:
     try:
         return read_drawing(drawing if isinstance(drawing, str) else json.dumps(drawing))
     except ValueError as error:
-        raise UserError(texts.BAD_REQUEST.format(where="drawing", what=error)) from None
+        raise UserError(Sentence("said.bad_request", where="drawing", what=str(error))) from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,6 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from app import texts
 from app.answers import Answer, answer
 from app.canvas.drawing import MAX_SIDE as MAX_LENGTH
 from app.controls import MAX_ADDED_PX
@@ -28,6 +27,7 @@ from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Picture, Request, Result, Studio
 from app.scene import MAX_SIDE, Scene, Strict, read
 from app.uploads import read_upload
+from app.words import Sentence
 
 MAX_PICTURES = 16  # of one answer
 AT_ONCE = 4  # answers being made, see `app.api`; their passes share batches with everybody's
@@ -146,7 +146,7 @@ class Service:
             picture = self._picture(asked.picture)
             sides = asked.left, asked.top, asked.right, asked.bottom
             if not any(sides):
-                raise UserError(texts.NO_SIDES_NAMED)
+                raise UserError(Sentence("said.no_sides_named"))
             require_room(require_fit(picture.shape, *sides), asked.count)
             return self._run(
                 Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
@@ -161,7 +161,7 @@ class Service:
             asked = read(PlanRequest, request)
             sides = asked.left, asked.top, asked.right, asked.bottom
             if not any(sides):
-                raise UserError(texts.NO_SIDES_NAMED)
+                raise UserError(Sentence("said.no_sides_named"))
             size = asked.height, asked.width
             height, width = require_fit(size, *sides)
             windows = self._studio.windows(asked.model or self._models.default, size, sides)
@@ -217,18 +217,18 @@ class Service:
             return self._studio.open(read_upload(text))[1]
         picture = self._studio.picture(text)
         if picture is None:
-            raise UserError(texts.NO_SUCH_PICTURE, UNKNOWN_PICTURE)
+            raise UserError(Sentence("said.no_such_picture"), UNKNOWN_PICTURE)
         return picture
 
     def _region(self, asked: EditRequest, picture: Picture) -> Region:
         """Give the pixels that may change."""
         if (asked.mask is None) == (asked.box is None):
-            raise UserError(texts.MASK_OR_BOX)
+            raise UserError(Sentence("said.mask_or_box"))
         if asked.mask is not None:
             mask = self._picture(asked.mask)
             if mask.shape != picture.shape:
                 sizes = [f"{p.shape[1]} x {p.shape[0]}" for p in (mask, picture)]
-                raise UserError(texts.MASK_SIZE.format(mask=sizes[0], picture=sizes[1]))
+                raise UserError(Sentence("said.mask_size", mask=sizes[0], picture=sizes[1]))
             region = mask.mean(2) >= 128
         else:
             assert asked.box is not None
@@ -237,7 +237,7 @@ class Service:
             bottom, right = max(top + height, 0), max(left + width, 0)
             region[max(top, 0) : bottom, max(left, 0) : right] = True
         if not region.any():
-            raise UserError(texts.NOTHING_MASKED)
+            raise UserError(Sentence("said.nothing_masked"))
         return region
 
     def _run(self, request: Request) -> Answer:

@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from app import texts
 from app.controls import NO_CLASS_ID, Controls
 from app.desk import SETTINGS
 from app.errors import UserError
 from app.menu import Chosen, ModelMenu
 from app.models import ModelInfo, Settings
+from app.words import Sentence, in_a_row
 
 
 class Settled(NamedTuple):
@@ -53,13 +53,13 @@ def settle(menu: ModelMenu, wanted: Mapping[str, Any], model: str, label: object
     try:
         chosen = menu.choose(wanted.get("model") or model, label)
     except UserError as error:
-        trouble.append(str(error))
+        trouble.append(error.sentence)
         chosen = menu.choose(model, label)
     info, names = chosen.info, SETTINGS if chosen.model != model else ()
     if "label" in wanted:
         found = class_id(info, wanted["label"])
         if found is None:
-            trouble.append(texts.NO_SUCH_CLASS.format(name=str(wanted["label"])[:80]))
+            trouble.append(Sentence("said.no_such_class", name=str(wanted["label"])[:80]))
         else:
             chosen = chosen._replace(label=found)
     try:
@@ -69,9 +69,9 @@ def settle(menu: ModelMenu, wanted: Mapping[str, Any], model: str, label: object
         info = replace(info, defaults=_settings(wanted, settings, info.defaults))
         names = {*names, *wanted}
     except UserError as error:
-        trouble.append(str(error))
+        trouble.append(error.sentence)
         values = {}
-    return Settled(chosen, info, names, values, " ".join(trouble))
+    return Settled(chosen, info, names, values, in_a_row(trouble))
 
 
 def class_id(info: ModelInfo, label: object) -> int | None:

@@ -55,16 +55,19 @@ CSS = """
 .gradio-container main { padding: 0 14px 14px !important; }
 .gradio-container main > .wrap, .gradio-container .column { gap: 8px; }
 
+/* Gradio's links to the pages of an app; the menu of languages leads there. */
+.nav-holder { display: none !important; }
+
 /* Gradio only fades its hidden progress text; screen readers would still find it. */
 [data-testid="status-tracker"].hide { display: none !important; }
 
 #canvas .html-container, #header .html-container, #status .html-container,
 #further-classes .html-container, #examples .html-container, #models .html-container,
-#tour .html-container { padding: 0; }
+#tour .html-container, #language .html-container { padding: 0; }
 #top { align-items: center; gap: 12px; padding: 8px 2px 0; flex-wrap: nowrap; }
 #header { flex: 1 1 auto; width: auto !important; }
 #models { flex: 0 1 auto; width: auto !important; }
-#tour { flex: none; width: auto !important; }
+#tour, #language { flex: none; width: auto !important; }
 #header header { display: flex; align-items: baseline; gap: 14px; }
 #header h1 { font-size: 18px; font-weight: 700; letter-spacing: -0.01em; margin: 0;
   white-space: nowrap; }
@@ -140,6 +143,8 @@ CSS = """
   #header header { flex-wrap: wrap; gap: 2px 12px; }
 }
 @media (max-width: 480px) {
+  #top { gap: 6px; }
+  #header h1 { font-size: 16px; }
   #header p { display: none; }
   #examples ul { grid-template-columns: repeat(9, 56px); overflow-x: auto; }
 }

@@ -13,13 +13,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from app import texts
 from app.answers import Answer, answer_in_turn
 from app.canvas.drawing import Drawing
 from app.desk import Desk, controls_for, known_picture
 from app.document import Document
 from app.export import preview_url
-from app.overlays import Frame, base64_of, done_frame, step_frame
+from app.overlays import Frame, base64_of, done_frame, seeds_used, step_frame
 from app.runs import Fill, Generate, Step, Studio
 from app.scene import (
     Context,
@@ -37,6 +36,7 @@ from app.scene import (
     read,
     read_canvas,
 )
+from app.words import Sentence
 
 AT_ONCE = 4  # answers being made; they come outside of Gradio's queue
 PATIENCE_S = 20  # how long others wait for them
@@ -134,7 +134,7 @@ class Walk:
             ids = [self._studio.keep(picture) for picture in result.pictures]
             about = self._about(asked.context)
             first, *rest = [{**about, **step_frame(step)} for step in steps]
-            message = texts.VARIED.format(count=len(ids), seeds=texts.seeds(result.seeds))
+            message = Sentence("said.varied", count=len(ids), seeds=seeds_used(result.seeds))
             done = {**done_frame(result, scene.region, ids), "message": message}
             for patch, state in zip(done["patches"], result.states, strict=True):
                 patch["draft"] = self._studio.recipes.draft_of_state(scene, state)
@@ -169,7 +169,7 @@ class Walk:
             scene = self._whole_scene(asked.context)
             result = self._walker.finish(scene, asked.state)
             ids = [self._studio.keep(picture) for picture in result.pictures]
-            message = texts.FINISHED.format(seed=result.seeds[0])
+            message = Sentence("said.finished", seed=result.seeds[0])
             draft = self._studio.recipes.draft_of_state(scene, asked.state)
             about = {**self._about(asked.context), "message": message, "draft": draft}
             return {**about, **done_frame(result, scene.region, ids)}

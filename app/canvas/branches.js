@@ -28,24 +28,21 @@ function createBranches(root, state, { grove, walk, compare }) {
     sheet.style.height = `${layout.rows * PLACE_HEIGHT}px`;
     const open = grove.forest.nodes.get(walk.last());
     const total = layout.rows;
-    count.textContent = total === 1 ? "1 branch" : `${total || "No"} branches`;
+    count.textContent = total ? word("branches.count", { count: total }) : word("branches.none");
     if (document.activeElement !== name) name.value = open?.name ?? "";
     name.disabled = remove.disabled = versus.disabled = !open || walk.isBusy();
     up.disabled = !open || open.parent === null || walk.isBusy();
     isSure &&= Boolean(open) && remove.dataset.id === String(open.id);
-    remove.textContent = isSure ? sureWords(open) : "Delete";
+    remove.textContent = isSure ? sureWords(open) : word("branches.delete");
     versus.setAttribute("aria-pressed", String(isPicking));
-    versus.textContent = isPicking ? "Press another one …" : "Compare";
+    versus.textContent = word(isPicking ? "branches.picking" : "branches.compare");
     tree.hidden = !total;
     schedule();
     if (open && open.id !== tree.dataset.seen) bring(open.id);
     tree.dataset.seen = open?.id ?? "";
   }
 
-  function sureWords({ id }) {
-    const steps = grove.forest.below(id).length;
-    return steps === 1 ? "Really delete it?" : `Really delete ${steps} steps?`;
-  }
+  const sureWords = ({ id }) => word("branches.sure", { count: grove.forest.below(id).length });
 
   function bring(id) {
     const place = layout.places.find((each) => each.id === id);
@@ -103,12 +100,12 @@ function createBranches(root, state, { grove, walk, compare }) {
     element.setAttribute("aria-selected", String(isOpen));
     element.setAttribute("aria-level", String(col + 1));
     element.tabIndex = isOpen ? 0 : -1;
-    const title = node.name || node.edit || (node.parent === null ? "Start" : "");
-    const step = node.parent === null ? "" : `Step ${node.step}`;
+    const title = node.name || node.edit || (node.parent === null ? word("player.start") : "");
+    const step = node.parent === null ? "" : word("step_at", { step: node.step });
     const [first, second] = element.querySelectorAll("span");
     first.textContent = title || step;
     second.textContent = title ? step : "";
-    element.title = [node.name, node.edit, step].filter(Boolean).join(", ") || "Start";
+    element.title = [node.name, node.edit, step].filter(Boolean).join(", ") || word("player.start");
     element.setAttribute("aria-label", element.title);
     const canvas = thumbs.get(id);
     if (canvas) element.firstElementChild.replaceChildren(canvas);

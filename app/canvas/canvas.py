@@ -80,6 +80,7 @@ import gradio as gr
 from gradio.component_meta import ComponentMeta, updateable
 
 from app.canvas.drawing import Drawing, read_drawing
+from app.words import FIRST, LANGUAGES
 
 HERE = Path(__file__).parent
 SCRIPTS = (
@@ -161,6 +162,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         resolution: Side of the square that the model sees, in its own pixels.
         classes: Its classes: JSON, pairs of id and name.
         server_functions: `open_picture`, `open_example` and `has_picture`, see the module.
+        language: Code of the language it speaks.
         elem_id: Id of the element in the page; its property `studio` is a read-only probe.
         example: Name of the example that a first visit begins with.
         frame: Last frame of a run, see the module.
@@ -174,19 +176,19 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         resolution: int,
         classes: str,
         server_functions: list[Callable[..., Any]],
+        language: str = FIRST,
         elem_id: str = "canvas",
         example: str = "",
         frame: str | None = None,
         command: str | None = None,
         **kwargs: Any,
     ) -> None:
+        words = LANGUAGES[language]
         kwargs.setdefault("min_width", 320)
         super().__init__(
             value=None,
-            html_template=_constant("canvas.html").replace(
-                "<!-- steering.html -->", _constant("steering.html")
-            ),
-            js_on_load=_scripts(),
+            html_template=words.markup(_template(), "canvas"),
+            js_on_load=f"{words.script('canvas')}\n{_scripts()}",
             head=f"<style>{''.join(map(_read, STYLES))}</style>",
             apply_default_css=False,
             elem_id=elem_id,
@@ -194,12 +196,14 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             grid=grid,
             resolution=resolution,
             classes=classes,
+            language=language,
             example=example,
             frame=frame,
             command=command,
             **kwargs,
         )
         self.grid = grid
+        self._words = words
 
     def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]  (gr.HTML passes text on)
         self, payload: str | None
@@ -212,7 +216,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         try:
             return read_drawing(payload)
         except ValueError as error:
-            raise gr.Error(f"The canvas sent something unexpected: {error}.") from None
+            raise gr.Error(self._words("said.bad_drawing", reason=str(error))) from None
 
     def __getattr__(self, name: str) -> Any:
         """Offer the canvas's events as methods.
@@ -256,6 +260,10 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
 @cache  # Gradio makes the component anew for every update
 def _read(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
+
+
+def _template() -> str:
+    return _constant("canvas.html").replace("<!-- steering.html -->", _constant("steering.html"))
 
 
 def _constant(name: str) -> str:

@@ -49,8 +49,8 @@ function createClasses(root, state, { doc, say, redraw, list }) {
     for (const [id, name] of known) names.set(id, name);
   }
 
-  const nameOf = (id) => names.get(id) ?? `class ${id}`;
-  const ownName = () => window.studioControls?.title() || "the class above";
+  const nameOf = (id) => names.get(id) ?? word("classes.unnamed", { id });
+  const ownName = () => window.studioControls?.title() || word("classes.own");
   const titleOf = (number) => (number === 1 ? ownName() : nameOf(state.classes[number - 2]));
 
   function choose(number) {
@@ -94,7 +94,7 @@ function createClasses(root, state, { doc, say, redraw, list }) {
   }
 
   function swatchButton(number) {
-    const title = `Paint ${titleOf(number)} (class ${number})`;
+    const title = word("classes.paint", { name: titleOf(number), number });
     const button = make("button", { type: "button", title, label: title, className: "mgs-swatch" });
     button.append(make("span", { textContent: String(number) }));
     button.dataset.key = `swatch ${number}`;
@@ -107,13 +107,14 @@ function createClasses(root, state, { doc, say, redraw, list }) {
 
   function picker(number) {
     const id = state.classes[number - 2];
-    const select = make("select", { label: `Class ${number}` });
-    const choices = known.has(id) ? [...known] : [[id, `${nameOf(id)}: not in this model`], ...known];
+    const select = make("select", { label: word("classes.picker", { number }) });
+    const unknown = [id, word("classes.unknown", { name: nameOf(id) })];
+    const choices = known.has(id) ? [...known] : [unknown, ...known];
     select.append(...choices.map(([value, name]) => new Option(name, value, false, value === id)));
     select.dataset.key = `class ${number}`;
     select.disabled = state.running;
     select.addEventListener("change", () => set(number, Number(select.value)));
-    const label = `Remove class ${number}, ${nameOf(id)}`;
+    const label = word("classes.remove", { number, name: nameOf(id) });
     const button = make("button", { type: "button", className: "mgs-remove", title: label, label });
     button.textContent = "×";
     button.dataset.key = `remove ${number}`;
@@ -135,11 +136,12 @@ function createClasses(root, state, { doc, say, redraw, list }) {
     }
     const button = make("button", {
       type: "button", className: "mgs-add-class",
-      title: "Paint several classes at once, each in a colour of its own",
-    }, "+ another class");
+      title: word("classes.add_title"),
+    }, word("classes.add"));
     button.disabled = state.running || state.classes.length + 1 >= MAX_CLASSES || known.size < 2;
     button.addEventListener("click", add);
-    place.append(make("div", { className: "mgs-class" }, button, make("em", {}, "experimental")));
+    const note = make("em", {}, word("classes.experimental"));
+    place.append(make("div", { className: "mgs-class" }, button, note));
     if (focused) (place.querySelector(`[data-key="${focused}"]`) ?? button).focus();
   }
 
@@ -159,7 +161,7 @@ function createClasses(root, state, { doc, say, redraw, list }) {
     const missing = painted.map((number) => state.classes[number - 2]).filter((id) => !known.has(id));
     if (missing.length) {
       const lost = missing.map(nameOf).join(", ");
-      say(`This model does not know ${lost}: what is painted in that colour is filled as ${ownName()}.`);
+      say(word("classes.lost", { lost, name: ownName() }));
     }
     if (state.picture) doc.publish(null);
     refresh();
@@ -174,9 +176,9 @@ function createClasses(root, state, { doc, say, redraw, list }) {
     /** The next swatch, or the one before. */
     move(by) {
       const count = state.classes.length + 1;
-      if (count === 1) return say("There is one class to paint. “+ another class” adds more.");
+      if (count === 1) return say(word("classes.only_one"));
       choose(((state.swatch - 1 + by + count) % count) + 1);
-      say(`Painting ${titleOf(state.swatch)}.`);
+      say(word("classes.painting", { name: titleOf(state.swatch) }));
     },
   };
 }

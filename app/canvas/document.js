@@ -72,7 +72,7 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     const entry = history.move(by);
     if (!entry) return;
     arriving = show(entry, "stroke").catch((error) => {
-      fail(`This step is lost: ${error.message}`);
+      fail(word("document.step_lost", { reason: error.message }));
       tell(message());
     });
   }

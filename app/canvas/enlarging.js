@@ -11,8 +11,6 @@ const GRIPS = {
   "top-left": { x: -1, y: -1 }, "top-right": { x: 1, y: -1 },
   "bottom-left": { x: -1, y: 1 }, "bottom-right": { x: 1, y: 1 },
 };
-const DRAG_IT = "Drag a side or a corner of the picture outwards.";
-const TOO_LARGE = "That does not fit: at most 64 megapixels, and 8192 pixels more on a side.";
 
 function createEnlarging(root, view, state, parts) {
   const { ask, controls, send, announce, fail, redraw } = parts;
@@ -77,11 +75,11 @@ function createEnlarging(root, view, state, parts) {
   }
 
   function words() {
-    if (!isLarger(sides)) return DRAG_IT;
+    if (!isLarger(sides)) return word("enlarging.drag");
     const { width, height } = enlargedSize(state.lattice, sides);
-    if (plan?.key !== keyNow()) return `${width} × ${height}`;
+    if (plan?.key !== keyNow()) return word("enlarging.size", { width, height });
     const { windows, refusal } = plan;
-    return refusal || `${width} × ${height}, ${windows} ${windows === 1 ? "window" : "windows"}`;
+    return refusal || word("enlarging.windows", { width, height, count: windows });
   }
 
   // --- showing --------------------------------------------------------------------------------
@@ -114,7 +112,7 @@ function createEnlarging(root, view, state, parts) {
       const side = grip.dataset.grip;
       if (!(side in sides)) continue;
       grip.setAttribute("aria-valuenow", sides[side]);
-      grip.setAttribute("aria-valuetext", `${sides[side]} pixels`);
+      grip.setAttribute("aria-valuetext", word("enlarging.pixels", { count: sides[side] }));
     }
   }
 
@@ -187,10 +185,10 @@ function createEnlarging(root, view, state, parts) {
     const text = shape.value === "own" ? own.value : shape.value;
     if (!text) return;
     const wanted = shapeOf(text);
-    if (!wanted) return fail("Write a shape as width:height, for instance 2:1.");
+    if (!wanted) return fail(word("enlarging.no_shape"));
     const next = sidesForShape(state.lattice, wanted, where.value);
-    if (!next) return fail(TOO_LARGE);
-    parts.say(isLarger(next) ? "" : "The picture has this shape already.");
+    if (!next) return fail(word("enlarging.too_large"));
+    parts.say(isLarger(next) ? "" : word("enlarging.same_shape"));
     change(next);
     announce(words());
   }

@@ -76,13 +76,13 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
   function factsOf({ code, confidence, revealed_at: at, entropy }, isPinned) {
     const sure = percentOf(confidence ?? 0);
     const what =
-      code === null || code === undefined ? "Still masked."
-      : at === KNOWN && !isPinned ? `Code ${code}, as in your picture.`
-      : at >= 0 ? `Code ${code}, decided in pass ${at + 1} with ${sure} confidence.`
-      : `Code ${code}.`;
+      code === null || code === undefined ? word("inspector.masked")
+      : at === KNOWN && !isPinned ? word("inspector.known", { code })
+      : at >= 0 ? word("inspector.decided", { code, pass: at + 1, sure })
+      : word("inspector.code", { code });
     const asMany = Math.max(1, Math.round(Math.exp(entropy)));
-    const open = `Entropy ${entropy.toFixed(1)} nats: as open as ${asMany} equally likely codes.`;
-    return `${what}${isPinned ? " Pinned." : ""} ${open}`;
+    const open = word("inspector.open", { entropy: decimal(entropy, 1), count: asMany });
+    return [what, isPinned && word("inspector.pinned"), open].filter(Boolean).join(" ");
   }
 
   /** One code: its patch in its place, its number, its bar, and what can be done with it. */
@@ -91,7 +91,7 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
     const use = document.createElement("button");
     use.type = "button";
     use.className = "mgs-code";
-    use.title = `Put code ${code} here`;
+    use.title = word("inspector.put", { code });
     const image = document.createElement("img");
     image.src = source;
     image.alt = "";
@@ -105,9 +105,9 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
     const ban = document.createElement("button");
     ban.type = "button";
     ban.className = "mgs-ban";
-    ban.textContent = "Ban";
-    ban.title = `Never draw code ${code}: here, or everywhere, as chosen below`;
-    ban.setAttribute("aria-label", `Ban code ${code}`);
+    ban.textContent = word("inspector.ban");
+    ban.title = word("inspector.ban_title", { code });
+    ban.setAttribute("aria-label", word("inspector.ban_code", { code }));
     ban.addEventListener("click", () => steering.ban(shown.cell, code));
     row.append(use, ban);
     return row;
@@ -116,8 +116,8 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
   /** What the sliders make of the logits; nobody is asked. */
   function reshape() {
     const [temperature, topP] = [Number(sliders.temperature.value), Number(sliders.topP.value)];
-    sliders.temperature.nextElementSibling.textContent = temperature.toFixed(2);
-    sliders.topP.nextElementSibling.textContent = topP.toFixed(2);
+    sliders.temperature.nextElementSibling.textContent = decimal(temperature, 2);
+    sliders.topP.nextElementSibling.textContent = decimal(topP, 2);
     if (!shown) return;
     const odds = shapeOdds(shown.logits, temperature, topP);
     let left = 1;
@@ -128,14 +128,15 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
       row.querySelector("i").style.width = `${(100 * odds[code]).toFixed(2)}%`;
       row.querySelector("output").textContent = percentOf(odds[code]);
       row.firstElementChild.setAttribute(
-        "aria-label", `Put code ${code} here; ${percentOf(odds[code])}`,
+        "aria-label", word("inspector.put_odds", { code, odds: percentOf(odds[code]) }),
       );
     });
     const others = odds.reduce((count, p) => count + (p > 0 ? 1 : 0), 0);
-    const asMany = Math.exp(entropyOf(odds)).toFixed(1);
-    rest.textContent =
-      `Other codes ${percentOf(Math.max(0, left))}. ${others} can be drawn, ` +
-      `as open as ${asMany} equally likely ones.`;
+    rest.textContent = word("inspector.rest", {
+      odds: percentOf(Math.max(0, left)),
+      drawable: others,
+      alike: decimal(Math.exp(entropyOf(odds)), 1),
+    });
   }
 
   /** The cell and its neighbours as the step shows them. */

@@ -26,11 +26,11 @@ function createKeeping(root, state, { ask, pace, say, fail }) {
     if (isSaving || !canSave(run)) return;
     isSaving = true;
     refresh();
-    say("Preparing the file …", "busy");
+    say(word("keeping.preparing"), "busy");
     try {
       const { name, data } = await ask(what === "film" ? "film" : "trace", run, questionFor(what));
       saveFile(new Blob([bytesOfBase64(data)]), name);
-      say(`Saved as ${name}.`);
+      say(word("keeping.saved", { name }));
     } catch (error) {
       fail(error.message);
     }
@@ -49,8 +49,8 @@ function createKeeping(root, state, { ask, pace, say, fail }) {
     const { run } = state;
     const can = canSave(run);
     for (const button of buttons) button.disabled = !can || isSaving;
-    const why = run && !run.context ? "A picture made larger cannot be taken along step by step." : "";
-    note.textContent = state.running ? "When the run is over, it can be saved here." : why;
+    const why = run && !run.context ? word("keeping.enlarged") : "";
+    note.textContent = state.running ? word("keeping.later") : why;
     note.hidden = !note.textContent;
   }
 

@@ -142,9 +142,9 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
 
   function sayCursor() {
     const { cols } = state.lattice;
-    const [row, col] = [Math.floor(state.keyCursor / cols) + 1, (state.keyCursor % cols) + 1];
-    const painted = state.cells[state.keyCursor] ? "painted" : "not painted";
-    announce(`Row ${row}, column ${col}, ${painted}`);
+    const [row, column] = [Math.floor(state.keyCursor / cols) + 1, (state.keyCursor % cols) + 1];
+    const position = word("position", { row, column });
+    announce(word(state.cells[state.keyCursor] ? "keys.painted" : "keys.not_painted", { position }));
   }
 
   // The ring is for whoever came by Tab; the browser would also show it after a mouse and a key.

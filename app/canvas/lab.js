@@ -31,7 +31,7 @@ function createLab(root, state, parts) {
 
   function look(cell) {
     open(true);
-    if (cell < 0) say(NOTHING_TO_STEER);
+    if (cell < 0) say(word("walk.nothing"));
     else {
       inspector.look();
       inspector.bring();
@@ -55,11 +55,11 @@ function createLab(root, state, parts) {
   /** Makes a branch of a variation, beside the steps of the first one. */
   async function keep(run, index) {
     const start = run.nodes?.find(isThere);
-    if (start === undefined) throw new Error("The branches of this run were deleted.");
+    if (start === undefined) throw new Error(word("lab.branches_gone"));
     const about = grove.aboutOf(grove.forest.nodes.get(start));
     const { state: text, seed } = run.patches[index];
     const frame = await ask("steer", about, { state: text, edits: [] });
-    const node = grove.add(about, start, frame, `Variation ${index + 1}, seed ${seed}`);
+    const node = grove.add(about, start, frame, word("variations.one_seed", { number: index + 1, seed }));
     run.kept ??= new Map();
     run.kept.set(index, node.id);
     changed();
@@ -70,8 +70,8 @@ function createLab(root, state, parts) {
     if (state.walking) stopped = null;
     const isKept = stopped && grove.forest.nodes.has(stopped.id);
     resume.hidden = !isKept || state.running;
-    if (isKept) resume.textContent = `Go on from step ${stopped.step}`;
-    words.textContent = state.walking ? "Your picture stays as it is until this is finished." : "";
+    if (isKept) resume.textContent = word("lab.resume", { step: stopped.step });
+    words.textContent = state.walking ? word("lab.waits") : "";
     steering.refresh();
     inspector.look();
     if (!tree.hidden) branches.refresh();

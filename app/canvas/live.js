@@ -42,7 +42,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
       for (let next = due(); next; next = due()) await sketch(next);
     } catch (error) {
       switchOff();
-      fail(`Live painting is off now: ${error.message}`);
+      fail(word("live.broken", { reason: error.message }));
     } finally {
       isAsking = false;
     }
@@ -76,7 +76,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
     const answer = await server.sketch({ ...of, drawing, steps: SKETCH_STEPS });
     if (answer?.ok) return answer;
     if (answer?.error?.code !== "unknown-picture" || isAgain) {
-      throw new Error(answer?.error?.message ?? "The server did not answer.");
+      throw new Error(answer?.error?.message ?? word("lost"));
     }
     await upload(picture);
     return ask(doc.message({ picture, lens, cells }), cells, of, true);
@@ -143,10 +143,10 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
     toggle() {
       if (state.live) {
         switchOff();
-        return say("Live painting is off.");
+        return say(word("live.off"));
       }
       state.live = true;
-      say("Live: what you paint is imagined while you paint. Escape stops it.");
+      say(word("live.on"));
     },
     isAsking: () => isAsking,
   };

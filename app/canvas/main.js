@@ -187,10 +187,9 @@ const actions = {
 
 // --- the parts; they call each other only after all of them exist ----------------------------
 
-const NOT_KEPT = "This browser does not let the page keep your work: a reload would lose it.";
+/** Says how few bytes the browser has left. */
 const littleRoom = (bytes) =>
-  `The browser has room for ${Math.max(0, Math.floor(bytes / 1e6))} MB more of your work. ` +
-  "Save it as a project, before a reload would lose it.";
+  word("keeping.little_room", { size: Math.max(0, Math.floor(bytes / 1e6)) });
 const refresh = () => {
   toolbar.refresh();
   enlarging.refresh();
@@ -225,7 +224,7 @@ async function askAbout(name, run, request) {
     await opening.upload(run.base);
     answer = await ask();
   }
-  if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
+  if (!answer?.ok) throw new Error(answer?.error?.message ?? word("lost"));
   return answer;
 }
 
@@ -237,7 +236,7 @@ const view = createView(stage, paper.element, () => {
 const layers = createLayers(root, find(".mgs-lower"), find(".mgs-upper"), view, state);
 const history = createHistory();
 const store = createStore(
-  () => fail(NOT_KEPT),
+  () => fail(word("keeping.not_kept")),
   (bytes) => fail(littleRoom(bytes)),
   () => lab.bases(),
 );
@@ -417,10 +416,10 @@ function obey(command) {
 
 async function begin() {
   const saved = await store.restore();
-  if (saved) await doc.restore(saved).catch(() => fail("The saved picture could not be read."));
+  if (saved) await doc.restore(saved).catch(() => fail(word("keeping.lost")));
   if (saved && state.picture) lab.restore(saved);
   if (!state.picture) await opening.openExample(props.example ?? "");
-  if (store.isBroken() && state.picture) fail(NOT_KEPT); // opening has wiped the status line
+  if (store.isBroken() && state.picture) fail(word("keeping.not_kept")); // opening has wiped the status line
 }
 
 /** Takes over the lattice of another model, as soon as nothing is on its way. */

@@ -97,7 +97,8 @@ function createMarks(state, { walk, painter, inspect, redraw, changed, announce 
       cursor = within(Math.floor(from / grid) + move[0]) * grid + within((from % grid) + move[1]);
       if (event.shiftKey) pick(cursor, 1);
     }
-    announce(`${nameOf(cursor)}, ${brush.cells[cursor] ? "picked" : "not picked"}`);
+    const said = brush.cells[cursor] ? "marks.picked" : "marks.not_picked";
+    announce(word(said, { position: nameOf(cursor) }));
     redraw();
     return true;
   }
@@ -108,7 +109,7 @@ function createMarks(state, { walk, painter, inspect, redraw, changed, announce 
   }
 
   const nameOf = (cell) =>
-    `Row ${Math.floor(cell / known.grid) + 1}, column ${(cell % known.grid) + 1}`;
+    word("position", { row: Math.floor(cell / known.grid) + 1, column: (cell % known.grid) + 1 });
 
   /** Called by the layers, above everything else. */
   state.marks = (context, { cellBox, outlineOf, strokeTwice }) => {

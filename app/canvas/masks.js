@@ -23,7 +23,7 @@ function createMasks(root, state, { setMask, alpha, say, fail }) {
 
   function paintClear() {
     const cells = alpha() ? transparentCells(state.lattice, alpha()) : new Uint8Array(0);
-    if (!countCells(cells)) return fail("Nothing in this picture is transparent.");
+    if (!countCells(cells)) return fail(word("masks.none_transparent"));
     setMask(inSwatch(cells));
     say("");
   }
@@ -46,11 +46,11 @@ function createMasks(root, state, { setMask, alpha, say, fail }) {
     if (!file || !state.lattice || state.running) return;
     const { lattice } = state;
     const bitmap = await createImageBitmap(file).catch(() => null);
-    if (!bitmap) return fail(`“${file.name}” is not a picture that this browser can read.`);
+    if (!bitmap) return fail(word("masks.unreadable", { name: file.name }));
     const cells = cellsOfBitmap(lattice, bitmap);
     bitmap.close();
     if (state.lattice !== lattice || state.running) return; // another picture came in between
-    if (!countCells(cells)) return fail(`Nothing in “${file.name}” is white, so nothing is painted.`);
+    if (!countCells(cells)) return fail(word("masks.none_white", { name: file.name }));
     setMask(inSwatch(cells));
     say("");
   }

@@ -25,10 +25,10 @@ function createMore(root, state, { ask, isRelevant, controls, receive, say, fail
   async function go() {
     const from = source();
     if (isAsking) return;
-    if (!from) return fail("Fill something first: more like this needs a result.");
+    if (!from) return fail(word("more.needs_result"));
     isAsking = true;
     refresh();
-    say("Imagining pictures close to this one …", "busy");
+    say(word("more.working"), "busy");
     try {
       const { variations, ...values } = controls();
       const wish = { share, seed: seedOf(values), count: Math.max(variations, FEWEST_CLOSE) };
@@ -42,7 +42,7 @@ function createMore(root, state, { ask, isRelevant, controls, receive, say, fail
   }
 
   function show({ run, picture }, { start, ...done }) {
-    if (state.running || state.picture !== picture) return say("The picture is another one by now.");
+    if (state.running || state.picture !== picture) return say(word("more.other"));
     const id = `close-${++count}-${run.id}`;
     begun();
     receive({ ...start, run: id, context: run.context, base: run.base });

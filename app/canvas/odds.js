@@ -59,6 +59,6 @@ function entropyOf(odds) {
 /** A share in percent as people write it: never 0 % for what can happen. */
 function percentOf(share) {
   if (share <= 0) return "0 %";
-  if (share < 0.001) return "< 0.1 %";
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+  if (share < 0.001) return `< ${decimal(0.1, 1)} %`;
+  return `${decimal(100 * share, share < 0.1 ? 1 : 0)} %`;
 }

@@ -15,16 +15,16 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
   async function ask(name, question) {
     const answer = await server[name](question).catch(() => null);
     if (answer?.ok) return answer;
-    throw new Error(answer?.error?.message ?? "The server did not answer. Please try again.");
+    throw new Error(answer?.error?.message ?? word("opening.lost"));
   }
 
   async function openFile(file) {
     if (!file || isBusy()) return;
-    const name = file.name || "the pasted picture";
-    if (isProject(file)) return attempt(`Opening ${name} …`, () => openProject(file));
-    if (file.type && !isImage(file)) return fail(`“${name}” is not a picture.`);
-    if (file.size > MAX_FILE_BYTES) return fail(`“${name}” is larger than ${MAX_FILE_MB} MB.`);
-    await attempt(`Opening ${name} …`, async () => {
+    const name = file.name || word("opening.pasted");
+    if (isProject(file)) return attempt(word("opening.working", { name }), () => openProject(file));
+    if (file.type && !isImage(file)) return fail(word("opening.no_picture", { name }));
+    if (file.size > MAX_FILE_BYTES) return fail(word("opening.too_large", { name, most: MAX_FILE_MB }));
+    await attempt(word("opening.working", { name }), async () => {
       const data = await base64OfBlob(file);
       const question = { name: file.name || "", data };
       const answer = await ask("open_picture", { ...question, has_file: true });
@@ -38,7 +38,7 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
 
   const openExample = (name) =>
     isBusy() ? undefined
-    : attempt("Opening the example …", async () => adopt(await ask("open_example", { name })));
+    : attempt(word("opening.example"), async () => adopt(await ask("open_example", { name })));
 
   async function attempt(words, work) {
     say(words, "busy");
@@ -69,7 +69,7 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
     const { colours } = planes;
     if (colours.width === width && colours.height === height) return planes;
     planes.close();
-    throw new Error("The picture could not be drawn.");
+    throw new Error(word("opening.not_drawn"));
   }
 
   /** Start from nothing: a white sheet, all of it to be painted by the model. */
@@ -113,7 +113,7 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
   }
 
   function isBusy() {
-    if (state.running) fail("A run is in progress. Stop it first.");
+    if (state.running) fail(word("busy"));
     return state.running;
   }
 
@@ -152,7 +152,7 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
   document.addEventListener("paste", paste);
 
   const load = (picture) =>
-    isBusy() ? undefined : attempt("Opening the picture …", () => adopt(picture));
+    isBusy() ? undefined : attempt(word("opening.picture"), () => adopt(picture));
 
   return { choose: () => chooser.click(), openExample, load, blank, upload, introduce };
 }

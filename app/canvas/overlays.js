@@ -9,10 +9,10 @@
 //   changes   {cells, count}, or null    against   what it was compared with, in words
 
 const OVERLAYS = {
-  none: { legend: () => "Only the picture, as the model sees it at this step." },
+  none: { legend: () => word("overlays.none") },
   mask: {
     veils: true,
-    legend: () => "Hatched cells are still open. The model keeps what it is surest of.",
+    legend: () => word("overlays.mask"),
   },
   revealed: {
     veils: true,
@@ -20,8 +20,8 @@ const OVERLAYS = {
     isOverResult: true,
     legend: (step) => {
       const count = cellsOf(step, (token) => step.revealedAt?.[token] === step.index - 1);
-      if (!step.index) return "Nothing has been decided yet.";
-      return `Outlined: decided at this step, ${inCells(count)}. Hatched cells are still open.`;
+      if (!step.index) return word("overlays.undecided");
+      return word("overlays.revealed", { cells: word("cells", { count }) });
     },
   },
   order: {
@@ -32,43 +32,39 @@ const OVERLAYS = {
     },
     number: (step, token) => step.revealedAt[token] + 1,
     isOverResult: true,
-    ends: ["first", "last"],
-    legend: () => "At which step each cell was decided.",
+    ends: ["overlays.first", "overlays.last"],
+    legend: () => word("overlays.order"),
   },
   confidence: {
     value: (step, token) => (step.confidence ? step.confidence[token] / 255 : null),
     isOverResult: true,
-    ends: ["unsure", "sure"],
-    legend: () => "How probable the model found the code it drew in each cell.",
+    ends: ["timeline.unsure", "timeline.sure"],
+    legend: () => word("overlays.confidence"),
   },
   entropy: {
     value: (step, token, { entropy }) =>
       entropy && step.masked[token] ? entropy[token] / 255 : null,
     isOverResult: true,
     needs: "entropy",
-    ends: ["one clear choice", "all codes alike"],
-    legend: (step) =>
-      step.masked.includes(1)
-        ? "How undecided the model is about each cell that is still open."
-        : "Nothing is open any more, so there is nothing to be undecided about.",
+    ends: ["overlays.one_choice", "overlays.all_alike"],
+    legend: (step) => word(step.masked.includes(1) ? "overlays.entropy" : "overlays.none_open"),
   },
   changes: {
     marks: (step, token, { changes }) => Boolean(changes?.cells[token]),
     isOverResult: true,
     needs: "changes",
     legend: (step, { changes, against }) => {
-      if (!changes) return `There is nothing to compare with: ${against} is missing.`;
+      if (!changes) return word("overlays.nothing_against", { against });
       const { open } = countOpen(step);
       const count = cellsOf(step, (token) => changes.cells[token]);
-      return `Outlined: another code than in ${against}, ${count} of ${inCells(open)}.`;
+      const cells = word("cells", { count: open });
+      return word("overlays.changes", { against, count, cells });
     },
   },
   tokenizer: {
     isOverResult: true,
     needs: "reconstruction",
-    legend: () =>
-      "Your picture, written down in codes and read again, with nothing imagined: " +
-      "what is lost here no run can bring back.",
+    legend: () => word("overlays.tokenizer"),
   },
 };
 
@@ -79,8 +75,6 @@ function cellsOf(step, has) {
   }
   return count;
 }
-
-const inCells = (count) => (count === 1 ? "1 cell" : `${count} cells`);
 
 /** Which overlay is chosen, what it needs, and what the legend says. */
 function createOverlays(root, state, { sights, redraw, reshow }) {
@@ -131,7 +125,7 @@ function createOverlays(root, state, { sights, redraw, reshow }) {
     if (!step || (needs !== "entropy" && needs !== "reconstruction")) return;
     trouble = "";
     try {
-      if (!sights.canAsk(run, step)) throw new Error("That cannot be asked about this run.");
+      if (!sights.canAsk(run, step)) throw new Error(word("overlays.cannot_ask"));
       if (needs === "reconstruction") await sights.reconstruction(run);
       else if (step.masked.includes(1) && !entropies.has(step)) {
         entropies.set(step, await sights.entropy(run, step));
@@ -152,7 +146,9 @@ function createOverlays(root, state, { sights, redraw, reshow }) {
     if (words.textContent !== sentence) words.textContent = sentence;
     choice.hidden = needs !== "changes";
     ramp.hidden = !ends;
-    if (ends) [ramp.firstElementChild.textContent, ramp.lastElementChild.textContent] = ends;
+    if (!ends) return;
+    const [low, high] = ends.map((end) => word(end));
+    [ramp.firstElementChild.textContent, ramp.lastElementChild.textContent] = [low, high];
   }
 
   ramp.children[1].style.background = rampCss();

@@ -126,9 +126,9 @@ function createPlayer(root, state, parts) {
 
   function wordsFor(position) {
     const { run } = state;
-    if (position === 0) return state.running && run.at === 0 ? "Starting …" : "Start";
-    if (run.done && position === run.steps) return "Result";
-    return `Step ${position} of ${run.steps}`;
+    if (position === 0) return state.running && run.at === 0 ? word("player.starting") : word("player.start");
+    if (run.done && position === run.steps) return word("player.result");
+    return word("step_of", { step: position, steps: run.steps });
   }
 
   function refresh() {
@@ -143,11 +143,12 @@ function createPlayer(root, state, parts) {
     if (label.textContent !== words) label.textContent = words;
     slider.setAttribute("aria-valuetext", words);
     const shown = newest();
-    pill.textContent = run.refining ?? (shown ? `Step ${shown} of ${steps}` : "Starting …");
+    const passes = shown ? word("step_of", { step: shown, steps }) : word("player.starting");
+    pill.textContent = run.refining ?? passes;
     bar.firstElementChild.style.width = `${(100 * shown) / Math.max(1, steps)}%`;
     bar.setAttribute("aria-valuemax", steps);
     bar.setAttribute("aria-valuenow", shown);
-    play.setAttribute("aria-label", timer ? "Pause" : "Play the steps");
+    play.setAttribute("aria-label", word(timer ? "player.pause" : "player.play"));
     play.classList.toggle("mgs-playing", Boolean(timer));
     for (const view of views) view.refresh();
   }

@@ -12,7 +12,7 @@ const percentSaid = (value) => `${Math.round(value)} %`;
 // The vertical axis ends at `top`, or at the largest value, but not below `least`.
 const PLOTS = [
   {
-    title: "Still masked",
+    title: "plots.masked",
     say: percentSaid,
     top: 100,
     value(step) {
@@ -21,15 +21,15 @@ const PLOTS = [
     },
   },
   {
-    title: "Decided at this step",
-    say: (value) => inCells(value),
+    title: "plots.decided",
+    say: (count) => word("cells", { count }),
     isBars: true,
     least: 1,
     value: (step) =>
       step.index ? cellsOf(step, (token) => step.revealedAt?.[token] === step.index - 1) : null,
   },
   {
-    title: "Mean confidence",
+    title: "plots.confidence",
     say: percentSaid,
     least: 10,
     value(step) {
@@ -143,9 +143,9 @@ function createPlots(root, state, { seek }) {
       } else {
         part.chart.redraw(false);
       }
-      const value = part.chart.data[1][run.at];
-      const words = value === null || value === undefined ? "none yet" : part.plot.say(value);
-      part.caption.textContent = `${part.plot.title}: ${words}`;
+      const now = part.chart.data[1][run.at];
+      const value = now === null || now === undefined ? word("plots.none_yet") : part.plot.say(now);
+      part.caption.textContent = word("plots.caption", { title: word(part.plot.title), value });
     }
   }
 

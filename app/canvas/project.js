@@ -84,21 +84,20 @@ function createProject(root, state, { server, doc, history, lab, settle, control
     const isTooLarge = ({ name, blob }) => blob.size > PROJECT_LIMITS.bytesOf(name);
     const size = members.reduce((sum, { blob }) => sum + blob.size, 0);
     if (members.some(isTooLarge) || size > PROJECT_LIMITS.file * 0.99) {
-      throw new Error("There is more here than a project can hold. Save the picture itself.");
+      throw new Error(word("project.too_much"));
     }
     return { file: await writeZip(members), pictures };
   }
 
   async function save() {
     if (state.running || !state.picture) return;
-    say("Packing the project …", "busy");
+    say(word("project.packing"), "busy");
     try {
       const { file, pictures } = await pack();
       saveFile(file, PROJECT_FILE);
-      const count = pictures.length === 1 ? "1 picture" : `${pictures.length} pictures`;
-      say(`Saved the project, ${count}. Drop the file here to go on another day.`);
+      say(word("project.saved", { count: pictures.length }));
     } catch (error) {
-      fail(`The project was not saved. ${error.message}`);
+      fail(word("project.not_saved", { reason: error.message }));
     }
   }
 
@@ -107,10 +106,10 @@ function createProject(root, state, { server, doc, history, lab, settle, control
   async function unpack(file) {
     const members = await readZip(file, PROJECT_LIMITS);
     const bytes = members.get(PROJECT_WORDS);
-    if (!bytes) throw new Error("It is a ZIP file, but no project of this program.");
+    if (!bytes) throw new Error(word("project.none"));
     const answer = await server.project({ document: new TextDecoder().decode(bytes) })
       .catch(() => null);
-    if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
+    if (!answer?.ok) throw new Error(answer?.error?.message ?? word("lost"));
     const { document: words } = answer;
     const blobs = [];
     for (const row of words.pictures) {
@@ -124,11 +123,11 @@ function createProject(root, state, { server, doc, history, lab, settle, control
   async function planeOf(file, { width, height }, bytes) {
     const size = bytes && sizeOfPng(bytes);
     if (size?.width !== width || size?.height !== height) {
-      throw new Error(`“${file}” is missing, or no PNG picture of ${width} x ${height} pixels.`);
+      throw new Error(word("project.missing", { file, width, height }));
     }
     const blob = new Blob([bytes], { type: "image/png" });
     const bitmap = await decodePixels(blob).catch(() => null);
-    if (!bitmap) throw new Error(`“${file}” is damaged and cannot be drawn.`);
+    if (!bitmap) throw new Error(word("project.damaged", { file }));
     bitmap.close();
     return blob;
   }
@@ -191,14 +190,14 @@ function createProject(root, state, { server, doc, history, lab, settle, control
   /** Gives the sentence that says what came; throws one where nothing did. */
   async function open(file) {
     const found = await unpack(file).catch((error) => {
-      throw new Error(`“${file.name}” was not opened. ${error.message}`);
+      throw new Error(word("project.not_opened", { name: file.name, reason: error.message }));
     });
-    if (!(await mayReplace())) return "Everything is as it was.";
-    if (state.running) throw new Error("A run is in progress. Stop it first.");
+    if (!(await mayReplace())) return word("project.kept");
+    if (state.running) throw new Error(word("busy"));
     await adopt(found);
     const { entries, nodes } = found.words;
-    const steps = nodes.length ? `, ${nodes.length} states of its runs` : "";
-    return `The project is open: ${entries.length} steps of history${steps}, and its settings.`;
+    const [steps, states] = [entries.length, nodes.length];
+    return word(states ? "project.open_states" : "project.open", { steps, states });
   }
 
   for (const button of dialog.querySelectorAll("[data-replace]")) {

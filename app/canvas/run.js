@@ -24,7 +24,7 @@ function createRuns(state, parts) {
     clearTimeout(watchdog);
     if (!isOn()) return;
     const { id } = state.run;
-    const message = "The run does not answer any more. Nothing was changed.";
+    const message = word("run.silent");
     watchdog = setTimeout(() => receive({ run: id, kind: "error", message }), PATIENCE_MS);
   }
 
@@ -156,7 +156,7 @@ function createRuns(state, parts) {
     parts.refresh();
     if (frame.code === "unknown-picture" && !hasRetried && state.picture) {
       hasRetried = true;
-      say("The server had put this picture away. Sending it again …");
+      say(word("run.again"));
       try {
         await upload(state.picture);
         say("");
@@ -165,8 +165,8 @@ function createRuns(state, parts) {
         return fail(error.message);
       }
     }
-    if (frame.kind === "error") fail(frame.message ?? "The run failed. Nothing was changed.");
-    else say(frame.message ?? "Stopped. Nothing was changed.");
+    if (frame.kind === "error") fail(frame.message ?? word("run.failed"));
+    else say(frame.message ?? word("run.stopped"));
   }
 
   function leave() {
@@ -193,7 +193,7 @@ function createRuns(state, parts) {
       .then(() => handle(frame))
       .catch((error) => {
         if (isOn()) leave();
-        fail(`The result could not be shown: ${error.message}`);
+        fail(word("run.not_shown", { reason: error.message }));
       })
       .finally(() => {
         expectFrames();

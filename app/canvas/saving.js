@@ -26,7 +26,7 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
       await upload(base);
       answer = await ask();
     }
-    if (!answer?.ok) throw new Error(answer?.error?.message ?? "The server did not answer.");
+    if (!answer?.ok) throw new Error(answer?.error?.message ?? word("lost"));
     return answer.recipe;
   }
 
@@ -34,14 +34,13 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
     const shown = state.picture;
     const png = await paper.file(shown); // first: what is seen now is what is saved
     if (!shown.made) return saveFile(png, PICTURE_FILE);
-    say("Writing the recipe …", "busy");
+    say(word("saving.working"), "busy");
     try {
       saveFile(withNote(png, RECIPE_KEY, await recipeOf(shown)), PICTURE_FILE);
-      const holds = shown.from && !shown.origin ? ", which holds what was painted over" : "";
-      say(`Saved with its recipe${holds}. The button beside it saves without.`);
+      say(word(shown.from && !shown.origin ? "saving.saved_before" : "saving.saved"));
     } catch (error) {
       saveFile(png, PICTURE_FILE);
-      fail(`Saved, but without its recipe. ${error.message}`);
+      fail(word("saving.without", { reason: error.message }));
     }
   }
 
@@ -49,7 +48,7 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
     const { picture: shown } = state;
     const file = await paper.file({ ...shown, chunks: aboutColours(shown.chunks) });
     saveFile(file, PICTURE_FILE);
-    say("Saved without recipe and EXIF: nothing but the picture is in the file.");
+    say(word("saving.saved_alone"));
   }
 
   dialog.addEventListener("click", (event) => {

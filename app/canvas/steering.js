@@ -40,33 +40,35 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
   let isBanHere = true;
 
   const cellsOf = () => packCells(marks.chosen());
-  const words = (count) => (count === 1 ? "1 cell" : `${count} cells`);
 
   /** Steers by what is chosen, and picks nothing afterwards: the next change is about others. */
-  async function steerCells(kind, name) {
-    const count = countCells(marks.chosen());
-    const node = await walk.steer([{ kind, cells: cellsOf() }], `${name} ${words(count)}`);
+  async function steerCells(kind, key) {
+    const cells = word("cells", { count: countCells(marks.chosen()) });
+    const node = await walk.steer([{ kind, cells: cellsOf() }], word(key, { cells }));
     if (node) marks.clear();
   }
 
   const actions = {
-    pin: () => steerCells("pin", "Pin"),
-    unpin: () => steerCells("unpin", "Unpin"),
-    remask: () => steerCells("remask", "Send back"),
+    pin: () => steerCells("pin", "steering.pinned"),
+    unpin: () => steerCells("unpin", "steering.unpinned"),
+    remask: () => steerCells("remask", "steering.remasked"),
     least: () => walk.steer(
-      [{ kind: "remask", share: SHARE_SENT_BACK }], "Send back the least certain 10 %",
+      [{ kind: "remask", share: SHARE_SENT_BACK }], word("steering.least"),
     ),
     label() {
       const values = controls();
-      return walk.steer([{ kind: "label", label: labelOf(values) }], `Class ${values.title()}`);
+      const name = word("steering.relabelled", { name: values.title() });
+      return walk.steer([{ kind: "label", label: labelOf(values) }], name);
     },
-    options: () => walk.steer([{ kind: "options", ...settingsOf(controls()) }], "Other settings"),
-    anew: () => walk.steer([{ kind: "options", seed: newSeed() }], "Draw anew"),
+    options: () => walk.steer(
+      [{ kind: "options", ...settingsOf(controls()) }], word("steering.other_options"),
+    ),
+    anew: () => walk.steer([{ kind: "options", seed: newSeed() }], word("steering.drawn_anew")),
     step: () => walk.advance(false),
     run: () => walk.advance(true),
     halt() {
       walk.halt();
-      say("Stopped. You can go on from here.");
+      say(word("steering.stopped"));
     },
     leave: () => walk.leave(),
     nothing: () => marks.clear(),
@@ -107,23 +109,27 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
     leave.hidden = !state.walking;
     begin.hidden = Boolean(from);
     begin.disabled = walk.isBusy() || !state.picture || !countCells(state.cells) || state.running;
-    run.textContent = isOver ? "Use this picture" : "Run to the end";
+    run.textContent = word(isOver ? "steering.use" : "steering.run");
     about.textContent = picked
-      ? `${words(picked)} picked`
-      : chosen.includes(1) ? "The inspected cell"
-      : "No cells picked: drag over some with the tool Q";
-    className.textContent = controls()?.title() || "none";
+      ? word("steering.picked", { cells: word("cells", { count: picked }) })
+      : word(chosen.includes(1) ? "steering.inspected" : "steering.none_picked");
+    className.textContent = controls()?.title() || word("steering.no_class");
   }
   addEventListener("studio-controls", () => root.isConnected && refresh());
 
   return {
     refresh,
     choose: (cell, code) =>
-      walk.steer([{ kind: "choose", cell, code }], `Code ${code} in ${marks.nameOf(cell)}`),
+      walk.steer(
+        [{ kind: "choose", cell, code }],
+        word("steering.put", { code, position: marks.nameOf(cell) }),
+      ),
     ban: (cell, code) =>
       walk.steer(
         [{ kind: "ban", code, cell: isBanHere ? cell : null }],
-        isBanHere ? `Ban ${code} in ${marks.nameOf(cell)}` : `Ban ${code} everywhere`,
+        isBanHere
+          ? word("steering.banned", { code, position: marks.nameOf(cell) })
+          : word("steering.banned_everywhere", { code }),
       ),
   };
 }

@@ -52,9 +52,9 @@ function createThumbnails(root, state, { paper, sights, seek }) {
       const step = run.trace[i] ?? null;
       if (frames[i].step === step && frames[i].run === run) continue;
       Object.assign(frames[i], { step, run, disabled: !step });
-      const open = step ? `, ${countOpen(step).masked} cells open` : "";
-      frames[i].setAttribute("aria-label", (i ? `Step ${i} of ${run.steps}` : "Start") + open);
-      frames[i].title = frames[i].getAttribute("aria-label");
+      const name = i ? word("step_of", { step: i, steps: run.steps }) : word("player.start");
+      frames[i].title = step ? word("timeline.open", { name, count: countOpen(step).masked }) : name;
+      frames[i].setAttribute("aria-label", frames[i].title);
     }
     point(frames[run.at]);
     drawSeen();

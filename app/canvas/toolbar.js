@@ -19,14 +19,15 @@ function createToolbar(root, state, { history, view, player, compare, actions })
 
   function count() {
     const { lattice, cells } = state;
-    if (!lattice) return "No picture yet";
-    if (state.walking) return "A branch is open";
+    if (!lattice) return word("counter.no_picture");
+    if (state.walking) return word("counter.branch");
     const painted = countCells(cells);
-    if (!painted) return "Paint over what should change";
-    const change = countCells(changingCells(lattice, cells));
-    const stay = change < painted ? ` · ${painted - change} painted ones stay` : "";
-    const about = state.shown ? stay : " · mask hidden";
-    return `${change} of ${lattice.size} cells will change${about}`;
+    if (!painted) return word("counter.paint");
+    const changing = countCells(changingCells(lattice, cells));
+    const stay = changing < painted && word("counter.stay", { count: painted - changing });
+    const about = state.shown ? stay : word("counter.hidden");
+    const change = word("counter.cells", { count: changing, all: lattice.size });
+    return [change, about].filter(Boolean).join(" · ");
   }
 
   function refresh() {

@@ -63,7 +63,7 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     const start = cellAt(state.lattice, point);
     if (start < 0) return;
     if (Boolean(state.cells[start]) === Boolean(stroke.value)) {
-      say(stroke.value ? "This area is painted already." : "Nothing is painted here.");
+      say(word(stroke.value ? "tools.painted_already" : "tools.nothing_here"));
       return;
     }
     mark(areaCells(state.lattice, state.cells, start), stroke.value);

@@ -26,7 +26,8 @@ function createVariations(root, ghost, state, { paper, render, doc, player, bran
     const { seed } = run.patches[index];
     button.type = "button";
     button.className = "mgs-thumbnail";
-    button.title = `Variation ${index + 1}${seed === undefined ? "" : `, seed ${seed}`}`;
+    const key = seed === undefined ? "variations.one" : "variations.one_seed";
+    button.title = word(key, { number: index + 1, seed });
     button.setAttribute("aria-label", button.title);
     button.append(await drawThumbnail(run, index));
     button.addEventListener("pointerenter", () => showGhost(run, index));
@@ -44,7 +45,7 @@ function createVariations(root, ghost, state, { paper, render, doc, player, bran
     const button = document.createElement("button");
     button.type = "button";
     button.className = "mgs-keep";
-    button.title = `Keep variation ${index + 1} as a branch, to compare it and to go on from it`;
+    button.title = word("variations.keep_title", { number: index + 1 });
     button.setAttribute("aria-label", button.title);
     button.addEventListener("click", () => keep(run, index, button));
     return button;
@@ -55,7 +56,7 @@ function createVariations(root, ghost, state, { paper, render, doc, player, bran
     button.disabled = true;
     try {
       await branch.keep(run, index);
-      say("Kept as a branch, under “Look inside and steer”.");
+      say(word("variations.kept_as"));
     } catch (error) {
       fail(error.message);
     }
@@ -125,7 +126,7 @@ function createVariations(root, ghost, state, { paper, render, doc, player, bran
     strip.hidden = state.running || strip.childElementCount === 0 || !player.isRelevant();
     [...strip.querySelectorAll(".mgs-keep")].forEach((button, index) => {
       const isKept = branch.isKept(run, index);
-      button.textContent = isKept ? "Kept" : "Keep";
+      button.textContent = word(isKept ? "variations.kept" : "variations.keep");
       button.setAttribute("aria-pressed", String(isKept));
       button.disabled = isKept;
       button.hidden = !run?.nodes; // of stitched windows there are no branches

@@ -13,8 +13,8 @@ function createVersus(root, { grove, fail }) {
   let pair = null; // {pictures, differing}
 
   function titleOf(node) {
-    const name = node.name || node.edit || (node.parent === null ? "Start" : "");
-    return name ? `${name}, step ${node.step}` : `Step ${node.step}`;
+    const name = node.name || node.edit || (node.parent === null ? word("player.start") : "");
+    return word(name ? "versus.node" : "step_at", { name, step: node.step });
   }
 
   /** Opens with two nodes, by their ids. */
@@ -37,10 +37,10 @@ function createVersus(root, { grove, fail }) {
   }
 
   function sentence(differing) {
-    if (!differing) return "They show different parts of a picture: cells cannot be compared.";
+    if (!differing) return word("versus.elsewhere");
     const { count, cells } = differing;
-    if (!count) return "All cells are the same.";
-    return `${count} of ${cells.length} cells differ.`;
+    if (!count) return word("versus.same");
+    return word("versus.differ", { count, all: cells.length });
   }
 
   function setMode(mode) {

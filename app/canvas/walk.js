@@ -4,8 +4,6 @@
 // the model goes on as it is told, and undo walks up. Until a branch is finished, the document
 // stays as it was. What is kept of all this, and how the server is asked: grove.js.
 
-const NOTHING_TO_STEER = "Fill something first: there is no step to go on from yet.";
-
 function createWalk(state, parts) {
   const { grove, player, paper, doc, variations, say, fail, changed, opened } = parts;
   const { forest, steps, ask, aboutOf, stepOf } = grove;
@@ -53,7 +51,7 @@ function createWalk(state, parts) {
 
   function need() {
     const found = here();
-    if (!found) throw new Error(NOTHING_TO_STEER);
+    if (!found) throw new Error(word("walk.nothing"));
     return found;
   }
 
@@ -97,7 +95,7 @@ function createWalk(state, parts) {
     if (about.size) return paper.stageSize(about.size, about.origin);
     paper.stageSize(null);
     if (state.picture === about.base || about.made.has(state.picture?.key)) return;
-    if (!about.base) throw new Error("The picture of this branch is not here any more.");
+    if (!about.base) throw new Error(word("walk.picture_gone"));
     await doc.bring(about.base);
   }
 

@@ -150,10 +150,10 @@ function createWindowTool(root, stage, state, { doc, view, redraw, announce }) {
 
   function words() {
     const { lattice, at } = frame();
-    if (!at) return "Painted wider than the window: the model will see a larger square";
+    if (!at) return word("framing.wider");
     const side = squareAt(lattice, at)[2];
     const own = state.resolution();
-    return `The model sees ${side} × ${side} px as ${own} × ${own}`;
+    return word("framing.sees", { side, own });
   }
 
   function refresh() {

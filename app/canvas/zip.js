@@ -10,7 +10,6 @@ const ZIP = { local: 0x04034b50, central: 0x02014b50, end: 0x06054b50, endBytes:
 const STORED = 0;
 const DEFLATED = 8;
 const MAX_COMMENT = 0xffff;
-const DAMAGED_ZIP = "The file is damaged or cut short.";
 
 /** Packs [{name, blob}] with ASCII names into one blob. */
 async function writeZip(members) {
@@ -62,21 +61,21 @@ function zipHeader(signature, length, { name, size, crc }, offset = 0) {
  */
 async function readZip(file, limits) {
   const most = megabytes(limits.file);
-  if (file.size > limits.file) throw new Error(`The file is larger than ${most}.`);
+  if (file.size > limits.file) throw new Error(word("zip.too_large", { most }));
   const found = await readDirectory(file, limits);
   const packed = found.reduce((sum, member) => sum + member.packed, 0);
   const whole = found.reduce((sum, member) => sum + member.size, 0);
-  if (packed > file.size) throw new Error(DAMAGED_ZIP); // members that lie over each other
-  if (whole > limits.file) throw new Error(`Unpacked, it is larger than ${most}.`);
+  if (packed > file.size) throw new Error(word("zip.damaged")); // members that lie over each other
+  if (whole > limits.file) throw new Error(word("zip.unpacked", { most }));
   const members = new Map();
   for (const member of found) members.set(member.name, await readMember(file, member));
   return members;
 }
 
-const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MB`;
+const megabytes = (bytes) => word("zip.megabytes", { size: Math.round(bytes / 2 ** 20) });
 
 async function viewOf(file, start, end) {
-  if (start < 0 || end > file.size || end < start) throw new Error(DAMAGED_ZIP);
+  if (start < 0 || end > file.size || end < start) throw new Error(word("zip.damaged"));
   return new DataView(await file.slice(start, end).arrayBuffer());
 }
 
@@ -90,22 +89,22 @@ async function findEnd(file) {
       [tail.getUint16(at + 10, true), tail.getUint32(at + 12, true), tail.getUint32(at + 16, true)];
     return { count, bytes, offset };
   }
-  throw new Error("This is not a ZIP file, or it is cut short.");
+  throw new Error(word("zip.none"));
 }
 
 async function readDirectory(file, limits) {
   const { count, bytes, offset } = await findEnd(file);
   if (count > limits.members) {
-    throw new Error(`There are ${count} files in it; no project has that many.`);
+    throw new Error(word("zip.too_many", { count }));
   }
   const view = await viewOf(file, offset, offset + bytes);
   const members = [];
   const names = new Set();
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + 46 > bytes || view.getUint32(at, true) !== ZIP.central) throw new Error(DAMAGED_ZIP);
+    if (at + 46 > bytes || view.getUint32(at, true) !== ZIP.central) throw new Error(word("zip.damaged"));
     const [length, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
-    if (at + 46 + length > bytes) throw new Error(DAMAGED_ZIP);
+    if (at + 46 + length > bytes) throw new Error(word("zip.damaged"));
     const name = new TextDecoder().decode(new Uint8Array(view.buffer, at + 46, length));
     const member = {
       name,
@@ -118,7 +117,7 @@ async function readDirectory(file, limits) {
     };
     at += 46 + length + extra + comment;
     if (name.endsWith("/") && !member.size && limits.bytesOf(name) !== null) continue;
-    if (names.has(name)) throw new Error(`“${name.slice(0, 80)}” is in it twice.`);
+    if (names.has(name)) throw new Error(word("zip.twice", { name: name.slice(0, 80) }));
     names.add(name);
     requireAllowed(member, limits);
     members.push(member);
@@ -128,22 +127,22 @@ async function readDirectory(file, limits) {
 
 function requireAllowed({ name, isLocked, method, packed, size }, limits) {
   const most = limits.bytesOf(name);
-  if (most === null) throw new Error(`It holds “${name.slice(0, 80)}”, which no project has.`);
-  if (isLocked) throw new Error("It is protected by a password.");
+  if (most === null) throw new Error(word("zip.unknown", { name: name.slice(0, 80) }));
+  if (isLocked) throw new Error(word("zip.locked"));
   if (method !== STORED && method !== DEFLATED) {
-    throw new Error("It is packed in a way that is not known here.");
+    throw new Error(word("zip.method"));
   }
-  if (size > most) throw new Error(`“${name}” is larger than ${megabytes(most)}.`);
-  if (method === STORED && packed !== size) throw new Error(DAMAGED_ZIP);
+  if (size > most) throw new Error(word("zip.member_large", { name, most: megabytes(most) }));
+  if (method === STORED && packed !== size) throw new Error(word("zip.damaged"));
 }
 
 async function readMember(file, { name, method, packed, size, crc, offset }) {
   const head = await viewOf(file, offset, offset + 30);
-  if (head.getUint32(0, true) !== ZIP.local) throw new Error(DAMAGED_ZIP);
+  if (head.getUint32(0, true) !== ZIP.local) throw new Error(word("zip.damaged"));
   const start = offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
   const { buffer } = await viewOf(file, start, start + packed);
   const bytes = method === STORED ? new Uint8Array(buffer) : await inflated(buffer, size);
-  if (bytes.length !== size || crcOf([bytes]) !== crc) throw new Error(`“${name}” in it is damaged.`);
+  if (bytes.length !== size || crcOf([bytes]) !== crc) throw new Error(word("zip.member_damaged", { name }));
   return bytes;
 }
 
@@ -158,7 +157,7 @@ async function inflated(packed, size) {
     if (done) return bytes.subarray(0, length);
     if (length + value.length > size) {
       reader.cancel().catch(() => {});
-      throw new Error("It unpacks to more than it says, which no project does.");
+      throw new Error(word("zip.swollen"));
     }
     bytes.set(value, length);
     length += value.length;

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from app import texts
 from app.controls import (
     FEATHER,
     MAX_FEATHER,
@@ -17,6 +16,7 @@ from app.controls import (
 )
 from app.models import ModelInfo
 from app.panels.schedule import schedule_choices, schedule_editor
+from app.words import Words
 
 
 class AdvancedPanel(NamedTuple):
@@ -41,57 +41,126 @@ class AdvancedPanel(NamedTuple):
     for_new: gr.Markdown
 
 
-def advanced_panel(info: ModelInfo) -> AdvancedPanel:
+def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
     """Lay out the panel, folded."""
     start = info.defaults
-    rules = [(texts.REVEAL_NAMES.get(name, name), name) for name in info.reveal_rules]
-    with gr.Accordion(texts.ADVANCED, open=False, elem_id="advanced", elem_classes="card"):
-        for_new = gr.Markdown(texts.FOR_NEW, visible=info.for_new is not None, elem_id="for-new")
+    rules = [(words.part("advanced.reveals").get(name, name), name) for name in info.reveal_rules]
+    with gr.Accordion(
+        words("advanced.heading"), open=False, elem_id="advanced", elem_classes="card"
+    ):
+        for_new = gr.Markdown(
+            words("advanced.for_new"), visible=info.for_new is not None, elem_id="for-new"
+        )
         steps = gr.Slider(
-            1, MAX_STEPS, start.steps, step=1, label=texts.STEPS, info=texts.STEPS_INFO,
+            1,
+            MAX_STEPS,
+            start.steps,
+            step=1,
+            label=words("advanced.steps"),
+            info=words("advanced.steps_info"),
             elem_id="steps",
-        )  # fmt: skip
+        )
         temperature = gr.Slider(
-            0, MAX_TEMPERATURE, start.temperature, step=0.05, label=texts.TEMPERATURE,
-            info=texts.TEMPERATURE_INFO, elem_id="temperature",
-        )  # fmt: skip
+            0,
+            MAX_TEMPERATURE,
+            start.temperature,
+            step=0.05,
+            label=words("advanced.temperature"),
+            info=words("advanced.temperature_info"),
+            elem_id="temperature",
+        )
         choice_temperature = gr.Slider(
-            0, 20, start.choice_temperature, step=0.1, label=texts.CHOICE_TEMPERATURE,
-            info=texts.CHOICE_TEMPERATURE_INFO, elem_id="choice-temperature",
-        )  # fmt: skip
+            0,
+            20,
+            start.choice_temperature,
+            step=0.1,
+            label=words("advanced.choice_temperature"),
+            info=words("advanced.choice_temperature_info"),
+            elem_id="choice-temperature",
+        )
         guidance_scale = gr.Slider(
-            0, MAX_GUIDANCE, start.guidance_scale, step=0.1, label=texts.GUIDANCE,
-            info=texts.GUIDANCE_INFO, visible=info.has_no_class, elem_id="guidance",
-        )  # fmt: skip
+            0,
+            MAX_GUIDANCE,
+            start.guidance_scale,
+            step=0.1,
+            label=words("advanced.guidance"),
+            info=words("advanced.guidance_info"),
+            visible=info.has_no_class,
+            elem_id="guidance",
+        )
         schedule = gr.Dropdown(
-            schedule_choices(info), value=start.schedule, label=texts.SCHEDULE,
-            info=texts.SCHEDULE_INFO, allow_custom_value=True, elem_id="schedule",
-        )  # fmt: skip
-        curve = schedule_editor(info)
+            schedule_choices(info, words),
+            value=start.schedule,
+            label=words("advanced.schedule"),
+            info=words("advanced.schedule_info"),
+            allow_custom_value=True,
+            elem_id="schedule",
+        )
+        curve = schedule_editor(info, words)
         reveal = gr.Dropdown(
-            rules, value=start.reveal, label=texts.REVEAL, info=texts.REVEAL_INFO, elem_id="reveal"
+            rules,
+            value=start.reveal,
+            label=words("advanced.reveal"),
+            info=words("advanced.reveal_info"),
+            elem_id="reveal",
         )
         with gr.Row(elem_classes="tight"):
             top_k = gr.Number(
-                start.top_k, precision=0, minimum=0, maximum=info.codebook_size,
-                label=texts.TOP_K, info=texts.TOP_K_INFO, min_width=120, elem_id="top-k",
-            )  # fmt: skip
+                start.top_k,
+                precision=0,
+                minimum=0,
+                maximum=info.codebook_size,
+                label=words("advanced.top_k"),
+                info=words("advanced.top_k_info"),
+                min_width=120,
+                elem_id="top-k",
+            )
             top_p = gr.Slider(
-                MIN_TOP_P, 1, start.top_p, step=0.01, label=texts.TOP_P, info=texts.TOP_P_INFO,
-                min_width=120, elem_id="top-p",
-            )  # fmt: skip
+                MIN_TOP_P,
+                1,
+                start.top_p,
+                step=0.01,
+                label=words("advanced.top_p"),
+                info=words("advanced.top_p_info"),
+                min_width=120,
+                elem_id="top-p",
+            )
         feather = gr.Slider(
-            0, MAX_FEATHER, FEATHER, step=0.1, label=texts.FEATHER, info=texts.FEATHER_INFO,
+            0,
+            MAX_FEATHER,
+            FEATHER,
+            step=0.1,
+            label=words("advanced.feather"),
+            info=words("advanced.feather_info"),
             elem_id="feather",
-        )  # fmt: skip
-        previews = gr.Checkbox(
-            True, label=texts.PREVIEWS, info=texts.PREVIEWS_INFO, elem_id="previews"
         )
-        refine = gr.Checkbox(True, label=texts.REFINE, info=texts.REFINE_INFO, elem_id="refine")
+        previews = gr.Checkbox(
+            True,
+            label=words("advanced.previews"),
+            info=words("advanced.previews_info"),
+            elem_id="previews",
+        )
+        refine = gr.Checkbox(
+            True,
+            label=words("advanced.refine"),
+            info=words("advanced.refine_info"),
+            elem_id="refine",
+        )
     return AdvancedPanel(
-        steps, schedule, curve, temperature, choice_temperature, top_k, top_p, guidance_scale,
-        reveal, previews, feather, refine, for_new,
-    )  # fmt: skip
+        steps,
+        schedule,
+        curve,
+        temperature,
+        choice_temperature,
+        top_k,
+        top_p,
+        guidance_scale,
+        reveal,
+        previews,
+        feather,
+        refine,
+        for_new,
+    )
 
 
 def advanced_updates(info: ModelInfo) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app import texts
 from app.examples import Examples
+from app.words import Words
 
 # The template is constant; titles go in as text and pictures as sources.
 TEMPLATE = "<h2></h2><ul></ul><p></p>"
@@ -30,13 +30,17 @@ for (const example of props.examples) {
 """
 
 
-def gallery_panel(examples: Examples) -> gr.HTML:
+def gallery_panel(examples: Examples, words: Words) -> gr.HTML:
     """Lay out the strip; its event `pick` carries the example's name."""
+    titles = words.part("gallery.titles")
     return gr.HTML(
         html_template=TEMPLATE,
         js_on_load=SCRIPT,
         elem_id="examples",
-        heading=texts.EXAMPLES,
-        hint=texts.UPLOAD_HINT,
-        examples=examples.thumbnails,
+        heading=words("gallery.heading"),
+        hint=words("gallery.hint"),
+        examples=[
+            {**shown, "title": titles.get(shown["name"], shown["title"])}
+            for shown in examples.thumbnails
+        ],
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gradio as gr
 
-from app import texts
+from app.words import Words
+
+TITLE = "MaskGIT Studio"
+HERE = Path(__file__).parent
 
 
-def header() -> gr.HTML:
+def header(words: Words) -> gr.HTML:
     """Lay out the header."""
     return gr.HTML(
-        html_template=f"<header><h1>{texts.TITLE}</h1><p>{texts.TAGLINE}</p></header>",
+        html_template=words.markup((HERE / "header.html").read_text(encoding="utf-8")),
         js_on_load=None,
         elem_id="header",
     )

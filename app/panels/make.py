@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
 
-from app import texts
 from app.controls import COUNTS, MAX_SEED, NO_CLASS_ID
 from app.models import ClassChoice, ModelInfo
+from app.words import Words
 
+HERE = Path(__file__).parent
 MIN_SYNONYM_LETTERS = 2
 
 # The template is constant and the sentence goes in as text: Gradio would run a template's braces.
@@ -21,9 +23,6 @@ const show = () => { element.querySelector('p').textContent = props.value || '';
 watch('value', show);
 show();
 """
-
-# The canvas draws the swatches of further classes here: it owns what is painted.
-CLASSES_PLACE = '<div id="classes" class="mgs-classes" role="group" aria-label="Classes"></div>'
 
 
 class MakePanel(NamedTuple):
@@ -40,44 +39,57 @@ class MakePanel(NamedTuple):
     status: gr.HTML
 
 
-def make_panel(info: ModelInfo, label: int | None) -> MakePanel:
+def make_panel(info: ModelInfo, label: int | None, words: Words) -> MakePanel:
     """Lay out the panel.
 
     Args:
         info: The loaded model.
         label: Id of the class to begin with.
+        words: What it says.
     """
-    choices = class_choices(info)
+    choices = class_choices(info, words)
     with gr.Column(elem_id="make", elem_classes="card"):
         picker = gr.Dropdown(
             choices=choices,
             value=choices[0][1] if label is None else label,
-            label=texts.CLASS,
-            info=texts.CLASS_INFO,
+            label=words("make.class"),
+            info=words("make.class_info"),
             elem_id="class",
             interactive=True,
         )
-        gr.HTML(value=CLASSES_PLACE, elem_id="further-classes")
-        fill = gr.Button(texts.FILL, variant="primary", size="lg", elem_id="fill")
+        # The canvas draws the swatches of further classes there: it owns what is painted.
+        place = (HERE / "classes.html").read_text(encoding="utf-8")
+        gr.HTML(value=words.markup(place), elem_id="further-classes")
+        fill = gr.Button(words("make.fill"), variant="primary", size="lg", elem_id="fill")
         with gr.Row(elem_id="others"):
-            generate = gr.Button(texts.GENERATE, min_width=90, elem_id="generate")
+            generate = gr.Button(words("make.generate"), min_width=90, elem_id="generate")
             stop = gr.Button(
-                texts.STOP, variant="stop", min_width=70, interactive=False, elem_id="stop"
+                words("make.stop"), variant="stop", min_width=70, interactive=False, elem_id="stop"
             )
         variations = gr.Radio(
-            list(COUNTS), value=COUNTS[0], label=texts.VARIATIONS, elem_id="variations"
+            list(COUNTS), value=COUNTS[0], label=words("make.variations"), elem_id="variations"
         )
         with gr.Row(elem_id="seeds"):
             seed = gr.Number(
-                0, precision=0, minimum=0, maximum=MAX_SEED, label=texts.SEED, min_width=110,
+                0,
+                precision=0,
+                minimum=0,
+                maximum=MAX_SEED,
+                label=words("make.seed"),
+                min_width=110,
                 elem_id="seed",
-            )  # fmt: skip
-            next_seed = gr.Button(texts.NEXT_SEED, size="sm", min_width=90, elem_id="next-seed")
+            )
+            next_seed = gr.Button(
+                words("make.next_seed"), size="sm", min_width=90, elem_id="next-seed"
+            )
         randomise = gr.Checkbox(
-            True, label=texts.RANDOMISE, info=texts.RANDOMISE_INFO, elem_id="randomise"
+            True,
+            label=words("make.randomise"),
+            info=words("make.randomise_info"),
+            elem_id="randomise",
         )
         status = gr.HTML(
-            value=texts.READY,
+            value=words("make.ready"),
             html_template=STATUS_TEMPLATE,
             js_on_load=STATUS_SCRIPT,
             elem_id="status",
@@ -85,11 +97,11 @@ def make_panel(info: ModelInfo, label: int | None) -> MakePanel:
     return MakePanel(picker, fill, generate, stop, variations, seed, randomise, next_seed, status)
 
 
-def class_choices(info: ModelInfo) -> list[tuple[str, int]]:
+def class_choices(info: ModelInfo, words: Words) -> list[tuple[str, int]]:
     """List the classes as the picker shows them: name, synonyms and number, all of it searched."""
     named = sorted(info.classes, key=lambda choice: choice.name.casefold())
     choices = [(class_text(choice), choice.id) for choice in named]
-    return [(texts.NO_CLASS, NO_CLASS_ID), *choices] if info.has_no_class else choices
+    return [(words("make.no_class"), NO_CLASS_ID), *choices] if info.has_no_class else choices
 
 
 def class_list(info: ModelInfo) -> str:

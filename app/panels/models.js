@@ -148,7 +148,7 @@ function showRow(row, model) {
   row.classList.toggle("mgm-used", isUsed);
   put("title", model.title);
   put("good", model.good_for);
-  put("facts", [model.facts, model.is_here ? model.size : ""].filter(Boolean).join(" · "));
+  put("facts", [...(model.facts ?? []), model.is_here ? model.size : ""].filter(Boolean).join(" · "));
   put("problem", model.problem);
   put("state", isComing ? model.progress : isUsed ? words.used : model.is_here ? "" : model.size);
   const bar = part("progress");

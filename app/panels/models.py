@@ -13,19 +13,22 @@ from typing import Any
 
 import gradio as gr
 
-from app import texts
 from app.models import ModelEntry
+from app.words import Words
 
 HERE = Path(__file__).parent
 
 
-def models_panel(first: ModelEntry, server_functions: list[Callable[..., Any]]) -> gr.HTML:
+def models_panel(
+    first: ModelEntry, server_functions: list[Callable[..., Any]], words: Words
+) -> gr.HTML:
     """Lay out the button and its dialog.
 
     Args:
         first: The model that a page begins with.
         server_functions: `list_models`, `download_model`, `cancel_download` and `load_model`; see
             `app.menu.ModelMenu`.
+        words: What it says.
     """
     return gr.HTML(
         value=first.id,
@@ -35,7 +38,7 @@ def models_panel(first: ModelEntry, server_functions: list[Callable[..., Any]]) 
         apply_default_css=False,
         elem_id="models",
         server_functions=server_functions,
-        words=texts.MODEL_WORDS,
+        words=words.part("models"),
         first={"id": first.id, "title": first.title},
     )
 

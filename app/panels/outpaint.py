@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from app import texts
 from app.controls import MAX_ADDED_PX
+from app.words import Words
 
 # Runs in the browser, so that a run started right after an arrow takes the new numbers.
 SCRIPT = """(drawing, ...now) => {
@@ -44,20 +44,19 @@ def add_script(to: str) -> str:
     return SCRIPT % (json.dumps(to), MAX_ADDED_PX)
 
 
-def outpaint_panel() -> OutpaintPanel:
+def outpaint_panel(words: Words) -> OutpaintPanel:
     """Lay out the panel, folded."""
-    with gr.Accordion(texts.OUTPAINT, open=False, elem_id="outpaint", elem_classes="card") as panel:
+    heading = words("outpaint.heading")
+    with gr.Accordion(heading, open=False, elem_id="outpaint", elem_classes="card") as panel:
         with gr.Row(elem_classes="tight"):
             quick = {
-                side: gr.Button(text, size="sm", min_width=60, elem_id=f"add-{side}")
-                for side, text in (
-                    ("left", texts.ADD_LEFT),
-                    ("right", texts.ADD_RIGHT),
-                    ("top", texts.ADD_TOP),
-                    ("bottom", texts.ADD_BOTTOM),
-                    ("around", texts.ADD_AROUND),
-                    ("none", texts.ADD_NONE),
+                side: gr.Button(
+                    words(f"outpaint.add_{side}"),
+                    size="sm",
+                    min_width=60,
+                    elem_id=f"add-{side}",
                 )
+                for side in ("left", "right", "top", "bottom", "around", "none")
             }
         with gr.Row(elem_classes="tight"):
             left, top, right, bottom = (
@@ -66,11 +65,11 @@ def outpaint_panel() -> OutpaintPanel:
                     precision=0,
                     minimum=0,
                     maximum=MAX_ADDED_PX,
-                    label=label,
+                    label=words(f"outpaint.{side}"),
                     min_width=60,
-                    elem_id=f"outpaint-{label.lower()}",
+                    elem_id=f"outpaint-{side}",
                 )
-                for label in (texts.LEFT, texts.TOP, texts.RIGHT, texts.BOTTOM)
+                for side in ("left", "top", "right", "bottom")
             )
-        run = gr.Button(texts.OUTPAINT_RUN, elem_id="outpaint-run")
+        run = gr.Button(words("outpaint.run"), elem_id="outpaint-run")
     return OutpaintPanel(panel, left, top, right, bottom, quick, run)

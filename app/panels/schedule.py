@@ -11,44 +11,45 @@ from pathlib import Path
 
 import gradio as gr
 
-from app import texts
 from app.models import ModelInfo
+from app.words import Words
 
 HERE = Path(__file__).parent
 
 
-def schedule_choices(info: ModelInfo) -> list[tuple[str, str]]:
+def schedule_choices(info: ModelInfo, words: Words) -> list[tuple[str, str]]:
     """List the schedules by name, as people read them and as the engine does."""
-    return [(texts.SCHEDULE_NAMES.get(name, name), name) for name in info.schedules]
+    names = words.part("advanced.schedules")
+    return [(names.get(name, name), name) for name in info.schedules]
 
 
-def schedule_editor(info: ModelInfo) -> gr.HTML:
+def schedule_editor(info: ModelInfo, words: Words) -> gr.HTML:
     """Lay out the curve."""
     return gr.HTML(
         value=info.defaults.schedule,
         html_template=_read("schedule.html"),
-        js_on_load=_script(info),
+        js_on_load=_script(info, words),
         head=f"<style>{_read('schedule.css')}</style>",
         apply_default_css=False,
         elem_id="schedule-curve",
     )
 
 
-def drawn_script(info: ModelInfo) -> str:
+def drawn_script(info: ModelInfo, words: Words) -> str:
     """Write how a drawn schedule is chosen in the list: in words, not as its numbers."""
-    choices = json.dumps(schedule_choices(info))
-    own = json.dumps(texts.OWN_SCHEDULE)
+    choices = json.dumps(schedule_choices(info, words))
+    own = json.dumps(words("schedule.own"))
     return f"(value) => ({{ __type__: 'update', value, choices: [...{choices}, [{own}, value]] }})"
 
 
-def _script(info: ModelInfo) -> str:
+def _script(info: ModelInfo, words: Words) -> str:
     """Join what the curve knows and what it does.
 
     Not as further props: a value that arrives while the panel is being unfolded for the first time
     would leave the script without them (Gradio 6).
     """
     known = f"const curves = {json.dumps(dict(info.curves))};"
-    return f"{known}\nconst words = {json.dumps(texts.SCHEDULE_WORDS)};\n{_read('schedule.js')}"
+    return f"{known}\nconst words = {json.dumps(words.part('schedule'))};\n{_read('schedule.js')}"
 
 
 def _read(name: str) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from app import texts
 from app.errors import UserError
+from app.words import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Downloads:
             if name in self._stops:
                 return
             if len(self._stops) >= MAX_RUNNING:
-                raise UserError(texts.DOWNLOADS_BUSY, "busy")
+                raise UserError(Sentence("said.downloads_busy"), "busy")
             self._stops[name], self._known[name] = stop, Download()
         thread = threading.Thread(target=self._run, args=(name, stop), name=f"download {name}")
         thread.daemon = True  # a server that is stopped does not wait for it
@@ -97,10 +97,10 @@ class Downloads:
         try:
             self._fetch(name, tell, stop.is_set)
         except UserError as error:
-            problem = str(error)
+            problem = error.sentence
         except Exception:
             log.exception("A download failed: %s", name)
-            problem = texts.DOWNLOAD_FAULT
+            problem = Sentence("said.download_fault")
         with self._lock:
             if self._stops.get(name) is not stop:  # called off meanwhile
                 return

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 import maskgit
-from app import texts
 from app.errors import UserError
 from app.models import ClassChoice, ModelEntry, ModelInfo, Settings
 from app.studio.downloads import Download, Downloads, Tell
 from app.studio.shelf import Shelf
+from app.words import Sentence
 from maskgit import MaskGIT, hub
 from maskgit.catalogue import Entry, catalogue
 from maskgit.reveal import REVEAL_RULES
@@ -103,7 +103,7 @@ class ModelStore:
         if self.no_downloads:
             raise UserError(self.no_downloads, "no-downloads")
         if not self._entry(model).is_published:
-            raise UserError(texts.NO_MODEL, "no-model")
+            raise UserError(Sentence("said.no_model"), "no-model")
         self._downloads.start(model)
 
     def cancel(self, model: str) -> None:
@@ -126,7 +126,7 @@ class ModelStore:
         found = (entry for entry in catalogue(self._folder) if entry.id == model)
         entry = next(found, None)
         if entry is None:
-            raise UserError(texts.NO_MODEL, "no-model")
+            raise UserError(Sentence("said.no_model"), "no-model")
         return entry
 
     def _num_bytes(self, model: str) -> int:
@@ -135,11 +135,11 @@ class ModelStore:
     def _load(self, model: str) -> MaskGIT:
         entry = self._entry(model)
         if entry.folder is None:
-            raise UserError(texts.NOT_HERE.format(title=entry.title), "no-model")
+            raise UserError(Sentence("said.not_here", title=entry.title), "no-model")
         try:
             engine = maskgit.load(entry.folder, device=self._device, dtype=self._dtype)
         except (ValueError, OSError, RuntimeError, MemoryError) as error:
-            problem = texts.MODEL_BROKEN.format(title=entry.title, reason=error)
+            problem = Sentence("said.model_broken", title=entry.title, reason=str(error))
             self._faults[model] = problem
             raise UserError(problem, "no-model") from error
         self._faults.pop(model, None)
@@ -153,7 +153,7 @@ class ModelStore:
                 hub.remove(model)
             hub.download(model, lambda progress: tell(*progress), stop)
         except hub.HubError as error:
-            raise UserError(str(error)) from error
+            raise UserError(Sentence("said.download_failed", reason=str(error))) from error
         self._faults.pop(model, None)
 
     def _is_damaged(self, entry: Entry) -> bool:
@@ -161,7 +161,7 @@ class ModelStore:
 
     def _described(self, entry: Entry) -> ModelEntry:
         is_damaged = self._is_damaged(entry)
-        broken = texts.MODEL_BROKEN.format(title=entry.title, reason=entry.fault)
+        broken = Sentence("said.model_broken", title=entry.title, reason=entry.fault)
         problem = self._faults.get(entry.id, broken) if is_damaged else ""
         download = self._downloads.find(entry.id) or Download(stage="")
         return ModelEntry(

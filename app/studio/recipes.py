@@ -20,6 +20,7 @@ from app.recipes import Remembered
 from app.runs import Fill, Outpaint, Picture, Request
 from app.scene import Scene
 from app.studio.models import ModelStore
+from app.words import Sentence
 from maskgit import DecodeOptions, Window, recipe_files, recipes
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.tiles import MAX_LEVELS
@@ -176,4 +177,4 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except RecipeError as error:
-        raise UserError(str(error)) from error
+        raise UserError(Sentence("said.bad_recipe", reason=str(error))) from error

@@ -33,6 +33,7 @@ from app.studio.pictures import PictureStore
 from app.studio.recipes import RecipeBook
 from app.studio.refining import Refiner
 from app.studio.walk import Walker, describe, finished, prepare, refusals, square_of
+from app.words import Sentence
 from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
@@ -204,4 +205,4 @@ def _refused_files() -> Iterator[None]:
     try:
         yield
     except PictureError as error:
-        raise UserError(str(error), "bad-picture") from error
+        raise UserError(Sentence("said.bad_picture", reason=str(error)), "bad-picture") from error

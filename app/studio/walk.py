@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 
 import maskgit
-from app import texts
 from app.errors import UserError
 from app.runs import Fill, Generate, Picture, Result, Step
 from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.refining import Refiner, outcome
+from app.words import Sentence
 from maskgit import DecodeState, MaskGIT, Window, inspection, steering
 from maskgit.batching import Batcher, FullError
 from maskgit.contact_sheet import side_by_side, tile
@@ -144,7 +144,7 @@ class Walker:
         """Give the finished picture."""
         with self._restored(scene, state) as (engine, now):
             if not now.finished:
-                raise UserError(texts.NOT_FINISHED)
+                raise UserError(Sentence("said.not_finished"))
             return self._finished(engine, scene, now)
 
     def reconstruct(self, scene: Scene) -> Picture:
@@ -153,7 +153,7 @@ class Walker:
             engine = self._models.engine(scene.model)
             place = _place(engine, scene)
             if place is None:
-                raise UserError(texts.NO_ORIGINAL)
+                raise UserError(Sentence("said.no_original"))
             with self._pass:
                 return engine.reconstruct(place.seen)[0]
 
@@ -193,7 +193,7 @@ class Walker:
             engine = self._models.engine(scene.model)
             if len(states) * engine.image_size**2 > MAX_PIXELS:
                 most = MAX_PIXELS // engine.image_size**2
-                raise UserError(texts.TOO_MANY_STATES.format(number=len(states), most=most))
+                raise UserError(Sentence("said.too_many_states", number=len(states), most=most))
             yield engine, [engine.restore(state) for state in states]
 
     @contextmanager
@@ -215,9 +215,9 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise UserError(f"{texts.REFUSED} {error}") from error
+        raise UserError(Sentence("said.refused", reason=str(error))) from error
     except FullError as error:
-        raise UserError(texts.FULL, "busy") from error
+        raise UserError(Sentence("said.full"), "busy") from error
 
 
 def prepare(engine: MaskGIT, request: Fill | Generate) -> maskgit.Job:
@@ -294,7 +294,7 @@ def _edited(engine: MaskGIT, state: DecodeState, edit: Edit) -> DecodeState:
             return steering.ban(state, edit.code, edit.cell)
         case Remask():
             if (edit.cells is None) == (edit.share is None):
-                raise UserError(texts.CELLS_OR_SHARE)
+                raise UserError(Sentence("said.cells_or_share"))
             if edit.cells is not None:
                 return steering.remask(state, _cells(state, edit.cells))
             return steering.remask(state, steering.least_certain(state, edit.share or 0))
@@ -309,7 +309,7 @@ def _cells(state: DecodeState, bits: str) -> TokenMask:
     num_cells = state.tokens.shape[1]
     digits = 2 * -(-num_cells // 8)
     if len(bits) != digits:
-        raise UserError(texts.BAD_CELLS.format(digits=digits, cells=num_cells))
+        raise UserError(Sentence("said.bad_cells", digits=digits, cells=num_cells))
     found = np.unpackbits(np.frombuffer(bytes.fromhex(bits), np.uint8), count=num_cells)
     return torch.from_numpy(found.astype(bool))[None].to(state.tokens.device)
 

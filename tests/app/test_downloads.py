@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app import texts
 from app.errors import UserError
 from app.studio.downloads import Download, Downloads, Tell
+from app.words import Sentence
 
 
 class Gate:
@@ -78,7 +78,10 @@ def test_a_cancelled_download_has_ended_for_everybody_at_once(gate: Gate) -> Non
 
 @pytest.mark.parametrize(
     ("fault", "sentence"),
-    [(UserError("The disk is full."), "The disk is full."), (OSError(), texts.DOWNLOAD_FAULT)],
+    [
+        (UserError("The disk is full."), "The disk is full."),
+        (OSError(), Sentence("said.download_fault")),
+    ],
 )
 def test_a_failure_is_a_sentence_until_it_is_tried_again(
     gate: Gate, fault: Exception, sentence: str

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import texts
 from app.canvas.drawing import Drawing
 from app.controls import Controls
 from app.desk import Action
 from app.handlers import Handlers, Shown
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Refining, Request
+from app.words import Sentence
 from tests.app.fakes import INFO, SIZE, FakeStudio, drawing
 
 CHOSEN = Controls(label=970, randomise=False, seed=7)
@@ -186,14 +186,16 @@ def test_filling_all_of_a_blank_picture_makes_a_new_one(
 
 
 def test_nothing_painted_is_a_sentence(studio: FakeStudio, handlers: Handlers) -> None:
-    assert only_error(frames(handlers, "fill", opened(studio)))["message"] == texts.NOTHING_PAINTED
+    assert only_error(frames(handlers, "fill", opened(studio)))["message"] == Sentence(
+        "said.nothing_painted"
+    )
 
 
 def test_a_window_that_holds_nothing_painted_is_a_sentence(
     studio: FakeStudio, handlers: Handlers
 ) -> None:
     message = only_error(frames(handlers, "fill", opened(studio, 0, grid=8, span=4, at=[2, 4])))
-    assert message["message"] == texts.NOTHING_IN_WINDOW
+    assert message["message"] == Sentence("said.nothing_in_window")
     assert studio.requests == []
 
 
@@ -202,7 +204,7 @@ def test_too_little_paint_for_the_coverage_is_a_sentence(
 ) -> None:
     thin = opened(studio, 0, grid=8, coverage=0.5)
     message = only_error(frames(handlers, "fill", thin))["message"]
-    assert message == texts.TOO_LITTLE_COVERED.format(percent=50)
+    assert message == Sentence("said.too_little_covered", percent=50)
 
 
 def test_a_fill_in_a_small_window_asks_for_that_window(
@@ -219,11 +221,13 @@ def test_a_fill_in_a_small_window_asks_for_that_window(
 
 
 def test_no_picture_is_a_sentence(handlers: Handlers) -> None:
-    assert only_error(frames(handlers, "fill", Drawing()))["message"] == texts.NO_PICTURE
+    assert only_error(frames(handlers, "fill", Drawing()))["message"] == Sentence("said.no_picture")
 
 
 def test_no_sides_is_a_sentence(studio: FakeStudio, handlers: Handlers) -> None:
-    assert only_error(frames(handlers, "outpaint", opened(studio)))["message"] == texts.NO_SIDES
+    assert only_error(frames(handlers, "outpaint", opened(studio)))["message"] == Sentence(
+        "said.no_sides"
+    )
 
 
 def test_an_enormous_picture_is_refused(studio: FakeStudio, handlers: Handlers) -> None:
@@ -300,7 +304,7 @@ def test_stopping_closes_the_run_and_keeps_nothing(studio: FakeStudio, handlers:
 
 def test_stopped_names_the_run() -> None:
     shown = Handlers(FakeStudio()).stopped("abc")
-    assert shown.frame == {"run": "abc", "kind": "stopped", "message": texts.STOPPED}
+    assert shown.frame == {"run": "abc", "kind": "stopped", "message": Sentence("said.stopped")}
 
 
 def test_a_random_seed_is_shown_and_used(studio: FakeStudio, handlers: Handlers) -> None:
@@ -352,7 +356,7 @@ def test_examples_open_by_name(handlers: Handlers, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["../CREDITS.md", "nothing", None, 3, ["dahlia"]])
 def test_only_examples_open_as_examples(handlers: Handlers, name: object) -> None:
-    assert handlers.open_example({"name": name})["error"]["message"] == texts.NO_EXAMPLE
+    assert handlers.open_example({"name": name})["error"]["message"] == Sentence("said.no_example")
 
 
 def test_an_example_brings_its_class_where_the_model_knows_it(handlers: Handlers) -> None:

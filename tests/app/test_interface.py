@@ -17,15 +17,17 @@ from app.menu import ModelMenu
 from app.models import ClassChoice, ModelInfo
 from app.panels.make import class_choices, class_text
 from app.theme import CSS, theme
+from app.words import LANGUAGES
 from tests.app.fakes import INFO, FakeStudio
 
+ENGLISH = LANGUAGES["en"]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
-def page(info: ModelInfo = INFO) -> gr.Blocks:
+def page(info: ModelInfo = INFO, language: str = "en") -> gr.Blocks:
     async def build() -> gr.Blocks:  # in an event loop, for the reason in conftest.py
         studio = FakeStudio(info)
-        return build_interface(Handlers(studio), ModelMenu(studio.models))
+        return build_interface(Handlers(studio), ModelMenu(studio.models), language)
 
     return asyncio.run(build())
 
@@ -45,7 +47,8 @@ def test_the_page_has(elem_id: str) -> None:
 
 def test_runs_take_the_canvas_and_every_control_in_order() -> None:
     runs = [f for f in page().fns.values() if f.concurrency_id == "model"]
-    assert len(runs) == 6  # three buttons, the frame on the canvas, the next seed, and a retry
+    each = 6  # three buttons, the frame on the canvas, the next seed, and a retry
+    assert len(runs) == each * len(LANGUAGES)
     for run in runs:
         assert len(run.inputs) in (1 + len(Controls._fields), 2 + len(Controls._fields))
         assert run.concurrency_limit == AT_ONCE
@@ -53,9 +56,12 @@ def test_runs_take_the_canvas_and_every_control_in_order() -> None:
 
 def test_stop_cancels_every_run() -> None:
     blocks = page()
-    runs = {key for key, f in blocks.fns.items() if f.concurrency_id == "model"}
-    (cancel,) = (f for f in blocks.fns.values() if f.cancels)
-    assert set(cancel.cancels) == runs
+    cancels = [f for f in blocks.fns.values() if f.cancels]
+    assert len(cancels) == len(LANGUAGES)
+    for stop in cancels:
+        on_page = {key: f for key, f in blocks.fns.items() if f.page == stop.page}
+        runs = {key for key, f in on_page.items() if f.concurrency_id == "model"}
+        assert set(stop.cancels) == runs
 
 
 def test_only_the_questions_of_the_documentation_are_public_endpoints() -> None:
@@ -70,9 +76,9 @@ def test_the_picker_finds_a_class_by_name_synonym_and_number() -> None:
 
 
 def test_the_picker_lists_what_the_model_knows_and_nothing_else() -> None:
-    assert [value for _, value in class_choices(INFO)] == [-1, 970, 207, 1000]
+    assert [value for _, value in class_choices(INFO, ENGLISH)] == [-1, 970, 207, 1000]
     always_a_class = replace(INFO, has_no_class=False)
-    assert [value for _, value in class_choices(always_a_class)] == [970, 207, 1000]
+    assert [value for _, value in class_choices(always_a_class, ENGLISH)] == [970, 207, 1000]
 
 
 def test_guidance_shows_only_where_the_model_can_do_it() -> None:
@@ -88,6 +94,26 @@ def test_a_model_name_cannot_become_a_template() -> None:
     menu = component(page(replace(INFO, name="${alert(1)}{{x}}<b>")), "models")
     assert "alert" not in menu.html_template
     assert not re.search(r"[${}`]", menu.html_template)
+
+
+@pytest.mark.parametrize(("language", "others"), [("en", {"de"}), ("de", {"en"})])
+def test_there_is_a_page_for_each_language_the_servers_own_at_the_root(
+    language: str, others: set[str]
+) -> None:
+    blocks = page(language=language)
+    buttons = {b.page: b.value for b in blocks.blocks.values() if b.elem_id == "fill"}
+    assert buttons.keys() == {"", *others}
+    assert buttons[""] == LANGUAGES[language]("make.fill")
+    assert all(buttons[code] == LANGUAGES[code]("make.fill") for code in others)
+
+
+def test_answers_come_in_the_language_of_the_page() -> None:
+    canvases = [b for b in page().blocks.values() if b.elem_id == "canvas"]
+    said = {}
+    for canvas in canvases:
+        ask = next(f for f in canvas.server_fns if f.__name__ == "open_example")
+        said[canvas.page] = ask({"name": "none such"})["error"]["message"]
+    assert said == {code: LANGUAGES[code or "en"]("said.no_example") for code in ("", "de")}
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:

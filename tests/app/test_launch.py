@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app import texts
 from app.errors import UserError
 from app.launch import no_downloads, parser, serve, stay_private, wait_asleep
+from app.words import Sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,14 +34,14 @@ def test_a_space_is_reachable_from_outside() -> None:
     ("options", "environment", "refusal"),
     [
         ([], {}, ""),
-        (["--host", "0.0.0.0"], {}, texts.NO_DOWNLOADS),
-        ([], {"SPACE_ID": "someone/studio"}, texts.NO_DOWNLOADS),
+        (["--host", "0.0.0.0"], {}, Sentence("said.no_downloads")),
+        ([], {"SPACE_ID": "someone/studio"}, Sentence("said.no_downloads")),
         (["--host", "0.0.0.0", "--downloads", "allow"], {}, ""),
-        (["--downloads", "forbid"], {}, texts.NO_DOWNLOADS),
-        ([], {"MASKGIT_STUDIO_DOWNLOADS": "forbid"}, texts.NO_DOWNLOADS),
-        (["--offline"], {}, texts.OFFLINE),
-        (["--downloads", "allow"], {"HF_HUB_OFFLINE": "1"}, texts.OFFLINE),
-        ([], {"MASKGIT_STUDIO_OFFLINE": "yes"}, texts.OFFLINE),
+        (["--downloads", "forbid"], {}, Sentence("said.no_downloads")),
+        ([], {"MASKGIT_STUDIO_DOWNLOADS": "forbid"}, Sentence("said.no_downloads")),
+        (["--offline"], {}, Sentence("said.offline")),
+        (["--downloads", "allow"], {"HF_HUB_OFFLINE": "1"}, Sentence("said.offline")),
+        ([], {"MASKGIT_STUDIO_OFFLINE": "yes"}, Sentence("said.offline")),
         ([], {"HF_HUB_OFFLINE": "0"}, ""),
     ],
 )
@@ -119,3 +119,15 @@ def test_app_py_is_a_launcher_that_explains_itself() -> None:
     words = " ".join(done.stdout.split())  # however wide the terminal is
     assert "--model" in words
     assert "default: embedded" in words
+
+
+def test_the_language_of_the_server_is_english_unless_one_that_is_there_is_asked_for() -> None:
+    assert parser({}).parse_args([]).language == "en"
+    assert parser({"MASKGIT_STUDIO_LANGUAGE": "de"}).parse_args([]).language == "de"
+    assert parser({}).parse_args(["--language", "de"]).language == "de"
+    for environment, arguments in (
+        ({}, ["--language", "xx"]),
+        ({"MASKGIT_STUDIO_LANGUAGE": "xx"}, []),
+    ):
+        with pytest.raises(SystemExit):
+            parser(environment).parse_args(arguments)

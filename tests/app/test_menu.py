@@ -24,7 +24,7 @@ def test_every_model_is_described_in_words(menu: ModelMenu) -> None:
     assert answer["ok"]
     assert [model["id"] for model in answer["models"]] == ["fake", "other", "far", "broken"]
     other, far = answer["models"][1:3]
-    assert other["facts"] == "64 px · 2 classes · FID 1 · licence: MIT"
+    assert other["facts"] == ["64 px", "2 classes", "FID 1", "licence: MIT"]
     assert (other["size"], other["is_here"], other["can_download"]) == ("1.2 GB", True, False)
     assert (far["size"], far["is_here"], far["can_download"]) == ("900 MB", False, True)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app import texts
 from app.errors import UserError
 from app.models import ModelEntry
 from app.runs import Generate, Result
 from app.studio import ModelStore, Studio
+from app.words import Sentence
 from maskgit import hub
 from maskgit.hub import HubError, Progress
 from maskgit.published import MODELS
@@ -177,7 +177,7 @@ def test_only_what_is_published_can_be_downloaded(models: ModelStore, model: str
 
 
 def test_where_downloads_are_refused_none_begins(cache: Path) -> None:
-    models = ModelStore.load("small", "cpu", "float32", texts.OFFLINE)
+    models = ModelStore.load("small", "cpu", "float32", Sentence("said.offline"))
     with pytest.raises(UserError, match="offline"):
         models.download("tiny")
     assert not (cache / "downloads").exists()

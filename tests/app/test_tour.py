@@ -1,25 +1,28 @@
-"""The tour says everything in words of one file, and says enough at every stop."""
+"""The tour says everything in the words of a language, and says enough at every stop."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
+from app.words import LANGUAGES
+
 TOUR = Path(__file__).resolve().parents[2] / "app" / "panels" / "tour"
-TEXTS = json.loads((TOUR / "texts.json").read_text(encoding="utf-8"))
+TEXTS = {code: words.part("tour") for code, words in LANGUAGES.items()}
 SCRIPTS = sorted(TOUR.glob("*.js"))
 STOPS = re.findall(r'\{ id: "(\w+)"', (TOUR / "stops.js").read_text(encoding="utf-8"))
 
 
-def test_the_texts_are_those_of_the_stops_in_their_order() -> None:
-    assert list(TEXTS["stops"]) == STOPS
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_texts_are_those_of_the_stops_in_their_order(language: str) -> None:
+    assert list(TEXTS[language]["stops"]) == STOPS
     assert 10 <= len(STOPS) <= 16
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("stop", STOPS)
-def test_a_stop_has_a_short_title_and_two_to_four_sentences(stop: str) -> None:
-    texts = TEXTS["stops"][stop]
+def test_a_stop_has_a_short_title_and_two_to_four_sentences(stop: str, language: str) -> None:
+    texts = TEXTS[language]["stops"][stop]
     assert 0 < len(texts["title"]) <= 40
     assert 2 <= len(re.findall(r"[.?!](?=\s|$)", texts["text"])) <= 4
     assert len(texts["text"]) <= 340
@@ -31,7 +34,7 @@ def test_stops_with_a_demonstration_say_what_it_shows() -> None:
     assert shown
     for line in shown:
         stop = re.findall(r'id: "(\w+)".*demo: "(\w+)"', line)[0]
-        assert TEXTS["stops"][stop[0]]["about"]
+        assert TEXTS["en"]["stops"][stop[0]]["about"]
 
 
 def code_of(path: Path) -> str:
@@ -42,8 +45,8 @@ def code_of(path: Path) -> str:
 
 def test_every_word_that_the_scripts_ask_for_is_there() -> None:
     code = "\n".join(map(code_of, SCRIPTS))
-    asked = set(re.findall(r"\bwords\.(\w+)", code)) - {"stops"}
-    assert set(TEXTS) == asked | {"stops"}
+    asked = set(re.findall(r"\bwords\.(\w+)", code)) - {"language", "stops"}
+    assert set(TEXTS["en"]) == asked | {"stops"}
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

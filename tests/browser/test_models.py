@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from app import texts
 from app.document import Lattice
+from app.words import Sentence
 from maskgit.published import DEFAULTS
 from tests.browser.editor import DESKTOP, PATIENCE_MS, Editor, opened, serve
 from tests.browser.little_hub import FRESH, LittleHub
@@ -298,7 +298,7 @@ def test_offline_nothing_is_offered_for_download_and_what_is_here_works(
     asked = len(hub.asked)
     with start(hub, cache, "--offline") as where, opened(browser, where, DESKTOP) as editor:
         open_menu(editor)
-        expect(editor.page.locator(".mgm-about")).to_contain_text(texts.OFFLINE)
+        expect(editor.page.locator(".mgm-about")).to_contain_text(Sentence("said.offline"))
         assert not part(editor, "fresh", "download").is_visible()
         use(editor, "official")
         editor.paint_box(1, 1, 2, 2)

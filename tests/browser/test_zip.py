@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from app.words import LANGUAGES
+
 pytestmark = pytest.mark.browser
 
 CANVAS = Path(__file__).resolve().parents[2] / "app" / "canvas"
-SCRIPTS = "\n".join((CANVAS / name).read_text() for name in ("png.js", "zip.js"))
+FILES = [(CANVAS / name).read_text() for name in ("png.js", "zip.js")]
+SCRIPTS = "\n".join([LANGUAGES["en"].script("canvas"), *FILES])
 LIMITS = """{
   file: 2 ** 20, members: 4,
   bytesOf: (name) => ({ "a.txt": 1000, "b/": 0, "b/c.txt": 200_000 })[name] ?? null,

@@ -1,8 +1,8 @@
 """The guided tour: how masked decoding works, in short stops on the real page.
 
-Every word is in `texts.json`, by the names of the stops; `main.js` says in which order to read the
-scripts. The tour runs the model beside the person's picture and never touches it. Event: `ask`,
-upon which the value is to become what is chosen on the page, see `SITUATION`.
+Every word is under `tour` in `app/words/`, by the names of the stops; `main.js` says in which order
+to read the scripts. The tour runs the model beside the person's picture and never touches it.
+Event: `ask`, upon which the value is to become what is chosen on the page, see `SITUATION`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from app.words import Words
 
 HERE = Path(__file__).parent
 CANVAS = HERE.parents[1] / "canvas"
@@ -33,13 +35,14 @@ SITUATION = """(model, label, drawing) => JSON.stringify({
 })"""
 
 
-def tour_panel(server_functions: list[Callable[..., Any]]) -> gr.HTML:
+def tour_panel(server_functions: list[Callable[..., Any]], words: Words) -> gr.HTML:
     """Lay out the button and the card of the tour.
 
     Args:
         server_functions: `start`, `step`, `look` and `reconstruct`.
+        words: What it says.
     """
-    words = json.loads((HERE / "texts.json").read_text(encoding="utf-8"))
+    said = {"language": words.code, **words.part("tour")}
     return gr.HTML(
         value=None,
         html_template=(HERE / "tour.html").read_text(encoding="utf-8"),
@@ -48,7 +51,7 @@ def tour_panel(server_functions: list[Callable[..., Any]]) -> gr.HTML:
         apply_default_css=False,
         elem_id="tour",
         server_functions=server_functions,
-        words=json.dumps(words),
+        words=json.dumps(said),
     )
 
 

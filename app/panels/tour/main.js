@@ -1,6 +1,6 @@
 // The tour: short stops on the real page, each with a real control in the light. Read in this order:
 //
-//   texts.json     every word, and nothing but words: translate this one file
+//   app/words      every word, under "tour" in the file of a language
 //   words.js       those words put into place        stops.js      what each stop shows
 //   page.js        panels, scrolling, putting back   spotlight.js  the light and the card's place
 //   asking.js      page and server                   plates.js     small pictures

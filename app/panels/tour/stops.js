@@ -1,4 +1,4 @@
-// The stops of the tour, in order; what they say is in texts.json under the same names.
+// The stops of the tour, in order; what they say is in app/words under the same names.
 //
 //   anchor   selectors of real controls: the first that can be seen is put into the light
 //   unfold   the button of a folded panel that the anchor lies in

@@ -1,4 +1,4 @@
-// The words of the tour: all of them come from texts.json, numbers are written as its language does.
+// The words of the tour, from the file of a language; numbers are written as it does.
 
 const words = JSON.parse(props.words);
 const number = new Intl.NumberFormat(words.language);

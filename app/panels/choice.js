@@ -1,0 +1,36 @@
+// Which language a visitor gets: an address that names one has it; at the root it is the one that
+// was chosen before, or the first that the browser asks for. Runs before anything else is there.
+// language.py puts `codes` in front, of all languages, the one at the root first.
+
+const KEPT = "maskgit-studio-language";
+const [rootCode, ...others] = codes;
+const last = location.pathname.split("/").pop();
+const here = others.includes(last) ? last : rootCode;
+
+function kept() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null; // a browser that keeps nothing for a page
+  }
+}
+
+/** Goes to the page of a language; what else the address says stays. */
+function go(code) {
+  const root = here === rootCode ? location.pathname : location.pathname.slice(0, -last.length);
+  const path = root.replace(/\/?$/, "/") + (code === rootCode ? "" : code);
+  location.replace(path + location.search + location.hash);
+}
+
+function choose(code) {
+  try {
+    localStorage.setItem(KEPT, code);
+  } catch {} // then it holds for this visit
+  go(code);
+}
+
+const wished = [kept(), ...navigator.languages.map((tag) => tag.split("-")[0])];
+const found = wished.find((code) => codes.includes(code)) ?? rootCode;
+if (here === rootCode && found !== rootCode) go(found);
+document.documentElement.lang = here;
+window.studioLanguage = { choose };
