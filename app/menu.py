@@ -6,6 +6,7 @@ something is going on; a page's choice is the page's own and travels with each r
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from app.answers import Answer, answer, fields
@@ -106,7 +107,7 @@ def _shown(entry: ModelEntry) -> dict[str, Any]:
     """Describe a model in words; what it may be asked to do is told by its flags."""
     side = f"{entry.image_size} px" if entry.image_size else ""
     licence = Sentence("catalogue.licence", licence=_said(entry.licence)) if entry.licence else ""
-    facts = [side, _said(entry.classes), _said(entry.quality), licence]
+    facts = [side, _classes(entry.classes), _said(entry.quality), licence]
     share = min(entry.done / entry.total, 1.0) if entry.total else 0.0
     amounts = {"done": size(entry.done), "total": size(entry.total), "percent": int(100 * share)}
     progress = Sentence(f"catalogue.stages.{entry.stage}", **amounts) if entry.stage else ""
@@ -123,6 +124,12 @@ def _shown(entry: ModelEntry) -> dict[str, Any]:
         "progress": progress,
         "problem": entry.problem,
     }
+
+
+def _classes(text: str) -> str:
+    """Take what the catalogue says about a model's classes, which may be no more than a number."""
+    count = re.fullmatch(r"(\d+) classes", text)
+    return Sentence("catalogue.classes", count=int(count[1])) if count else _said(text)
 
 
 def _said(text: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from app.errors import UserError
 from app.words import FOLDER, LANGUAGES, PLACEHOLDER, Sentence, Words, in_a_row, known
+from maskgit.catalogue import catalogue
 from maskgit.published import MODELS
 
 APP = Path(__file__).resolve().parents[2] / "app"
@@ -225,6 +226,8 @@ def test_markup_cannot_be_changed_by_words() -> None:
 
 
 def test_what_the_catalogue_says_of_published_models_is_known_in_every_language() -> None:
+    embedded = next(entry for entry in catalogue() if entry.id == "embedded")
+    assert isinstance(known(embedded.good_for, "catalogue.known"), Sentence)
     for model in MODELS.values():
         for text in (model.good_for, model.quality, model.classes):
             assert isinstance(known(text, "catalogue.known"), Sentence), text
