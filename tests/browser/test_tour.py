@@ -112,7 +112,7 @@ def test_every_stop_puts_a_real_control_into_the_light(either: Editor) -> None:
 
 
 def test_every_word_comes_from_the_one_file(desktop: Editor) -> None:
-    sentences = json.dumps(TEXTS, ensure_ascii=False)
+    sentences = json.dumps(TEXTS["en"], ensure_ascii=False)
     texts = re.findall(r'"((?:[^"\\]|\\.)*)"', sentences)
     patterns = [re.sub(r"\\\{\w+\\\}", r"[\\d.,]*", re.escape(text)) for text in texts]
     known = re.compile("|".join(patterns))
@@ -229,7 +229,7 @@ def test_the_race_can_be_stopped_and_the_model_is_free_at_once(phone: Editor) ->
     )
     phone.tap(".mgt-show")
     wait_for(phone, "!tour.busy")
-    assert phone.page.locator(".mgt-say").inner_text() == TEXTS["stopped"]
+    assert phone.page.locator(".mgt-say").inner_text() == TEXTS["en"]["stopped"]
     phone.tap(".mgt-close")
     phone.paint_box(2, 2, 3, 3)
     phone.fill()
