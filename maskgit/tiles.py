@@ -26,7 +26,7 @@ from maskgit.masks import bounding_box
 from maskgit.types import Region
 from maskgit.window import Window, place
 
-SOFT = 1.5  # picture pixels per model pixel from which on a fill looks soft
+SOFT = 4.0  # picture pixels per model pixel from which on a fill is drawn again: docs/algorithm.md
 STRIDE = 2.0  # a level shows about so many times as much detail as the one before
 OVERLAP = 0.25  # part of the side that neighbours share
 RING = 0.125  # part of the side that is seen around the hole, where the picture has it

@@ -56,12 +56,16 @@ def studio(engine: maskgit.MaskGIT) -> Studio:
     return Studio(ModelStore(engine))
 
 
+SOFT = 4  # so many times as large, a photo is too large for the small model to draw sharply
+
+
 def photo(height: int = 40, width: int = 60) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
-def fill(count: int = 1, settings: Settings = SETTINGS) -> Fill:
-    picture, lattice = photo(), Lattice(60, 40, GRID)
+def fill(count: int = 1, settings: Settings = SETTINGS, scale: int = 1) -> Fill:
+    """Ask for a hole in a photo, larger where it is to look soft."""
+    picture, lattice = photo(40 * scale, 60 * scale), Lattice(60 * scale, 40 * scale, GRID)
     cells = np.zeros(lattice.shape, bool)
     cells[1:3, 2:4] = True
     window = choose_window(lattice, cells)
@@ -218,7 +222,7 @@ def test_a_broken_file_is_a_sentence(studio: Studio, data: bytes) -> None:
 def test_a_soft_fill_is_refined_window_by_window_as_the_engine_does(
     studio: Studio, engine: maskgit.MaskGIT
 ) -> None:
-    request = fill(count=2)
+    request = fill(count=2, scale=SOFT)
     *_, result = list(studio.run(request))
     told = [answer for answer in studio.run(request) if isinstance(answer, Refining)]
     window = request.window
@@ -240,18 +244,18 @@ def test_a_soft_fill_is_refined_window_by_window_as_the_engine_does(
 
 
 def test_a_run_without_refinement_ends_with_its_last_pass(studio: Studio) -> None:
-    request = replace(fill(), refine=False)
+    request = replace(fill(scale=SOFT), refine=False)
     assert not any(isinstance(answer, Refining) for answer in studio.run(request))
-    coarse, fine = answers(studio, request)[1], answers(studio, fill())[1]
+    coarse, fine = answers(studio, request)[1], answers(studio, fill(scale=SOFT))[1]
     assert list(coarse.states) == list(fine.states)
     assert (coarse.pictures[0] != fine.pictures[0]).any()
 
 
 def test_between_two_windows_others_have_the_machine(studio: Studio) -> None:
-    one = studio.run(fill())
+    one = studio.run(fill(scale=SOFT))
     while not isinstance(next(one), Refining):
         pass
-    _, beside = answers(studio, replace(fill(), refine=False))
+    _, beside = answers(studio, replace(fill(scale=SOFT), refine=False))
     assert len(beside.pictures) == 1
     one.close()  # Stop
-    assert isinstance(answers(studio, fill())[1], Result)
+    assert isinstance(answers(studio, fill(scale=SOFT))[1], Result)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tests.browser.editor import Editor, press
+from tests.browser.editor import ROOT, Editor, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -56,7 +57,13 @@ def test_every_step_is_seen_and_only_painted_pixels_change(either: Editor) -> No
     assert "Done" in either.page.locator("#status").inner_text()
 
 
-def test_a_soft_fill_is_refined_in_sight_and_not_where_that_is_off(desktop: Editor) -> None:
+def test_a_soft_fill_is_refined_in_sight_and_not_where_that_is_off(
+    desktop: Editor, tmp_path: Path
+) -> None:
+    with Image.open(ROOT / "assets" / "examples" / "mountains.jpg") as small:
+        small.resize((1440, 960)).save(tmp_path / "large.png")
+    desktop.open_file(tmp_path / "large.png")
+    desktop.wait("studio.picture.width === 1440")
     desktop.page.evaluate(
         """() => {
           window.told = new Set();

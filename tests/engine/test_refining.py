@@ -23,7 +23,7 @@ from tests.models import some_picture
 PHOTO = some_picture(150, 190)
 MASK = np.zeros((150, 190), bool)
 MASK[40:100, 60:130] = True
-WINDOW = Window(30, 10, 128)
+WINDOW = Window(24, 4, 144)
 
 
 def edited(engine: MaskGIT, refine: int, seed: int = 7, count: int = 1) -> Result:
@@ -95,7 +95,7 @@ def test_a_cell_of_a_tile_is_of_the_class_that_was_painted_there(engine: MaskGIT
         cell = WINDOW.side / engine.grid_size
         for index in np.flatnonzero(begun.is_open[0]):
             middle = where[index % engine.grid_size]
-            if abs(middle - 95) > cell:  # beside the border a coarse cell decides for both
+            if abs(middle - 95) > cell / 2:  # beside the border a coarse cell decides for both
                 expected = engine.classes.resolve(labels[int(middle < 95)])
                 assert int(found[index]) == expected
                 asked.add(expected)

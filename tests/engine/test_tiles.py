@@ -53,7 +53,7 @@ def test_levels_shrink_evenly_to_the_size_of_the_model() -> None:
     assert lasts == [*(tile.number - 1 for tile in firsts[1:]), len(plan.tiles) - 1]
 
 
-@pytest.mark.parametrize(("side", "is_soft"), [(64, False), (96, False), (97, True)])
+@pytest.mark.parametrize(("side", "is_soft"), [(128, False), (256, False), (257, True)])
 def test_a_sharp_fill_is_left_alone(side: int, is_soft: bool) -> None:
     assert (side > SOFT * SIZE) is is_soft
     region = hole(200, 200, 50, 50, 30, 30)
@@ -80,16 +80,16 @@ def test_huge_holes_stop_before_the_levels_that_take_too_long() -> None:
 
 def test_what_lies_outside_of_the_coarse_window_is_not_refined() -> None:
     region = hole(300, 900, 100, 20, 40, 40) | hole(300, 900, 100, 800, 40, 40)
-    plan = plan_tiles(region, Window(0, 0, 256), SIZE)
-    assert max(tile.window.left for tile in plan.tiles) < 256
-    assert plan_tiles(region, Window(400, 0, 256), SIZE) == Plan()
+    plan = plan_tiles(region, Window(0, 0, 300), SIZE)
+    assert max(tile.window.left for tile in plan.tiles) < 300
+    assert plan_tiles(region, Window(400, 0, 300), SIZE) == Plan()
 
 
 def test_a_plan_says_what_it_will_do() -> None:
     region = hole(400, 400, 100, 100, 200, 200)
     whole = plan_tiles(region, Window(0, 0, 400), SIZE)
     assert str(whole) == f"{len(whole.tiles)} windows in {whole.num_levels} levels"
-    one = plan_tiles(hole(400, 400, 200, 200, 9, 9), Window(100, 100, 200), SIZE, levels=1)
+    one = plan_tiles(hole(400, 400, 200, 200, 9, 9), Window(100, 100, 300), SIZE, levels=1)
     assert str(one) == "1 window in 1 level"
     assert plan_tiles(region, Window(0, 0, 400), SIZE, levels=0) == Plan()
 
