@@ -68,7 +68,7 @@ function createRuns(state, parts) {
       player.follow();
     } else if (kind === "refining") {
       state.run.refining = frame.message;
-      parts.refresh();
+      player.refresh();
     } else if (kind === "done") {
       await finish(frame);
     }

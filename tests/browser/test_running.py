@@ -82,7 +82,6 @@ def test_a_soft_fill_is_refined_in_sight_and_not_where_that_is_off(
     assert told
     assert np.array_equal(fine[~region], before[~region])
     desktop.undo()
-    desktop.unfold("advanced")
     desktop.page.locator("#refine input").uncheck()
     desktop.fill()
     coarse = desktop.pixels()
