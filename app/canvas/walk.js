@@ -12,6 +12,7 @@ function createWalk(state, parts) {
   let isGoing = false; // whether passes follow each other until somebody says stop
   let undone = []; // where undo came from, for redo
   let under = null; // the document's picture that the open branch lies on
+  let wanted = null; // the node that somebody wants to see as soon as what is done now is done
 
   state.walking = false; // a branch is open
 
@@ -30,6 +31,9 @@ function createWalk(state, parts) {
       if (state.walking) state.running = false;
       player.refresh();
       changed();
+      const id = wanted;
+      wanted = null;
+      if (id !== null && forest.nodes.has(id)) open(id);
     }
   }
 
@@ -226,6 +230,7 @@ function createWalk(state, parts) {
     last,
     visit(id) {
       undone = [];
+      if (isBusy && !state.running) wanted = id;
       return open(id);
     },
     halt: () => {
