@@ -125,13 +125,17 @@ DOCUMENTS = """async () => {
 }"""
 
 
-def leave_room(editor: Editor, bytes_left: int) -> None:
-    """Let the browser have only so many bytes more for the page."""
-    used = editor.page.evaluate("navigator.storage.estimate().then(({ usage }) => usage)")
-    device = editor.context.new_cdp_session(editor.page)
-    origin = editor.address.rstrip("/")
-    quota = {"origin": origin, "quotaSize": used + bytes_left}
-    device.send("Storage.overrideQuotaForOrigin", quota)
+def fill_up(editor: Editor, is_full: bool = True) -> None:
+    """Let the browser's database refuse what is written, as one without room does."""
+    editor.page.evaluate(
+        """(isFull) => {
+            window.put ??= IDBObjectStore.prototype.put;
+            IDBObjectStore.prototype.put = isFull
+                ? () => { throw new DOMException("no room", "QuotaExceededError"); }
+                : window.put;
+        }""",
+        is_full,
+    )
 
 
 def test_when_room_is_little_it_is_said_and_the_oldest_document_makes_way(
@@ -175,7 +179,7 @@ def test_when_room_is_little_it_is_said_and_the_oldest_document_makes_way(
 def test_without_room_the_editor_says_so_and_goes_on(desktop: Editor) -> None:
     desktop.paint_box(4, 3, 6, 5)
     desktop.wait("studio.saved")
-    leave_room(desktop, 0)
+    fill_up(desktop)
     desktop.fill()
     desktop.wait("studio.saved && studio.status.kind === 'error'")
     assert "a reload would lose it" in desktop.status()[0]
@@ -185,7 +189,7 @@ def test_without_room_the_editor_says_so_and_goes_on(desktop: Editor) -> None:
     desktop.undo()
     desktop.redo()
     assert desktop.see("studio.position") == 2
-    leave_room(desktop, 500_000_000)
+    fill_up(desktop, False)
     desktop.paint_box(0, 0, 2, 2)
     desktop.wait("studio.saved")
     before = desktop.see(EVERYTHING)
