@@ -32,6 +32,7 @@ from jaxtyping import Bool, UInt8
 from maskgit.class_map import MAX_CLASSES
 from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
+from maskgit.outpainting import MAX_TRIM
 from maskgit.state_text import MAX_TEXT as MAX_STATE
 from maskgit.tiles import MAX_LEVELS
 from maskgit.types import Picture, Region
@@ -47,7 +48,7 @@ MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
-_OPTIONAL = {"outpaint", "state", "regions"}
+_OPTIONAL = {"outpaint", "trim", "state", "regions"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
@@ -72,6 +73,7 @@ class Recipe:
         window: What the model saw of it; None: what `maskgit.window.choose` gives for the mask.
         cells: The window's cells that could change; None: all that the mask touches.
         sides: For a picture made larger, pixels added on the left, top, right and bottom.
+        trim: For a picture made larger, cells at its sides that a window left to the next one.
         state: The finished state (`maskgit.state_text`) where the decode was steered.
         lens: For an edit, how an editor showed it while it was painted: a small JSON object that
             only editors read.
@@ -96,6 +98,7 @@ class Recipe:
     feather: float = FEATHER_CELLS
     regions: tuple[tuple[str | None, Region], ...] = ()
     refine: int = 0
+    trim: int = 0
 
 
 def name_of(folder: Path) -> str:
@@ -132,6 +135,7 @@ def to_text(recipe: Recipe) -> str:
     about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
     if recipe.sides is not None:
         about["outpaint"] = list(recipe.sides)
+        about["trim"] = recipe.trim
     if recipe.state is not None:
         about["state"] = recipe.state
     if recipe.regions:
@@ -227,6 +231,8 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         raise _damaged("edit")
     if edit is not None and sides is not None:
         raise _damaged("outpaint")
+    if "trim" in about and sides is None:
+        raise _damaged("trim")
     if "regions" in about:
         _require_regions(about["regions"])
     named = about["model"], about["weights"], about["dtype"], about["label"]
@@ -236,6 +242,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         window=_window((edit or {}).get("window")),
         cells=_cells((edit or {}).get("cells")),
         sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
+        trim=_whole("trim", [about.get("trim", 0)], (0,), MAX_TRIM)[0],
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
         feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),

@@ -22,6 +22,7 @@ from app.scene import Scene
 from app.studio.models import ModelStore
 from app.words import Sentence
 from maskgit import DecodeOptions, Window, recipe_files, recipes
+from maskgit.outpainting import TRIM
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.tiles import MAX_LEVELS
 
@@ -44,7 +45,7 @@ class RecipeBook:
         recipe = Recipe(*about, label, options)
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
-            return _written(replace(recipe, sides=sides))
+            return _written(replace(recipe, sides=sides, trim=TRIM))
         recipe = replace(recipe, regions=_named(request.regions))
         if not isinstance(request, Fill):
             return _written(recipe)

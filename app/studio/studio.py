@@ -38,7 +38,7 @@ from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
 from maskgit.originals import open_original
-from maskgit.outpainting import outpaint_windows
+from maskgit.outpainting import TRIM, outpaint_windows
 
 Read = TypeVar("Read")
 
@@ -96,7 +96,7 @@ class Studio:
         """
         with refusals():
             grid = self.models.info(model).grid
-            return len(outpaint_windows(*size, *sides, grid_size=grid).windows)
+            return len(outpaint_windows(*size, *sides, grid_size=grid, trim=TRIM).windows)
 
     def run(self, request: Request) -> Iterator[Answered]:
         """Answer a request pass by pass.
@@ -132,7 +132,7 @@ class Studio:
         """Imagine window after window, all variations side by side."""
         height, width = request.picture.shape[:2]
         sides = request.left, request.top, request.right, request.bottom
-        plan = outpaint_windows(height, width, *sides, grid_size=engine.grid_size)
+        plan = outpaint_windows(height, width, *sides, grid_size=engine.grid_size, trim=TRIM)
         seeds = [request.settings.seed + row for row in range(request.count)]
         canvases = [plan.lay_out(request.picture) for _ in seeds]  # picture, what is unknown of it
         done = 0
@@ -155,7 +155,7 @@ class Studio:
             )
             done += state.steps[0]
             for (picture, unknown), job, row in zip(canvases, jobs, state.rows, strict=True):
-                engine.extend(picture, unknown, job, row)
+                engine.extend(picture, unknown, job, row, plan.part(window))
         yield Result([picture for picture, _ in canvases], seeds)
 
     def _decode(
