@@ -49,14 +49,14 @@ def test_every_new_pixel_is_filled_and_no_window_is_idle(
     trim=st.integers(0, 1),
 )  # fmt: skip
 @settings(max_examples=200)
-def test_every_window_is_half_known_where_the_picture_is_large_enough(
+def test_every_window_is_about_half_known_where_the_picture_is_large_enough(
     height: int, width: int, left: int, top: int, right: int, bottom: int, trim: int
 ) -> None:
     height, width, right = height + 64, width + 64, right + 1
     plan = outpaint_windows(
         height, width, left, top, right, bottom, grid_size=GRID, min_side=64, trim=trim
     )
-    assert min(known_shares(plan)) >= 0.5
+    assert min(known_shares(plan)) >= 0.5 - trim * 2 / GRID  # what was drawn and left is missing
 
 
 def test_a_tiny_picture_has_one_poor_window_and_then_good_ones() -> None:
