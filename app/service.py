@@ -88,13 +88,14 @@ class EditRequest(GenerateRequest, Part):
 
 
 class OutpaintRequest(GenerateRequest):
-    """A larger picture; sides in pixels."""
+    """A larger picture; sides in pixels, `refine` as for an edit."""
 
     picture: str
     left: Added = 0
     top: Added = 0
     right: Added = 0
     bottom: Added = 0
+    refine: bool = True
 
 
 class PlanRequest(Strict):
@@ -141,7 +142,7 @@ class Service:
         return answer(generated)
 
     def edit(self, request: object) -> Answer:
-        """Imagine a part of a picture anew: as generate, and `{"picture", "mask" or "box", "regions"}`."""
+        """Imagine a part anew: as generate, and `{"picture", "mask" or "box", "regions", ...}`."""
 
         def edited() -> Answer:
             asked = read(EditRequest, request)
@@ -167,9 +168,8 @@ class Service:
             if not any(sides):
                 raise UserError(Sentence("said.no_sides_named"))
             require_room(require_fit(picture.shape, *sides), asked.count)
-            return self._run(
-                Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
-            )
+            whole = model, picture, *sides, label, asked.count, settings
+            return self._run(Outpaint(*whole, previews=False, refine=asked.refine))
 
         return answer(outpainted)
 

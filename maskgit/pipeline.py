@@ -39,10 +39,10 @@ from maskgit.images import to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.masks import Box
 from maskgit.models.packed import pack
-from maskgit.outpainting import TRIM, outpaint_windows
+from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
 from maskgit.state_text import from_text
-from maskgit.tiles import MAX_LEVELS, Plan, plan_tiles
+from maskgit.tiles import MAX_LEVELS, Plan, plan_growth, plan_tiles
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
 from maskgit.window import Window, choose, class_cells, mirror_fill, open_cells, view
@@ -217,7 +217,9 @@ class MaskGIT:
         seed: int = 0,
         count: int = 1,
         trim: int = TRIM,
+        refine: int = 0,
         on_step: OnStep | None = None,
+        on_tile: OnTile | None = None,
         **choices: Unpack[Choices],
     ) -> Result:
         """Imagine what lies beyond the edges of a picture.
@@ -234,7 +236,9 @@ class MaskGIT:
             count: As for `generate`.
             trim: Cells at its sides that a window draws and leaves to the next, 0 to 4; see
                 `maskgit.outpainting`.
+            refine: As for `edit`.
             on_step: As for `generate`, for one window after the other.
+            on_tile: As for `edit`, for one picture after the other.
             choices: As for `generate`.
 
         Raises:
@@ -247,17 +251,20 @@ class MaskGIT:
         height, width = picture.shape[:2]
         sides = left, top, right, bottom
         plan = outpaint_windows(height, width, *sides, grid_size=self.grid_size, trim=trim)
+        tiles = self.plan_growth(plan, refine)
         results, traces = [], []
         for each in seeds:
             canvas, unknown = plan.lay_out(picture)
-            trace: tuple[DecodeState, ...] = ()
+            trace: list[DecodeState] = []
             for window in plan.windows:
                 job = self.prepare_extend(canvas, unknown, window, label, seed=each, **choices)
                 states = self._states(job, on_step)
                 self.extend(canvas, unknown, job, states[-1], plan.part(window))
-                trace += tuple(states)
-            results.append(canvas)
-            traces.append(trace)
+                trace += states
+            made = Result(canvas[None], (each,), (tuple(trace),))
+            made = self.refine(self.grown(plan, canvas, trace[-1]), trace[-1], made, tiles, on_tile)
+            results.append(made.pictures[0])
+            traces += made.traces
         return Result(np.stack(results), seeds, tuple(traces))
 
     def vary(
@@ -298,11 +305,28 @@ class MaskGIT:
             return Plan()
         return plan_tiles(job.place.region, job.place.window, self.image_size, refine)
 
+    def plan_growth(self, plan: OutpaintPlan, refine: int = MAX_LEVELS) -> Plan:
+        """Plan the refinement of what a plan of `outpaint` added; errors as `plan`."""
+        checks.require_whole("refine", refine)
+        return plan_growth(plan.added, plan.windows[0].side, self.image_size, refine)
+
+    def grown(self, plan: OutpaintPlan, canvas: Picture, state: DecodeState) -> Job:
+        """Give all that `outpaint` added to a picture as one job, so that it can be refined.
+
+        Args:
+            plan: Of the windows.
+            canvas: The picture that they have filled.
+            state: The last one's last state.
+        """
+        whole = Window(0, 0, max(plan.height, plan.width))
+        seen = view(canvas, whole, self.image_size)
+        return Job(state, Place(canvas, plan.added, whole, seen, feather=0.0))
+
     def refining(self, job: Job, state: DecodeState, result: Result, plan: Plan) -> Refining:
         """Begin to refine what `finish` gave; `maskgit.refining` shows the loop.
 
         Args:
-            job: What was prepared; an edit.
+            job: What was prepared; an edit, or `grown`.
             state: Its last state.
             result: From `finish`.
             plan: From `plan`, with at least one tile.
