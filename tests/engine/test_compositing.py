@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskgit.compositing import composite, feather, fill, harmonise, paste
+from maskgit.masks import Box
 from maskgit.window import Window, choose, project
 
 seeds = st.integers(0, 2**32 - 1)
