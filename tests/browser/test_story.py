@@ -11,7 +11,15 @@ import maskgit
 from maskgit import recipe_files, recipes
 from maskgit.images import open_picture
 from maskgit.replaying import replay
-from tests.browser.editor import DESKTOP, ROOT, Editor, opened, serve
+from tests.browser.editor import (
+    ANOTHER_CLASS,
+    DESKTOP,
+    ROOT,
+    SOME_CLASS,
+    Editor,
+    opened,
+    serve,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -50,7 +58,7 @@ def test_a_large_photo_is_edited_in_four_ways_kept_handed_on_and_made_again(
     filled(editor)
 
     editor.tap("[data-do=clear]")  # something else appears in a window of its own
-    editor.choose("class", "seashore")
+    editor.choose("class", SOME_CLASS)
     editor.paint_box(12, 11, 4, 3)
     rows = editor.see("studio.rows")
     editor.tap("[data-do=windowSmaller]")
@@ -69,7 +77,8 @@ def test_a_large_photo_is_edited_in_four_ways_kept_handed_on_and_made_again(
     count = editor.see("studio.classes.length")
     editor.tap(".mgs-add-class")
     editor.wait(f"studio.classes.length === {count + 1}")
-    editor.page.locator("#classes select").last.select_option(label="sunflower")
+    picker = editor.page.locator("#classes select").nth(count)  # once the row is drawn anew
+    picker.select_option(label=ANOTHER_CLASS)
     editor.wait("studio.swatch === 2")
     editor.paint_box(6, 4, 3, 4)
     filled(editor)
