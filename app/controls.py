@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from app.canvas.drawing import NO_CLASS_ID
 from app.errors import UserError
 from app.models import ModelInfo, Settings
 from app.words import Sentence
@@ -23,7 +24,6 @@ MAX_GUIDANCE = 10.0
 MIN_TOP_P = 0.01
 FEATHER, MAX_FEATHER = 0.4, 2.0  # cells
 CUSTOM_SCHEDULE = "custom:"  # and the shares still masked, with commas between
-NO_CLASS_ID = -1  # Gradio keeps None for "nothing chosen"
 
 
 class Controls(NamedTuple):

@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from app.canvas.drawing import MAX_SIDE, Drawing
-from app.controls import NO_CLASS_ID, Controls
+from app.canvas.drawing import MAX_SIDE, NO_CLASS_ID, Drawing
+from app.controls import Controls
 from app.document import Document, Region, Regions
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.models import ModelInfo, ModelStore, Settings

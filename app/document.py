@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.canvas.drawing import MAX_CELLS, MAX_GRID, Drawing, lattice_shape
+from app.canvas.drawing import MAX_CELLS, MAX_GRID, NO_CLASS_ID, Drawing, lattice_shape
 from app.lens import MOST_FINE, Lens
 
 Cells = NDArray[np.bool_]  # (rows, cols) True = painted: to be imagined anew
@@ -244,7 +244,10 @@ class Document:
     @property
     def regions(self) -> Regions:
         """The pixels that are of further classes; what may not change is among them, too."""
-        return tuple((label, self.lattice.region(cells)) for label, cells in self.classes)
+        return tuple(
+            (None if label == NO_CLASS_ID else label, self.lattice.region(cells))
+            for label, cells in self.classes
+        )
 
     def _count(self, cells: Cells) -> NDArray[np.int64]:
         """Count the cells of each token of a window."""

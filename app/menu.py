@@ -10,7 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from app.answers import Answer, answer, fields
-from app.controls import NO_CLASS_ID
+from app.canvas.drawing import NO_CLASS_ID
 from app.errors import UserError
 from app.models import ModelEntry, ModelInfo, ModelStore
 from app.words import Sentence, known

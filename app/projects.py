@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, ValidationError
 
 from app.answers import Answer, answer_in_turn, fields
-from app.canvas.drawing import MAX_CELLS, MAX_CLASSES, MAX_SIDE
+from app.canvas.drawing import MAX_CELLS, MAX_CLASSES, MAX_LABEL, MAX_SIDE, NO_CLASS_ID
 from app.errors import UserError
 from app.lens import Grid, Lens, mask_digits
 from app.recipes import MAX_DRAFT
@@ -53,7 +53,8 @@ Passes: TypeAlias = Annotated[int, Field(ge=0, lt=2**15)]
 Base64: TypeAlias = Annotated[
     str, Field(pattern=r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
 ]
-ClassRow: TypeAlias = Annotated[tuple[Index, Cells], Field(strict=False)]
+ClassId: TypeAlias = Annotated[int, Field(ge=NO_CLASS_ID, le=MAX_LABEL)]
+ClassRow: TypeAlias = Annotated[tuple[ClassId, Cells], Field(strict=False)]
 Corner: TypeAlias = Annotated[tuple[Place, Place], Field(strict=False)]
 
 

@@ -137,8 +137,6 @@ class Recipes:
 
     def _class_id(self, model: str, name: str | None) -> int | None:
         """Find a class that swatches can have, of the model or else of the one pages begin with."""
-        if name is None:
-            return None
         models = self._studio.models
         try:
             info = models.info(model)

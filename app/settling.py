@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from app.controls import NO_CLASS_ID, Controls
+from app.canvas.drawing import NO_CLASS_ID
+from app.controls import Controls
 from app.desk import SETTINGS
 from app.errors import UserError
 from app.menu import Chosen, ModelMenu

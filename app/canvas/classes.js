@@ -8,6 +8,7 @@
 // The row of swatches lies under that class, in a place that the page has for it (panels/make.py).
 
 const MAX_CLASSES = 8; // in one picture; the server has the same limit (drawing.py)
+const NO_CLASS_ID = -1; // where any class will do, with models that can do without; as there
 
 /** The numbers of the classes that are painted, from the lowest on. */
 function numbersIn(cells) {
@@ -44,7 +45,8 @@ function createClasses(root, state, { doc, say, redraw, list }) {
   let shown = ""; // what the row shows, to draw it anew only when that changes
 
   function read() {
-    known = new Map(list());
+    const named = ([id, name]) => [id, id === NO_CLASS_ID ? word("classes.none") : name];
+    known = new Map(list().map(named));
     models++;
     for (const [id, name] of known) names.set(id, name);
   }

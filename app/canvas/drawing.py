@@ -22,6 +22,7 @@ MAX_ASPECT = 1000  # of a picture that is opened: longer ones would have too man
 MAX_CELLS = 1 << 20  # a very long and thin picture would otherwise ask for gigabytes of cells
 MAX_CLASSES = 8  # in one picture, the one that is chosen beside it included
 MAX_LABEL = 2**31 - 1
+NO_CLASS_ID = -1  # where any class will do; Gradio keeps None for "nothing chosen"
 ID_DIGITS = 32  # a picture's id: the first half of a SHA-256 in hex
 
 
@@ -162,7 +163,7 @@ def _classes(value: object, painted: str, num_cells: int) -> tuple[tuple[int, st
             raise ValueError("a further class is [id, cells]")
         label, cells = each[0], _cells(each[1], num_cells)
         own = int(cells, 16)
-        is_new = 0 <= label <= MAX_LABEL and label not in dict(found)
+        is_new = NO_CLASS_ID <= label <= MAX_LABEL and label not in dict(found)
         if not is_new or not own or own & ~left:
             raise ValueError("a further class has an id, and painted cells that no other class has")
         found.append((label, cells))

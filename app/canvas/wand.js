@@ -5,7 +5,7 @@
 // however large the picture is. So does the reading: of a large picture it takes samples first.
 
 const WAND_SHORT_SIDE = 384; // pixels at which the picture is read, and two a cell at least
-const WAND_SAMPLES = 4; // along a pixel's side, of a picture that has more
+const WAND_SAMPLES = 2; // along a pixel's side, of a picture that has more
 const WAND_TOLERANCE = 24; // of 255, in every channel, where the pointer did not move
 const WAND_REACH = 230; // by how much a drag over the whole short side widens it
 const WAND_SHARE = 1 / 4; // of a cell's pixels: with less of the colour it is left alone

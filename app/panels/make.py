@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from app.controls import COUNTS, MAX_SEED, NO_CLASS_ID
+from app.canvas.drawing import NO_CLASS_ID
+from app.controls import COUNTS, MAX_SEED
 from app.models import ClassChoice, ModelInfo
 from app.words import Words
 
@@ -105,9 +106,10 @@ def class_choices(info: ModelInfo, words: Words) -> list[tuple[str, int]]:
 
 
 def class_list(info: ModelInfo) -> str:
-    """Write the classes for the canvas: JSON, pairs of id and name."""
+    """Write the classes for the canvas: JSON, pairs of id and name, which it has for no class."""
     named = sorted(info.classes, key=lambda choice: choice.name.casefold())
-    return json.dumps([[choice.id, choice.name] for choice in named])
+    pairs = [[choice.id, choice.name] for choice in named]
+    return json.dumps([*pairs, [NO_CLASS_ID, ""]] if info.has_no_class else pairs)
 
 
 def class_text(choice: ClassChoice) -> str:

@@ -129,9 +129,9 @@ class RecipeBook:
         return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
 
 
-def _named(regions: Regions) -> tuple[tuple[str, Region], ...]:
+def _named(regions: Regions) -> tuple[tuple[str | None, Region], ...]:
     """Name the classes as the label is named."""
-    return tuple((str(label), region) for label, region in regions)
+    return tuple((None if label is None else str(label), region) for label, region in regions)
 
 
 def _written(recipe: Recipe) -> str:

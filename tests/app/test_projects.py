@@ -123,7 +123,7 @@ def test_further_classes_come_back_and_older_versions_have_none() -> None:
     [
         ([[978, "c0"]], "mask of entry 0"),
         ([[978, "x"]], "classes"),
-        ([[-1, "c00000"]], "classes"),
+        ([[-2, "c00000"]], "classes"),
         ([["tulip", "c00000"]], "classes"),
         ([[978]], "classes"),
         ([[978, "c00000"]] * 8, "classes"),
