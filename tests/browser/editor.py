@@ -16,7 +16,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -203,6 +204,13 @@ class Editor:
     def wait(self, expression: str) -> None:
         """Wait until an expression in `studio` holds."""
         self.page.wait_for_function(_with_probe(f"Boolean({expression})"))
+
+    def wait_here(self, holds: Callable[[], Any]) -> None:
+        """Wait until something holds in the test, such as that a request was caught on its way."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not holds():
+            assert time.monotonic() < deadline, "it never came"
+            self.page.wait_for_timeout(20)  # what is caught is told while the page is waited for
 
     def wait_ready(self) -> None:
         """Wait until there is something to work with."""
