@@ -440,7 +440,7 @@ class Editor:
         self._go("redo")
 
     def _go(self, way: str) -> None:
-        shown = "JSON.stringify([studio.picture, studio.cells, studio.shown])"
+        shown = "JSON.stringify([studio.picture, studio.cells, studio.classes, studio.shown])"
         before = self.see(shown)
         self.tap(f"[data-do={way}]")
         self.wait(f"{shown} !== {json.dumps(before)}")
