@@ -39,6 +39,14 @@ from playwright.sync_api import (
 from app.document import Lattice
 
 ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED = ROOT / "checkpoints" / "embedded"
+# Ids of the embedded model's classes by name. The longest names are no part of others, so a search
+# for one of them finds it alone.
+CLASSES: dict[str, int] = {
+    each["name"]: each["id"]
+    for each in json.loads((EMBEDDED / "classes.json").read_text(encoding="utf-8"))
+}
+SOME_CLASS, ANOTHER_CLASS, *_ = sorted(CLASSES, key=len, reverse=True)
 PATIENCE_MS = 180_000
 FLAGS = (
     "--no-sandbox",
