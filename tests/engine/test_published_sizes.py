@@ -37,7 +37,6 @@ from maskgit.sizes import (
 from tests.shared import SHARED, needs_shared
 
 pytestmark = needs_shared
-DTYPE = torch.bfloat16 if bf16_is_fast(torch.device("cpu")) else torch.float32
 
 GOLDEN = SHARED / "golden"
 MUSE, PORT = (f"{name}/published_state_dicts.json" for name in ("muse_uvit", "maskgit_torch_port"))
@@ -53,6 +52,12 @@ HALTON_SIZES = {
     "384_base": AdaLNConfig(12, 768, 12, 2048, num_tokens=576),
     "384_large": AdaLNConfig(24, 1024, 16, 2816, num_tokens=576),
 }
+
+
+@pytest.fixture(scope="module")
+def dtype() -> torch.dtype:
+    """The precision in which this machine would run them."""
+    return torch.bfloat16 if bf16_is_fast(torch.device("cpu")) else torch.float32
 
 
 def write(file: Path, source: tuple[str, str]) -> Path:
@@ -118,6 +123,7 @@ def test_published_files_become_a_model_that_runs(
     tokenizer: tuple[str, str],
     sizes: AnyTransformerConfig,
     tokenizer_sizes: AnyTokenizerConfig,
+    dtype: torch.dtype,
     tmp_path: Path,
 ) -> None:
     files = write(tmp_path / "a", transformer), write(tmp_path / "b", tokenizer)
@@ -129,7 +135,7 @@ def test_published_files_become_a_model_that_runs(
     for file in files:
         file.unlink()
 
-    model = load_model(folder, dtype=DTYPE)
+    model = load_model(folder, dtype=dtype)
     side = model.config.grid_size
     drawn = run_a_pass(model.transformer, side, DecodeOptions(**asdict(model.config.decode)))
     picture = model.tokenizer.decode(drawn.view(1, side, side)[:, :2, :2])
@@ -139,19 +145,19 @@ def test_published_files_become_a_model_that_runs(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in HALTON_SIZES if name.startswith("384")])
-def test_the_largest_run_too(name: str) -> None:
+def test_the_largest_run_too(name: str, dtype: torch.dtype) -> None:
     state = shared_state(HALTON, f"ImageNet_{name}.pth")
     sizes, network = halton.transformer_from_state(state, codebook_size=16384)
     assert sizes == HALTON_SIZES[name]
     options = DecodeOptions(steps=12, schedule="arccos", guidance_scale=1.5, reveal="halton")
-    run_a_pass(network.to(DTYPE), 24, options)
+    run_a_pass(network.to(dtype), 24, options)
 
 
 @pytest.mark.slow
-def test_the_tokenizer_of_stride_8_runs_too() -> None:
+def test_the_tokenizer_of_stride_8_runs_too(dtype: torch.dtype) -> None:
     sizes, network = llamagen.tokenizer_from_state(shared_state(LLAMAGEN, "vq_ds8_c2i.pt"))
     assert (sizes, sizes.stride) == (LlamaGenConfig(channel_multipliers=(1, 2, 2, 4)), 8)
-    picture = network.to(DTYPE).decode(torch.arange(4).view(1, 2, 2))
+    picture = network.to(dtype).decode(torch.arange(4).view(1, 2, 2))
     assert picture.shape == (1, 3, 16, 16)
     assert network.encode(picture).shape == (1, 2, 2)
 
