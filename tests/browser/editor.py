@@ -10,6 +10,7 @@ Nothing here waits for a time: every wait is for something that can be seen, mos
 read-only probe that `app/canvas/main.js` puts on the page.
 """
 
+import base64
 import json
 import os
 import socket
@@ -346,15 +347,16 @@ class Editor:
         kind = "ClipboardEvent" if how == "paste" else "DragEvent"
         carrier = "clipboardData" if how == "paste" else "dataTransfer"
         self.page.evaluate(
-            f"""([name, bytes]) => {{
+            f"""([name, base64]) => {{
+                const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
                 const transfer = new DataTransfer();
                 const type = name.endsWith(".zip") ? "application/zip" : "image/png";
-                transfer.items.add(new File([new Uint8Array(bytes)], name, {{ type }}));
+                transfer.items.add(new File([bytes], name, {{ type }}));
                 const init = {{ bubbles: true, cancelable: true, {carrier}: transfer }};
                 const target = document.querySelector(".mgs-stage");
                 target.dispatchEvent(new {kind}("{how}", init));
             }}""",
-            [path.name, list(path.read_bytes())],
+            [path.name, base64.b64encode(path.read_bytes()).decode()],
         )
 
     def pick_tool(self, name: str) -> None:
