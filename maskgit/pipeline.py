@@ -110,10 +110,10 @@ class MaskGIT:
         self.device = device
         self.tokenizer = model.tokenizer
         self.predictor = runtime.independent_rows(model.transformer, device)
-        self._painter: Painter | None = None
+        self.painter: Painter | None = None
         if device.type == "cuda":
             self.predictor = Graphed(self.predictor, device)
-            self._painter = Painter(model.tokenizer, device)
+            self.painter = Painter(model.tokenizer, device)
 
     @property
     def image_size(self) -> int:
@@ -611,8 +611,8 @@ class MaskGIT:
     @torch.inference_mode()
     def _drawn(self, grid: TokenGrid) -> Pictures:
         """Draw complete grids."""
-        if self._painter is not None:
-            return on_host(self._painter.levels(grid))
+        if self.painter is not None:
+            return on_host(self.painter.levels(grid))
         return to_pictures(runtime.decode_each(self.tokenizer, grid))
 
     def _options(

@@ -9,6 +9,7 @@ on a CPU and under the compiler. The other rounds to bfloat16 once, at the end.
 
 import logging
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 logger = logging.getLogger(__name__)
 
-TILE = 8192  # numbers that a program looks at together
+TILE = 4096  # numbers that a program looks at together
 PROGRAMS = 528  # four for each multiprocessor of a large GPU
 
 
@@ -109,8 +110,7 @@ def group_norm(
 def kernels() -> ModuleType | None:
     """Give the GPU kernels, or None where Triton is missing or does not work."""
     try:
-        from maskgit.models import kernels as found
-
+        found = import_module("maskgit.models.kernels")
         x = torch.ones(1, 16, dtype=torch.bfloat16, device="cuda")
         found.silu_gate[(1, 1)](x, torch.empty_like(x[:, :8]), 8, BLOCK=16)
     except Exception as error:  # a missing compiler, an old driver: whatever it is, plain works
