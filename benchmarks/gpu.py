@@ -304,7 +304,7 @@ def agreement() -> dict[str, float]:
     """Count the cells of the embedded model's decodes that agree, in float32."""
     on_cpu = maskgit.load("embedded", "cpu", "float32")
     on_gpu = maskgit.load("embedded", "cuda", "float32")
-    state = on_cpu.prepare_generate(on_cpu.classes[0].id, count=16).state
+    state = on_cpu.prepare_generate(on_cpu.classes[0].id, count=4, steps=8).state
     there = state.to("cuda")
     expected = decoding.decode(on_cpu.predictor, state).tokens
     network = on_gpu.predictor
