@@ -269,7 +269,13 @@ def _painter(engine: MaskGIT, build: str) -> Paint:
     """Give what draws pictures of grids, by recordings or not."""
     if "graphs" in build and engine.painter is not None:
         return engine.painter.levels
-    return torch.inference_mode()(lambda grids: to_levels(engine.tokenizer.decode(grids)))
+
+    @torch.inference_mode()
+    def paint(grids: Tensor) -> Tensor:
+        most = max(1, graphs.MAX_PIXELS // engine.image_size**2)
+        return torch.cat([to_levels(engine.tokenizer.decode(part)) for part in grids.split(most)])
+
+    return paint
 
 
 @cache

@@ -21,6 +21,7 @@ Read in this order:
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 MAX_ROWS = 64
 MAX_PASSES = 32  # foreseen at a time; longer decodes are taken in parts
 MAX_RECORDINGS = 32
+MAX_PIXELS = 2**23  # of pictures drawn at once; libraries count the numbers of a layer in 31 bits
 WARM_UP = 2  # runs before a recording: libraries choose algorithms and take memory in the first
 
 
@@ -97,7 +99,7 @@ class Recorder:
             return function
         stream = torch.cuda.Stream(self._device)
         stream.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.backends.cudnn.flags(enabled=True, benchmark=self._tries_convolutions):
+        with _trying_convolutions(self._tries_convolutions):
             with torch.cuda.stream(stream):
                 for _ in range(WARM_UP):
                     function()
@@ -257,28 +259,42 @@ class Painter:
         self._lock = threading.Lock()
         self._recorder = Recorder(device, tries_convolutions=True)
         self._places: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
-        self._broken = ""
+        self._broken = False
 
     @torch.inference_mode()
     def levels(self, tokens: TokenGrid) -> UInt8[Tensor, "B H W 3"]:
         """Give pictures in 8-bit levels; the host does not wait for them."""
+        return torch.cat([self._part(part) for part in tokens.split(self._most(tokens))])
+
+    def _most(self, tokens: TokenGrid) -> int:
+        """Say how many pictures are drawn at once: a power of two, so that none are filled up."""
+        pixels = tokens.shape[1] * tokens.shape[2] * self._tokenizer.stride**2
+        return bucket(max(1, MAX_PIXELS // pixels) + 1) // 2
+
+    def _part(self, tokens: TokenGrid) -> UInt8[Tensor, "B H W 3"]:
         batch, height, width = tokens.shape
-        if self._broken or batch > MAX_ROWS:
-            return to_levels(self._tokenizer.decode(tokens))
         key = bucket(batch), height, width
         with self._lock:
             if key not in self._places:
                 self._places[key] = self._new_place(*key)
             grids, levels = self._places[key]
-            try:
-                replay = self._recorder.get(key, lambda: self._draw(grids, levels))
-            except Exception as error:  # no matter why: the plain way works, too
-                self._broken = str(error).partition("\n")[0]
-                logger.warning("pictures are not recorded here: %s", error)
+            replay = self._replay(key, grids, levels)
+            if replay is None:
                 return to_levels(self._tokenizer.decode(tokens))
             grids[:batch].copy_(tokens)
             replay()
             return levels[:batch].clone()
+
+    def _replay(self, key: Hashable, grids: Tensor, levels: Tensor) -> Callable[[], object] | None:
+        """Give what draws `grids` into `levels`; None where that cannot be recorded."""
+        if self._broken:
+            return None
+        try:
+            return self._recorder.get(key, lambda: self._draw(grids, levels))
+        except Exception as error:  # no matter why: the plain way works, too
+            self._broken = True
+            logger.warning("pictures are not recorded here: %s", error)
+            return None
 
     def _draw(self, grids: Tensor, levels: Tensor) -> None:
         levels.copy_(to_levels(self._tokenizer.decode(grids)))
@@ -288,6 +304,17 @@ class Painter:
         grids = torch.zeros(batch, height, width, dtype=torch.long, device=self._device)
         shape = batch, height * side, width * side, 3
         return grids, torch.zeros(shape, dtype=torch.uint8, device=self._device)
+
+
+@contextmanager
+def _trying_convolutions(is_on: bool) -> Iterator[None]:
+    """Let cuDNN look for the fastest algorithm of every convolution it has not seen yet."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = is_on or before
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def bucket(batch: int) -> int:
