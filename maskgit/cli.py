@@ -302,6 +302,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--accumulate", type=int, default=1, help="parts to compute a batch in; saves memory")
     add("--steps", type=int, help="other number of steps than the recipe's")
     add("--seed", type=int, default=0, help="of the weights and of the order of the data")
+    add("--save-every", type=int, default=500, help="steps between checkpoints and sheets")
     add("--threads", type=int, help="CPU threads")
     add("--no-compile", action="store_true", help="do not compile the transformer")
     add("--out", type=Path, help="model folder to write after stage 2")

@@ -71,6 +71,8 @@ def choose_dtype(dtype: str | torch.dtype, device: torch.device, folder: Path) -
 @cache
 def bf16_is_fast(device: torch.device) -> bool:
     """Whether matrix products of a transformer's size gain from bfloat16 on this device."""
+    if device.type == "cuda":  # products this small take a GPU as long as starting them does
+        return torch.cuda.is_bf16_supported(including_emulation=False)
 
     def seconds(dtype: torch.dtype) -> float:
         a = torch.ones(256, 768, dtype=dtype, device=device)

@@ -71,6 +71,10 @@ class PredictorSizes(_Sizes):
         """The id of the mask token in a token grid: K, the first id that is not a code."""
         return self.codebook_size
 
+    def _require_share(self, dropout: float) -> None:
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+
     def _require_equal_heads(self) -> None:
         if self.hidden_size % self.num_heads:
             raise ValueError(
@@ -184,8 +188,7 @@ class TransformerConfig(PredictorSizes):
         """Refuse sizes the network cannot have."""
         super().__post_init__()
         self._require_equal_heads()
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        self._require_share(self.dropout)
 
     @property
     def num_blocks(self) -> int:
@@ -296,6 +299,7 @@ class HourglassConfig(PredictorSizes):
         codebook_size: Number of codes, K.
         num_classes: Class labels the weights know.
         has_null_label: Whether there is a "no class" label, which guidance needs.
+        dropout: Of what every layer adds, in training; never active in inference.
     """
 
     architecture: ClassVar[str] = "hourglass"
@@ -309,11 +313,13 @@ class HourglassConfig(PredictorSizes):
     codebook_size: int = 1024
     num_classes: int = 1000
     has_null_label: bool = True
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse sizes the network cannot have."""
         super().__post_init__()
         self._require_equal_heads()
+        self._require_share(self.dropout)
         if self.grid_size**2 != self.num_tokens or self.grid_size % 2:
             raise ValueError(
                 f"num_tokens must be the square of an even number, got {self.num_tokens}"

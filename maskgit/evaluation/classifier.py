@@ -18,7 +18,7 @@ Read in this order:
 """
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +35,13 @@ from maskgit.checkpoints import CheckpointError
 from maskgit.classes import Classes
 from maskgit.config import from_mapping
 from maskgit.images import to_images
-from maskgit.training.data import ImageSet, balanced_indices, known_classes, step_generator
+from maskgit.training.data import (
+    BalancedDraw,
+    ImageSet,
+    ahead,
+    known_classes,
+    step_generator,
+)
 from maskgit.training.run import Run, Schedule, mean_figures, set_rate
 from maskgit.types import Images, Labels, Picture
 
@@ -170,7 +176,7 @@ def train_classifier(
     Raises:
         ValueError: If there are fewer than two classes.
     """
-    images, val = _labelled(images), _labelled(val)
+    images, val = images.labelled(), val.labelled()
     config = ClassifierConfig(len(images.classes), recipe.widths, recipe.input_px)
     if config.num_classes < 2:
         raise ValueError("a classifier needs pictures of at least two classes")
@@ -181,10 +187,11 @@ def train_classifier(
     model, optimizer = run.prepare(network, optimizer)
     run.resume()
     bar = run.progress()
-    for step in bar:
+    draw = BalancedDraw(images.labels, recipe.class_balance)
+    batches = ahead(lambda step: _batch(images, draw, recipe, step), range(run.step, run.steps))
+    for step, (batch, labels) in zip(bar, batches, strict=True):
         set_rate(recipe.schedule.rate(step), [optimizer])
         model.train()
-        batch, labels = _batch(images, recipe, step)
         learned = [
             _learn(model, optimizer, batch[part], labels[part], recipe.label_smoothing, run)
             for part in run.parts(recipe.batch_size)
@@ -258,11 +265,6 @@ def _accuracy(network: PackClassifier, val: ImageSet) -> float:
     return hits / len(val)
 
 
-def _labelled(images: ImageSet) -> ImageSet:
-    known = images.labels >= 0
-    return replace(images, pictures=images.pictures[known], labels=images.labels[known])
-
-
 def _optimizer(network: nn.Module, recipe: ClassifierRecipe) -> torch.optim.Optimizer:
     parameters = list(network.parameters())
     groups = [  # biases and norms do not decay
@@ -293,10 +295,12 @@ def _learn(
     return {"loss": loss, "accuracy": (logits.argmax(1) == labels).float().mean()}
 
 
-def _batch(images: ImageSet, recipe: ClassifierRecipe, step: int) -> tuple[Images, Labels]:
+def _batch(
+    images: ImageSet, draw: BalancedDraw, recipe: ClassifierRecipe, step: int
+) -> tuple[Images, Labels]:
     """Changed pictures with their classes: a pure function of the step."""
     generator = step_generator(recipe.seed, step)
-    rows = balanced_indices(images.labels, recipe.batch_size, recipe.class_balance, generator)
+    rows = draw(recipe.batch_size, generator)
     crops = np.stack([_crop(images.pictures[row], recipe, generator) for row in rows])
     changed = _recoloured(to_images(crops), recipe.colour_change, generator)
     layout = changed.contiguous(memory_format=torch.channels_last)

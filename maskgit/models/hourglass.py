@@ -58,8 +58,9 @@ class Neighbours(nn.Module):
 class CellBlock(nn.Module):
     """A convolution over neighbours and an MLP, added to what came in."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.neighbours = Neighbours(width)
         self.norm = nn.LayerNorm(width)
         self.mlp_in = nn.Linear(width, 4 * width)
@@ -69,7 +70,7 @@ class CellBlock(nn.Module):
     def forward(self, x: Cells) -> Cells:
         """Apply the block."""
         hidden = self.activation(self.mlp_in(self.norm(self.neighbours(x))))
-        return x + self.mlp_out(hidden)
+        return x + self.dropout(self.mlp_out(hidden))
 
 
 class GroupLayer(nn.Module):
@@ -79,6 +80,7 @@ class GroupLayer(nn.Module):
         super().__init__()
         width = config.hidden_size
         self.num_heads = config.num_heads
+        self.dropout = nn.Dropout(config.dropout)
         self.neighbours = Neighbours(width)
         self.attention_norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
@@ -97,8 +99,8 @@ class GroupLayer(nn.Module):
         heads = heads.view(batch, length, 3, self.num_heads, -1)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, G, D / heads)
         mixed = attend(query, key, value)
-        x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
-        return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
+        x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, width)))
+        return x + self.dropout(self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x)))))
 
 
 class Hourglass(Predictor[HourglassConfig]):
@@ -118,7 +120,9 @@ class Hourglass(Predictor[HourglassConfig]):
         self.layers = nn.ModuleList(GroupLayer(config) for _ in range(config.num_layers))
         self.group_norm = nn.LayerNorm(group)
         self.split = nn.Linear(group, 4 * cell)
-        self.cell_layers = nn.ModuleList(CellBlock(cell) for _ in range(config.num_cell_layers))
+        self.cell_layers = nn.ModuleList(
+            CellBlock(cell, config.dropout) for _ in range(config.num_cell_layers)
+        )
         self.norm = nn.LayerNorm(cell)
         self.head = nn.Linear(cell, cell)
         self.head_activation = TanhGELU()

@@ -67,10 +67,11 @@ class Autoencoder(nn.Module):
 def squared_distances(
     vectors: Float[Tensor, "M D"], codebook: Float[Tensor, "K D"]
 ) -> Float[Tensor, "M K"]:
-    """Squared Euclidean distance of each vector to each code, in float32."""
-    vectors, codebook = vectors.float(), codebook.float()
-    norms = vectors.square().sum(-1, keepdim=True) + codebook.square().sum(-1)
-    return norms - 2 * vectors @ codebook.T
+    """Squared Euclidean distance of each vector to each code, in float32 also under autocast."""
+    with torch.autocast(vectors.device.type, enabled=False):
+        vectors, codebook = vectors.float(), codebook.float()
+        norms = vectors.square().sum(-1, keepdim=True) + codebook.square().sum(-1)
+        return norms - 2 * vectors @ codebook.T
 
 
 @torch.no_grad()

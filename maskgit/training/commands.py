@@ -59,7 +59,13 @@ def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model |
     steps = options.steps or stage.schedule.steps
     stage = replace(stage, schedule=replace(stage.schedule, steps=steps), seed=options.seed)
     images, val = _data(options.data, recipe, recipe.tokenizer_packs)
-    run = Run(options.run, steps, compile=False, accumulate=options.accumulate)
+    run = Run(
+        options.run,
+        steps,
+        save_every=options.save_every,
+        compile=False,
+        accumulate=options.accumulate,
+    )
     perceptual = None
     if stage.perceptual_weight:
         classifier = options.classifier
@@ -78,7 +84,9 @@ def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model
         raise ValueError("stage 2 needs stage 1: say --tokenizer-run FOLDER")
     if options.tokenizer_run and not checkpoints(options.tokenizer_run):
         raise ValueError(f"{options.tokenizer_run} holds no checkpoint of stage 1; train it first")
-    images, val = _data(options.data, recipe, recipe.transformer_packs)
+    packs, size = recipe.transformer_packs, recipe.image_size
+    images = load_images(options.data, "train", packs, size, recipe.background_packs)
+    val = load_images(options.data, "val", packs, size)
     stage = recipe.transformer(len(images.classes))
     if start is not None:
         stage = fine_tuning.transformer_recipe(stage, start, len(images.classes))
@@ -94,8 +102,13 @@ def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model
         network = fine_tuning.with_classes(start.transformer, start.classes, known)
     steps = options.steps or stage.schedule.steps
     stage = replace(stage, schedule=replace(stage.schedule, steps=steps), seed=options.seed)
-    is_compiled = not options.no_compile
-    run = Run(options.run, steps, compile=is_compiled, accumulate=options.accumulate)
+    run = Run(
+        options.run,
+        steps,
+        save_every=options.save_every,
+        compile=not options.no_compile,
+        accumulate=options.accumulate,
+    )
     transformer = train_transformer(stage, tokenizer, images, val, run, network)
     if options.out and run.is_main:
         write_model(options.out, tokenizer, transformer, images, recipe)

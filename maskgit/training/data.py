@@ -6,10 +6,13 @@ order of the data has to be stored, and several processes agree on a step's batc
 """
 
 import json
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,24 +30,39 @@ from maskgit.training.pictures import (
 )
 from maskgit.types import Images, Pictures
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
-def load_packs(folder: Path, names: Sequence[str], split: str, size: int) -> ImageSet:
+AHEAD_THREADS = 4  # enough that a GPU never waits; on a CPU they mostly sleep
+
+
+def load_packs(
+    folder: Path, names: Sequence[str], split: str, size: int, background: Sequence[str] = ()
+) -> ImageSet:
     """Read image packs: `{name}-{split}.npz` beside a `classes.json`.
 
     A pack holds encoded images one after another (`blob`, `offsets`) and a `label` for each. Only
     classes with training pictures are kept and numbered from 0, the same in every split; a class
     outside ImageNet-1k gets 1000 + its number in the packs as id, so that ids stay the same
     whichever packs are used.
+
+    Args:
+        folder: Where the packs are.
+        names: Those whose classes count.
+        split: `train` or `val`.
+        size: Side of the pictures in pixels.
+        background: Further packs, whose pictures are given without a class.
     """
     entries = {c["label"]: c for c in json.loads((folder / "classes.json").read_text())["classes"]}
     present = sorted(_trained_labels(folder, names))
     number = {label: i for i, label in enumerate(present)}
     gathering = Gathering(str(folder), size)
-    for name in names:
+    for name in (*names, *background):
         with np.load(folder / f"{name}-{split}.npz") as pack:
             blob, offsets, labels = pack["blob"], pack["offsets"], pack["label"]
         for (start, end), label in zip(pairwise(offsets), labels, strict=True):
-            gathering.add(blob[start:end], number.get(int(label), -1))
+            known = number.get(int(label), -1) if name in names else -1
+            gathering.add(blob[start:end], known)
     classes = tuple(class_entry(i, entries[label]) for label, i in number.items())
     return gathering.finish(classes, "image packs with pictures")
 
@@ -73,7 +91,9 @@ def load_folder(folder: Path, size: int, names: Sequence[str] | None = None) -> 
     return gathering.finish(named_classes(names), "one sub-folder per class")
 
 
-def load_images(path: str | Path, split: str, packs: Sequence[str], size: int) -> ImageSet:
+def load_images(
+    path: str | Path, split: str, packs: Sequence[str], size: int, background: Sequence[str] = ()
+) -> ImageSet:
     """Read pictures, whatever holds them.
 
     Args:
@@ -83,6 +103,7 @@ def load_images(path: str | Path, split: str, packs: Sequence[str], size: int) -
         split: `train` or `val`.
         packs: Which image packs.
         size: Side of the pictures in pixels.
+        background: Which further image packs, without their classes.
 
     Raises:
         ValueError: If there are no pictures, or classes to validate that were not trained.
@@ -91,7 +112,7 @@ def load_images(path: str | Path, split: str, packs: Sequence[str], size: int) -
         return sources.load_dataset(path, split, size)
     path = Path(path)
     if any(path.glob("*.npz")):
-        return load_packs(path, packs, split, size)
+        return load_packs(path, packs, split, size, background)
     if sources.has_shards(path):
         return sources.load_shards(path, split, size)
     root = path / "train" if (path / "train").is_dir() else path
@@ -112,20 +133,41 @@ def step_generator(seed: int, step: int, purpose: int = 0) -> np.random.Generato
     return np.random.default_rng([seed, step, purpose])
 
 
-def balanced_indices(
-    labels: np.ndarray, count: int, power: float, generator: np.random.Generator
-) -> np.ndarray:
-    """Draw pictures so that a class of n appears in proportion to n ** power.
+class BalancedDraw:
+    """Draws pictures so that a class of n appears in proportion to n ** power."""
+
+    def __init__(self, labels: np.ndarray, power: float) -> None:
+        """Count the classes once.
+
+        Args:
+            labels: Class per picture, -1 counting as one more class.
+            power: 1 draws pictures evenly, 0 draws classes evenly.
+        """
+        _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+        weight = sizes.astype(np.float64)[which] ** (power - 1)
+        self._cumulative = np.cumsum(weight) / weight.sum()
+        self._cumulative[-1] = 1.0
+
+    def __call__(self, count: int, generator: np.random.Generator) -> Int[np.ndarray, " n"]:
+        """Draw `count` pictures, with replacement."""
+        return self._cumulative.searchsorted(generator.random(count), side="right")
+
+
+def ahead(make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """Give `make(item)` for each item in order; threads work on the next ones meanwhile.
 
     Args:
-        labels: Class per picture, -1 counting as one more class.
-        count: How many to draw, with replacement.
-        power: 1 draws pictures evenly, 0 draws classes evenly.
-        generator: Source of randomness.
+        make: Called from several threads at once.
+        items: Only a few more of them are taken than were given back.
     """
-    _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    weight = sizes.astype(np.float64)[which] ** (power - 1)
-    return generator.choice(len(labels), size=count, p=weight / weight.sum())
+    waiting: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(AHEAD_THREADS) as pool:
+        for item in items:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) > 2 * AHEAD_THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def random_crops(

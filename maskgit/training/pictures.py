@@ -1,7 +1,7 @@
 """Training pictures in memory: squares of one size with labels, whatever they were read from."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -30,6 +30,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def labelled(self) -> "ImageSet":
+        """Give the pictures that have a class."""
+        known = self.labels >= 0
+        return replace(self, pictures=self.pictures[known], labels=self.labels[known])
 
 
 @dataclass

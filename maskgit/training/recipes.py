@@ -27,6 +27,8 @@ class Recipe:
         transformer: Stage 2, for so many classes.
         tokenizer_packs: Which image packs stage 1 sees, where the data are packs.
         transformer_packs: Likewise stage 2.
+        background_packs: Which packs stage 2 sees besides, without their classes: holes are cut
+            into pictures of everything, not of the classes alone.
         decode: What the finished model decodes best with.
         edit: The same for edits, where that differs.
     """
@@ -36,6 +38,7 @@ class Recipe:
     transformer: Callable[[int], TransformerRecipe]
     tokenizer_packs: tuple[str, ...] = ()
     transformer_packs: tuple[str, ...] = ()
+    background_packs: tuple[str, ...] = ()
     decode: DecodeDefaults = field(default_factory=DecodeDefaults)
     edit: DecodeDefaults | None = None
 

@@ -32,6 +32,7 @@ from accelerate.utils import (
     patch_environment,
 )
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from maskgit.runtime import bf16_is_fast, choose_device
@@ -319,8 +320,8 @@ class Ema(nn.Module):
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         new = dict(network.named_parameters())
-        for name, value in self.average.items():
-            value.lerp_(new[name], 1 - decay)
+        move = get_ema_multi_avg_fn(decay)  # in one kernel, not in one for each weight
+        move(list(self.average.values()), [new[name] for name in self.average], self.updates)
 
     @torch.no_grad()
     def copy_to(self, network: nn.Module) -> None:

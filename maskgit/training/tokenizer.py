@@ -6,8 +6,8 @@ Read in this order:
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,9 +19,10 @@ from maskgit.models import VQGAN
 from maskgit.training import losses
 from maskgit.training.codebook import Autoencoder
 from maskgit.training.data import (
+    BalancedDraw,
     ImageSet,
+    ahead,
     as_images,
-    balanced_indices,
     cut,
     draw_crops,
     step_generator,
@@ -60,15 +61,13 @@ def train_tokenizer(
     first = run.resume()
     if perceptual and first < run.steps:
         run.note(perceptual=perceptual.name)
-    bar = run.progress()
-    for step in bar:
+    bar, parts = run.progress(), run.parts(recipe.batch_size) if run.steps else []
+    draw = BalancedDraw(images.labels, 1.0)
+    batches = ahead(lambda step: _batch(images, draw, recipe, parts, step), range(first, run.steps))
+    for step, batch in zip(bar, batches, strict=True):
         set_rate(recipe.rate(step), (stage.optimizer, stage.critic_optimizer))
         stage.begin(step, images)
-        batch = _batch(images, recipe, step)
-        learned = [
-            stage.learn(batch.images(part).to(run.accelerator.device), step)
-            for part in run.parts(recipe.batch_size)
-        ]
+        learned = [stage.learn(part.to(run.accelerator.device), step) for part in batch]
         stage.ema.update(stage.tokenizer)
         revived = recipe.revive_every * stage.keep_codes_in_use(learned, step)
         figures = mean_figures([part.figures for part in learned])
@@ -115,13 +114,14 @@ def reconstruct_set(
     tokenizer: VQGAN, pictures: Pictures, batch_size: int = 8
 ) -> tuple[Pictures, Int[Tensor, "n h w"]]:
     """Encode and decode pictures; give the pictures and their tokens."""
-    results, grids = [], []
+    results, grids, device = [], [], tokenizer.codebook.device
     with torch.inference_mode():
         for start in range(0, len(pictures), batch_size):
-            tokens = tokenizer.encode(as_images(pictures[start : start + batch_size]))
+            images = as_images(pictures[start : start + batch_size])
+            tokens = tokenizer.encode(images.to(device))
             decoded = tokenizer.decode(tokens).clamp(0, 1).mul(255).round().byte()
-            results.append(decoded.permute(0, 2, 3, 1).numpy())
-            grids.append(tokens)
+            results.append(decoded.permute(0, 2, 3, 1).cpu().numpy())
+            grids.append(tokens.cpu())
     return np.concatenate(results), torch.cat(grids)
 
 
@@ -132,27 +132,21 @@ def psnr(original: Pictures, reconstruction: Pictures) -> float:
     return float(np.mean(10 * np.log10(255**2 / np.maximum(mse, 1e-10))))
 
 
-class _Batch(NamedTuple):
-    """Which pictures a step sees, and where they are cut."""
-
-    pictures: Pictures
-    chosen: Int[np.ndarray, " B"]
-    crops: Int[np.ndarray, "B 3"]
-    crop_px: int
-
-    def images(self, part: slice) -> Images:
-        """Cut a part of them out."""
-        pictures = self.pictures[self.chosen[part]]
-        return as_images(cut(pictures, self.crops[part], self.crop_px))
-
-
-def _batch(images: ImageSet, recipe: TokenizerRecipe, step: int) -> _Batch:
-    """Draw a step's batch: a pure function of the step."""
+def _batch(
+    images: ImageSet,
+    draw: BalancedDraw,
+    recipe: TokenizerRecipe,
+    parts: Sequence[slice],
+    step: int,
+) -> list[Images]:
+    """Give the parts of a step's batch that this process learns from: a pure function of it."""
     generator = step_generator(recipe.seed, step)
-    chosen = balanced_indices(images.labels, recipe.batch_size, 1.0, generator)
+    chosen = draw(recipe.batch_size, generator)
     side = images.pictures.shape[1]
     crops = draw_crops(recipe.batch_size, side, recipe.crop_px, generator)
-    return _Batch(images.pictures, chosen, crops, recipe.crop_px)
+    return [
+        as_images(cut(images.pictures[chosen[part]], crops[part], recipe.crop_px)) for part in parts
+    ]
 
 
 def _averaged(ema: Ema, recipe: TokenizerRecipe) -> VQGAN:
@@ -168,7 +162,8 @@ def _evaluate(ema: Ema, recipe: TokenizerRecipe, val: ImageSet, run: Run) -> Non
         return
     spread = np.linspace(0, len(val) - 1, min(64, len(val))).astype(int)
     pictures = val.pictures[spread]
-    decoded, tokens = reconstruct_set(_averaged(ema, recipe), pictures)
+    averaged = _averaged(ema, recipe).to(run.accelerator.device)
+    decoded, tokens = reconstruct_set(averaged, pictures)
     counts = torch.bincount(tokens.flatten(), minlength=recipe.model.codebook_size)
     run.write(
         val_psnr=round(psnr(pictures, decoded), 3),

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from maskgit.models import AnyTokenizer
-from maskgit.training.data import ImageSet, as_images, step_generator
+from maskgit.training.data import ImageSet, ahead, as_images, step_generator
 
-ENCODE_BATCH = 8  # intermediate pictures of larger ones outgrow a CPU's caches: half as fast
+CHUNK = 8  # pictures whose crops are drawn together, and that a CPU encodes at once: intermediate
+# pictures of more outgrow its caches, which makes it half as fast
+GPU_CHUNKS = 32  # that a GPU encodes at once
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,21 @@ class TokenSet:
 
 
 def tokenize(tokenizer: AnyTokenizer, images: ImageSet, how: Views) -> TokenSet:
-    """Turn every view of every labelled picture into tokens."""
+    """Turn every view of every picture into tokens."""
     device = tokenizer.codebook.device
     num_tokens = (images.pictures.shape[1] // tokenizer.stride) ** 2
-    labelled = np.flatnonzero(images.labels >= 0)
-    grids = np.empty((len(labelled), how.count, num_tokens), np.uint16)
+    grids = np.empty((len(images), how.count, num_tokens), np.uint16)
+    chunks = [(s, view) for s in range(0, len(images), CHUNK) for view in range(how.count)]
+    at_once = 1 if device.type == "cpu" else GPU_CHUNKS
+    groups = [chunks[i : i + at_once] for i in range(0, len(chunks), at_once)]
+    pictures = ahead(lambda group: [_chunk(images.pictures, *c, how) for c in group], groups)
     with torch.inference_mode():
-        for start in range(0, len(labelled), ENCODE_BATCH):
-            rows = labelled[start : start + ENCODE_BATCH]
-            for view in range(how.count):
-                generator = step_generator(how.seed, start, view)
-                pictures = _view(images.pictures[rows], view, how.smallest_crop, generator)
-                tokens = tokenizer.encode(as_images(pictures).to(device))
-                grids[start : start + len(rows), view] = tokens.flatten(1).cpu().numpy()
-    labels = np.repeat(images.labels[labelled], how.count)
+        for group, cut_out in zip(groups, pictures, strict=True):
+            tokens = tokenizer.encode(as_images(np.concatenate(cut_out)).to(device))
+            parts = tokens.flatten(1).cpu().split([len(part) for part in cut_out])
+            for (start, view), part in zip(group, parts, strict=True):
+                grids[start : start + len(part), view] = part.numpy()
+    labels = np.repeat(images.labels, how.count)
     return TokenSet(grids.reshape(len(labels), -1), labels)
 
 
@@ -63,6 +66,12 @@ def cached_tokens(path: Path, tokenizer: AnyTokenizer, images: ImageSet, how: Vi
         unfinished.rename(path)
     with np.load(path) as stored:
         return TokenSet(stored["tokens"], stored["labels"])
+
+
+def _chunk(pictures: np.ndarray, start: int, view: int, how: Views) -> np.ndarray:
+    """Give one view of the pictures from `start` on."""
+    generator = step_generator(how.seed, start, view)
+    return _view(pictures[start : start + CHUNK], view, how.smallest_crop, generator)
 
 
 def _view(

@@ -11,7 +11,7 @@ from math import isqrt
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from maskgit import schedules
@@ -29,7 +29,7 @@ from maskgit.sizes import AnyTransformerConfig, TransformerConfig
 from maskgit.state import DecodeOptions
 from maskgit.state import start as begin
 from maskgit.training import losses
-from maskgit.training.data import ImageSet, balanced_indices, step_generator
+from maskgit.training.data import BalancedDraw, ImageSet, ahead, step_generator
 from maskgit.training.run import Ema, Run, Schedule, mean_figures, set_rate
 from maskgit.training.tokenizer import write_sheet
 from maskgit.training.tokens import TokenSet, Views, cached_tokens, tokenize
@@ -53,6 +53,8 @@ class TransformerRecipe:
         class_balance: A class of n pictures is drawn in proportion to n ** class_balance.
         views: Versions of each picture that are tokenised: as it is, mirrored, then random crops.
         smallest_crop: Smallest share of a picture's side in a random crop.
+        hole_share: Share of pictures whose hidden tokens lie in a rectangle, as an edit's do; in
+            the others they lie anywhere, as the paper's.
         weight_decay: AdamW's (official: 0.045).
         use_muon: Train the matrices of the layers by Muon (Jordan et al. 2024), which makes each
             update orthogonal; needs torch 2.9 or newer.
@@ -69,6 +71,7 @@ class TransformerRecipe:
     class_balance: float = 0.5
     views: int = 4
     smallest_crop: float = 0.8
+    hole_share: float = 0.0
     weight_decay: float = 0.045
     use_muon: bool = False
     ema_decay: float = 0.999
@@ -107,7 +110,8 @@ def train_transformer(
     Args:
         recipe: What is trained, with which numbers.
         tokenizer: Of stage 1; goes to the run's device.
-        images: To learn from.
+        images: To learn from. Those without a class teach what pictures without one look like,
+            where the network has a null label.
         val: To judge by.
         run: Where everything is written.
         start: Of the recipe's sizes: what a new run begins at.
@@ -121,11 +125,12 @@ def train_transformer(
         start_informed(network, tokenizer.codebook.detach())
     else:
         network.load_state_dict(start.state_dict())
+    images = images if recipe.model.has_null_label else images.labelled()
     views = Views(recipe.views, recipe.smallest_crop, recipe.seed)
     there = tokenizer.to(run.accelerator.device)
     with run.accelerator.main_process_first():  # the others read what it wrote
         train_set = cached_tokens(run.folder / "tokens-train.npz", there, images, views)
-    val_set = tokenize(there, val, replace(views, count=1))
+    val_set = tokenize(there, val.labelled(), replace(views, count=1))
     objective = MaskedTokenObjective(network, recipe.label_smoothing)
     run.shard(objective)
     model, *optimizers = run.prepare(objective, *_optimizers(network, recipe))
@@ -134,9 +139,10 @@ def train_transformer(
     _part_ways(run, recipe.seed)
     run.resume()
     bar = run.progress()
-    for step in bar:
+    draw = BalancedDraw(train_set.labels, recipe.class_balance)
+    batches = ahead(lambda step: _batch(train_set, draw, recipe, step), range(run.step, run.steps))
+    for step, batch in zip(bar, batches, strict=True):
         set_rate(recipe.schedule.rate(step), optimizers)
-        batch = _batch(train_set, recipe, step)
         figures = [
             _learn(model, optimizers, [t[part] for t in batch], run)
             for part in run.parts(recipe.batch_size)
@@ -190,14 +196,15 @@ def _waves(side: int, count: int) -> Float[Tensor, "N D"]:
 def evaluate(
     network: TokenPredictor, val: TokenSet, seed: int, device: torch.device | str = "cpu"
 ) -> dict[str, float]:
-    """Negative log-likelihood (nats) and accuracy of masked held-out tokens, by share masked."""
+    """Negative log-likelihood (nats) and accuracy of masked held-out tokens.
+
+    By the share of tokens masked, anywhere, and in a hole: the centre, half as wide and high.
+    """
     figures = {}
     labels = torch.from_numpy(val.labels).to(device)
     tokens = torch.from_numpy(val.tokens.astype(np.int64)).to(device)
-    for percent in (25, 50, 75, 100):
-        generator = step_generator(seed, percent)
-        order = generator.random(val.tokens.shape).argsort(1).argsort(1)
-        is_masked = torch.from_numpy(order < round(val.tokens.shape[1] * percent / 100)).to(device)
+    for name, masked in _masks(val.tokens.shape, seed).items():
+        is_masked = torch.tensor(masked, device=device)
         nll, hits = 0.0, 0
         for start in range(0, len(tokens), 64):
             rows = slice(start, start + 64)
@@ -206,9 +213,23 @@ def evaluate(
             found = log_p.gather(-1, tokens[rows, :, None])[..., 0]
             nll -= float(found[is_masked[rows]].sum())
             hits += int(((log_p.argmax(-1) == tokens[rows]) & is_masked[rows]).sum())
-        figures[f"val_nll_{percent}"] = round(nll / int(is_masked.sum()), 4)
-        figures[f"val_accuracy_{percent}"] = round(hits / int(is_masked.sum()), 4)
+        figures[f"val_nll_{name}"] = round(nll / int(is_masked.sum()), 4)
+        figures[f"val_accuracy_{name}"] = round(hits / int(is_masked.sum()), 4)
     return figures
+
+
+def _masks(shape: tuple[int, ...], seed: int) -> dict[str, Bool[np.ndarray, "n N"]]:
+    """Give the masks that a network is judged by."""
+    masks = {}
+    for percent in (25, 50, 75, 100):
+        order = step_generator(seed, percent).random(shape).argsort(1).argsort(1)
+        masks[str(percent)] = order < round(shape[1] * percent / 100)
+    side = isqrt(shape[1])
+    hole = np.zeros((side, side), bool)
+    middle = slice(side // 4, side // 4 + side // 2)
+    hole[middle, middle] = True
+    masks["hole"] = np.broadcast_to(hole.flatten(), shape)
+    return masks
 
 
 def _report(network: AnyTransformer, tokenizer: AnyTokenizer, val: TokenSet, run: Run) -> None:
@@ -255,18 +276,40 @@ def _part_ways(run: Run, seed: int) -> None:
         torch.manual_seed(seed + run.accelerator.process_index)
 
 
-def _batch(data: TokenSet, recipe: TransformerRecipe, step: int) -> list[Tensor]:
+def _batch(
+    data: TokenSet, draw: BalancedDraw, recipe: TransformerRecipe, step: int
+) -> list[Tensor]:
     """Tokens, what to hide, labels: a pure function of the step."""
     generator = step_generator(recipe.seed, step)
-    rows = balanced_indices(data.labels, recipe.batch_size, recipe.class_balance, generator)
+    rows = draw(recipe.batch_size, generator)
     tokens = data.tokens[rows].astype(np.int64)
     ratio = schedules.mask_ratio(recipe.mask_schedule, generator.random(len(rows)), tokens.shape[1])
-    count = np.maximum(1, np.floor(ratio * tokens.shape[1])).astype(np.int64)
-    rank = generator.random(tokens.shape).argsort(1).argsort(1)
+    open_cells = _holes(len(tokens), tokens.shape[1], recipe.hole_share, generator)
+    count = np.maximum(1, np.floor(ratio * open_cells.sum(1))).astype(np.int64)
+    rank = (generator.random(tokens.shape) + ~open_cells).argsort(1).argsort(1)
     labels = data.labels[rows].copy()
     if recipe.model.null_label is not None:
-        labels[generator.random(len(rows)) < recipe.class_dropout] = recipe.model.null_label
+        is_dropped = generator.random(len(rows)) < recipe.class_dropout
+        labels[is_dropped | (labels < 0)] = recipe.model.null_label
     return [torch.from_numpy(a) for a in (tokens, rank < count[:, None], labels)]
+
+
+def _holes(
+    count: int, num_tokens: int, share: float, generator: np.random.Generator
+) -> Bool[np.ndarray, "B N"]:
+    """Draw where tokens may be hidden: in a `share` of the pictures in a rectangle only.
+
+    Its sides are a quarter of the grid to all of it, and it may lie at the border.
+    """
+    if not share:
+        return np.ones((count, num_tokens), bool)
+    side = isqrt(num_tokens)
+    sizes = generator.integers(max(1, side // 4), side + 1, (2, count, 1))
+    starts = np.floor(generator.random((2, count, 1)) * (side - sizes + 1))
+    within = (starts <= np.arange(side)) & (np.arange(side) < starts + sizes)
+    holes = (within[0][:, :, None] & within[1][:, None]).reshape(count, num_tokens)
+    holes[generator.random(count) >= share] = True
+    return holes
 
 
 def _optimizers(network: nn.Module, recipe: TransformerRecipe) -> list[torch.optim.Optimizer]:

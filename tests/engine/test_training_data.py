@@ -1,13 +1,16 @@
 """Training pictures: read completely, labelled alike in every split, drawn by step alone."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from maskgit.training.data import (
-    balanced_indices,
+    AHEAD_THREADS,
+    BalancedDraw,
+    ahead,
     load_folder,
     load_images,
     load_packs,
@@ -111,6 +114,10 @@ def test_packs_are_read_as_they_were_written_with_only_the_classes_they_hold(
     ]
     np.testing.assert_array_equal(data.pictures[1], coloured("red", 1, 32, 32))
     assert load_packs(tmp_path, ("two",), "train", 32).labels.tolist() == [-1, 0]
+    behind = load_packs(tmp_path, ("two",), "train", 32, background=("one",))
+    assert behind.labels.tolist() == [-1, 0] + [-1] * (len(behind) - 2)
+    assert behind.labelled().labels.tolist() == [0]
+    assert behind.classes == load_packs(tmp_path, ("two",), "train", 32).classes
     assert load_images(tmp_path, "train", ("one",), 16).pictures.shape == (3, 16, 16, 3)
 
 
@@ -133,10 +140,31 @@ def test_randomness_is_a_function_of_seed_step_and_purpose() -> None:
 @pytest.mark.parametrize(("power", "expected"), [(1.0, 0.9), (0.5, 0.75), (0.0, 0.5)])
 def test_classes_are_balanced_by_the_power_of_their_size(power: float, expected: float) -> None:
     labels = np.array([0] * 90 + [-1] * 10)
-    drawn = balanced_indices(labels, 20_000, power, np.random.default_rng(0))
+    drawn = BalancedDraw(labels, power)(20_000, np.random.default_rng(0))
     assert drawn.shape == (20_000,)
     assert (labels[drawn] == 0).mean() == pytest.approx(expected, abs=0.01)
     assert len(np.unique(drawn)) == 100
+
+
+def test_what_is_made_ahead_comes_in_order_and_only_a_little_ahead() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    for expected, made in enumerate(ahead(lambda item: 2 * item, items())):
+        assert made == 2 * expected
+        assert len(taken) <= expected + 2 * AHEAD_THREADS + 1
+    assert taken == list(range(100))
+
+
+def test_what_fails_ahead_fails_where_it_is_asked_for() -> None:
+    made = ahead(lambda item: 1 // item, [1, 0, 1])
+    assert next(made) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(made)
 
 
 def test_crops_lie_in_their_picture_and_every_second_one_is_mirrored() -> None:

@@ -13,7 +13,7 @@ from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
 from maskgit.training import recipes, transformer
 from maskgit.training.codebook import squared_distances
-from maskgit.training.data import ImageSet
+from maskgit.training.data import BalancedDraw, ImageSet
 from maskgit.training.discriminator import PatchDiscriminator
 from maskgit.training.run import Ema, Schedule
 from maskgit.training.tokenizer import as_images, psnr, reconstruct_set
@@ -102,15 +102,15 @@ def test_pictures_are_reconstructed_in_batches_as_alone(tokenizer: VQGAN) -> Non
     assert torch.equal(tokens[4:], tokenizer.encode(as_images(PICTURES[4:])))
 
 
-def test_every_view_of_a_labelled_picture_becomes_tokens(tokenizer: VQGAN) -> None:
-    data = tokenize(tokenizer, IMAGES, Views(3, 0.8, 0))
+def test_every_view_of_a_picture_becomes_tokens(tokenizer: VQGAN) -> None:
+    data = tokenize(tokenizer, IMAGES.labelled(), Views(3, 0.8, 0))
     assert data.tokens.shape == (12, 16)
     assert data.labels.tolist() == [0, 0, 0, 2, 2, 2, 1, 1, 1, 0, 0, 0]
     labelled = PICTURES[[0, 1, 3, 4]]
     for view, pictures in enumerate((labelled, labelled[:, :, ::-1])):
         expected = tokenizer.encode(as_images(pictures)).flatten(1).numpy()
         np.testing.assert_array_equal(data.tokens[view::3], expected)
-    again = tokenize(tokenizer, IMAGES, Views(3, 0.8, 0))
+    again = tokenize(tokenizer, IMAGES.labelled(), Views(3, 0.8, 0))
     np.testing.assert_array_equal(again.tokens, data.tokens)
 
 
@@ -126,7 +126,8 @@ def test_tokens_are_computed_once_per_run(tokenizer: VQGAN, tmp_path: Path) -> N
 def test_a_step_hides_as_many_tokens_as_the_schedule_says() -> None:
     recipe = replace(RECIPE, batch_size=2000, class_dropout=0.25)
     data = TokenSet(np.arange(64, dtype=np.uint16).reshape(4, 16), np.array([0, 1, 2, 2]))
-    tokens, is_masked, labels = transformer._batch(data, recipe, 3)
+    draw = BalancedDraw(data.labels, 0.5)
+    tokens, is_masked, labels = transformer._batch(data, draw, recipe, 3)
     assert tokens.shape == is_masked.shape == (2000, 16)
     share = is_masked.float().mean(1)
     assert float(share.min()) == 1 / 16
@@ -134,12 +135,40 @@ def test_a_step_hides_as_many_tokens_as_the_schedule_says() -> None:
     assert float((labels == 3).float().mean()) == pytest.approx(0.25, abs=0.03)
     kept = labels != 3
     assert torch.equal(labels[kept], torch.tensor([0, 1, 2, 2])[tokens[kept, 0] // 16])
-    again = transformer._batch(data, recipe, 3)
+    again = transformer._batch(data, draw, recipe, 3)
     assert all(
         torch.equal(ours, theirs)
         for ours, theirs in zip(again, (tokens, is_masked, labels), strict=True)
     )
-    assert not torch.equal(transformer._batch(data, recipe, 4)[0], tokens)
+    assert not torch.equal(transformer._batch(data, draw, recipe, 4)[0], tokens)
+
+
+def test_a_share_of_the_pictures_has_a_hole() -> None:
+    holes = transformer._holes(2000, 256, 0.5, np.random.default_rng(0)).reshape(-1, 16, 16)
+    rows, columns = holes.any(2), holes.any(1)
+    np.testing.assert_array_equal(holes, rows[:, :, None] & columns[:, None])
+    assert rows.sum(1).min() == columns.sum(1).min() == 4
+    assert float(holes.all((1, 2)).mean()) == pytest.approx(0.5, abs=0.05)
+    assert holes[:, 0].any()  # at the border, too
+    assert holes[:, -1].any()
+
+
+@pytest.mark.parametrize(("share", "within"), [(0.0, False), (1.0, True)])
+def test_hidden_tokens_lie_in_the_hole(share: float, within: bool) -> None:
+    recipe = replace(RECIPE, batch_size=500, hole_share=share)
+    data = TokenSet(np.zeros((4, 256), np.uint16), np.zeros(4, np.int64))
+    _, is_masked, _ = transformer._batch(data, BalancedDraw(data.labels, 0.5), recipe, 3)
+    many = is_masked[is_masked.sum(1) > 40].view(-1, 16, 16)
+    spans_all = many.any(1).all(1) & many.any(2).all(1)
+    assert (float(spans_all.float().mean()) < 0.2) == within
+
+
+def test_pictures_without_a_class_are_shown_with_the_null_label() -> None:
+    recipe = replace(RECIPE, batch_size=400, class_dropout=0.0)
+    grids = np.repeat(np.arange(4, dtype=np.uint16)[:, None], 16, axis=1)
+    data = TokenSet(grids, np.array([0, -1, 2, -1]))
+    tokens, _, labels = transformer._batch(data, BalancedDraw(data.labels, 0.5), recipe, 0)
+    assert torch.equal(labels, torch.tensor([0, 3, 2, 3])[tokens[:, 0]])
 
 
 def test_a_network_that_knows_nothing_is_as_uncertain_as_there_are_codes() -> None:
@@ -148,7 +177,8 @@ def test_a_network_that_knows_nothing_is_as_uncertain_as_there_are_codes() -> No
     val = TokenSet(np.zeros((3, 16), np.uint16), np.array([0, 1, 2]))
     figures = evaluate(network, val, RECIPE.seed)
     assert {key: figures[key] for key in figures if "nll" in key} == {
-        f"val_nll_{percent}": pytest.approx(math.log(64), abs=1e-3) for percent in (25, 50, 75, 100)
+        f"val_nll_{masked}": pytest.approx(math.log(64), abs=1e-3)
+        for masked in (25, 50, 75, 100, "hole")
     }
     with torch.no_grad():
         network.output_bias[0] = 100
