@@ -140,6 +140,7 @@ class Desk:
             self._count,
             self._settings,
             self._previews,
+            refine=bool(self._controls.refine),
         )
         is_new = np.ones((height, width), bool)
         is_new[top : top + picture.shape[0], left : left + picture.shape[1]] = False

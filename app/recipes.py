@@ -70,7 +70,7 @@ class Remembered:
         is_steered: Whether somebody had a hand in the decode, which a seed does not repeat.
         feather: Cells over which an edit's new content faded in.
         regions: Where there are other classes than `label`, by number or name.
-        refine: Whether its fill was refined, or would have been where it was soft.
+        refine: Whether what was soft was refined, or would have been.
     """
 
     model: str
@@ -199,6 +199,7 @@ def _controls(found: Remembered) -> dict[str, Any]:
     controls = {"model": found.model, "label": found.label, **found.settings}
     if found.region is not None:
         controls["feather"] = found.feather
+    if found.region is not None or found.sides is not None:
         controls["refine"] = found.refine
     if found.sides is not None:
         controls |= zip(("left", "top", "right", "bottom"), found.sides, strict=True)

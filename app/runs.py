@@ -84,7 +84,7 @@ class Generate:
 
 @dataclass(frozen=True, eq=False)
 class Outpaint:
-    """Make a picture larger; the new sides are given in pixels."""
+    """Make a picture larger; the new sides are given in pixels. `refine` is as for `Fill`."""
 
     model: str
     picture: Picture
@@ -96,6 +96,7 @@ class Outpaint:
     count: int
     settings: Settings
     previews: bool = True
+    refine: bool = True
 
 
 Request: TypeAlias = Fill | Generate | Outpaint

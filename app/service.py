@@ -71,13 +71,14 @@ class EditRequest(GenerateRequest):
 
 
 class OutpaintRequest(GenerateRequest):
-    """A larger picture; sides in pixels."""
+    """A larger picture; sides in pixels, `refine` as for an edit."""
 
     picture: str
     left: Added = 0
     top: Added = 0
     right: Added = 0
     bottom: Added = 0
+    refine: bool = True
 
 
 class PlanRequest(Strict):
@@ -148,9 +149,8 @@ class Service:
             if not any(sides):
                 raise UserError(Sentence("said.no_sides_named"))
             require_room(require_fit(picture.shape, *sides), asked.count)
-            return self._run(
-                Outpaint(model, picture, *sides, label, asked.count, settings, previews=False)
-            )
+            whole = model, picture, *sides, label, asked.count, settings
+            return self._run(Outpaint(*whole, previews=False, refine=asked.refine))
 
         return answer(outpainted)
 

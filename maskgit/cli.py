@@ -114,8 +114,9 @@ def outpaint(options: argparse.Namespace) -> None:
     sides = (options.left, options.top, options.right, options.bottom)
     with _progress() as on_step:
         result = engine.outpaint(
-            original.flat, *sides, label=_label(options), on_step=on_step, **_common(options)
-        )
+            original.flat, *sides, label=_label(options), on_step=on_step, on_tile=_say_tile,
+            refine=options.refine, **_common(options),
+        )  # fmt: skip
     files = with_recipes(begun(engine, options), result, original, sides=sides)
     _write_all(options.out, files, result.seeds)
 
@@ -223,13 +224,7 @@ def _parser() -> argparse.ArgumentParser:
                 help=f"how far the new content fades in, 0 to {MAX_FEATHER_CELLS:g} cells",
             )  # fmt: skip
             _add_choices(sub, "edited.png")
-            sub.add_argument(
-                "--refine",
-                type=_levels,
-                default="auto",
-                metavar="LEVELS",
-                help="draw a hole again in smaller windows, at most so many times; 0: never",
-            )
+            _add_refine(sub)
             commands_recipes.add_no_recipe(sub)
             continue
         _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
@@ -240,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     for side in ("left", "top", "right", "bottom"):
         sub.add_argument(f"--{side}", type=int, default=0, metavar="PX", help="pixels to add")
     _add_choices(sub, "outpainted.png")
+    _add_refine(sub)
     commands_recipes.add_no_recipe(sub)
     _add_model(sub := add(reconstruct))
     sub.add_argument("picture", type=Path, help="any picture")
@@ -252,6 +248,16 @@ def _parser() -> argparse.ArgumentParser:
     commands_recipes.add_replay(add(replay))
     commands_recipes.add_strip(add(strip))
     return parser
+
+
+def _add_refine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--refine",
+        type=_levels,
+        default="auto",
+        metavar="LEVELS",
+        help="draw what is soft again in smaller windows, at most so many times; 0: never",
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -58,6 +58,13 @@ class OutpaintPlan:
     picture: Box
     windows: tuple[Window, ...]
 
+    @property
+    def added(self) -> Unknown:
+        """True where the canvas is new."""
+        added = np.ones((self.height, self.width), dtype=bool)
+        added[self.picture.slices] = False
+        return added
+
     def lay_out(self, picture: Picture) -> tuple[Canvas, Unknown]:
         """Give the new canvas with the picture on it, and the region that is still unknown.
 
@@ -70,10 +77,8 @@ class OutpaintPlan:
                 f"got a picture of {picture.shape[0]}x{picture.shape[1]} px"
             )
         canvas = np.zeros((self.height, self.width, 3), dtype=np.uint8)
-        unknown = np.ones((self.height, self.width), dtype=bool)
         canvas[self.picture.slices] = picture
-        unknown[self.picture.slices] = False
-        return canvas, unknown
+        return canvas, self.added
 
 
 def outpaint_windows(

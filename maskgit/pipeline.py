@@ -27,7 +27,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from typing_extensions import Unpack
 
-from maskgit import checks, decoding, hub, runtime
+from maskgit import checks, decoding, graphs, hub, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
@@ -35,13 +35,14 @@ from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_f
 from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
-from maskgit.images import to_images, to_pictures
+from maskgit.graphs import Graphed, Painter
+from maskgit.images import on_host, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.models.packed import pack
-from maskgit.outpainting import outpaint_windows
+from maskgit.outpainting import OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
 from maskgit.state_text import from_text
-from maskgit.tiles import MAX_LEVELS, Plan, plan_tiles
+from maskgit.tiles import MAX_LEVELS, Plan, plan_growth, plan_tiles
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
 from maskgit.window import Window, choose, class_cells, mirror_fill, open_cells, view
@@ -109,6 +110,10 @@ class MaskGIT:
         self.device = device
         self.tokenizer = model.tokenizer
         self.predictor = runtime.independent_rows(model.transformer, device)
+        self.painter: Painter | None = None
+        if device.type == "cuda":
+            self.predictor = Graphed(self.predictor, device)
+            self.painter = Painter(model.tokenizer, device)
 
     @property
     def image_size(self) -> int:
@@ -124,6 +129,12 @@ class MaskGIT:
     def dtype(self) -> torch.dtype:
         """Precision of the weights."""
         return self.tokenizer.codebook.dtype
+
+    @property
+    def status(self) -> str:
+        """Say in words how passes run here."""
+        how = self.predictor.status if isinstance(self.predictor, Graphed) else "step by step"
+        return f"{self.device}, {str(self.dtype).removeprefix('torch.')}, {how}"
 
     def generate(
         self,
@@ -215,7 +226,9 @@ class MaskGIT:
         *,
         seed: int = 0,
         count: int = 1,
+        refine: int = 0,
         on_step: OnStep | None = None,
+        on_tile: OnTile | None = None,
         **choices: Unpack[Choices],
     ) -> Result:
         """Imagine what lies beyond the edges of a picture.
@@ -230,7 +243,9 @@ class MaskGIT:
             label: As for `generate`.
             seed: As for `generate`.
             count: As for `generate`.
+            refine: As for `edit`.
             on_step: As for `generate`, for one window after the other.
+            on_tile: As for `edit`, for one picture after the other.
             choices: As for `generate`.
 
         Raises:
@@ -242,17 +257,20 @@ class MaskGIT:
         seeds = checks.seeds(seed, count)
         height, width = picture.shape[:2]
         plan = outpaint_windows(height, width, left, top, right, bottom, grid_size=self.grid_size)
+        tiles = self.plan_growth(plan, refine)
         results, traces = [], []
         for each in seeds:
             canvas, unknown = plan.lay_out(picture)
-            trace: tuple[DecodeState, ...] = ()
+            trace: list[DecodeState] = []
             for window in plan.windows:
                 job = self.prepare_extend(canvas, unknown, window, label, seed=each, **choices)
                 states = self._states(job, on_step)
                 self.extend(canvas, unknown, job, states[-1])
-                trace += tuple(states)
-            results.append(canvas)
-            traces.append(trace)
+                trace += states
+            made = Result(canvas[None], (each,), (tuple(trace),))
+            made = self.refine(self.grown(plan, canvas, trace[-1]), trace[-1], made, tiles, on_tile)
+            results.append(made.pictures[0])
+            traces += made.traces
         return Result(np.stack(results), seeds, tuple(traces))
 
     def vary(
@@ -293,11 +311,28 @@ class MaskGIT:
             return Plan()
         return plan_tiles(job.place.region, job.place.window, self.image_size, refine)
 
+    def plan_growth(self, plan: OutpaintPlan, refine: int = MAX_LEVELS) -> Plan:
+        """Plan the refinement of what a plan of `outpaint` added; errors as `plan`."""
+        checks.require_whole("refine", refine)
+        return plan_growth(plan.added, plan.windows[0].side, self.image_size, refine)
+
+    def grown(self, plan: OutpaintPlan, canvas: Picture, state: DecodeState) -> Job:
+        """Give all that `outpaint` added to a picture as one job, so that it can be refined.
+
+        Args:
+            plan: Of the windows.
+            canvas: The picture that they have filled.
+            state: The last one's last state.
+        """
+        whole = Window(0, 0, max(plan.height, plan.width))
+        seen = view(canvas, whole, self.image_size)
+        return Job(state, Place(canvas, plan.added, whole, seen, feather=0.0))
+
     def refining(self, job: Job, state: DecodeState, result: Result, plan: Plan) -> Refining:
         """Begin to refine what `finish` gave; `maskgit.refining` shows the loop.
 
         Args:
-            job: What was prepared; an edit.
+            job: What was prepared; an edit, or `grown`.
             state: Its last state.
             result: From `finish`.
             plan: From `plan`, with at least one tile.
@@ -323,7 +358,8 @@ class MaskGIT:
             return result
         refining = self.refining(job, state, result, plan)
         for tile in plan.tiles:
-            refining.end(tile, decoding.decode(self.predictor, refining.begin(tile)))
+            *_, done = graphs.trace(self.predictor, refining.begin(tile))
+            refining.end(tile, done)
             if on_tile is not None:
                 on_tile(tile, plan)
         return replace(result, pictures=refining.pictures)
@@ -355,8 +391,7 @@ class MaskGIT:
         grid = grid.to(self.device, torch.long).view(-1, *grid.shape[-2:])
         if not bool(((grid >= 0) & (grid < self.config.tokenizer.codebook_size)).all()):
             raise ValueError(f"tokens must be in [0, {self.config.tokenizer.codebook_size})")
-        with torch.inference_mode():
-            return to_pictures(runtime.decode_each(self.tokenizer, grid))
+        return self._drawn(grid)
 
     def reconstruct(self, pictures: Picture | Pictures) -> Pictures:
         """Encode and decode: what the tokenizer alone makes of pictures; errors as `encode`."""
@@ -380,7 +415,7 @@ class MaskGIT:
 
     def step(self, state: DecodeState) -> DecodeState:
         """Run one pass of all rows; pure."""
-        return decoding.step(self.predictor, state)
+        return graphs.step(self.predictor, state)
 
     def restore(self, text: str) -> DecodeState:
         """Read a packed state (`maskgit.state_text`); `step` goes on from there.
@@ -508,7 +543,7 @@ class MaskGIT:
         Before the first pass there is none; masked cells then show an arbitrary code.
         """
         drawn = state.drawn.masked_fill(state.drawn == state.mask_id, 0)
-        return self.decode(drawn.unflatten(1, state.constraints.grid))
+        return self._drawn(drawn.unflatten(1, state.constraints.grid))
 
     def finish(self, job: Job, state: DecodeState) -> Result:
         """Draw the finished pictures and write them back at the picture's size.
@@ -585,10 +620,10 @@ class MaskGIT:
     def _states(self, job: Job, on_step: OnStep | None) -> list[DecodeState]:
         """The state before the first pass and after each."""
         states = [job.state]
-        while not states[-1].finished:
-            states.append(self.step(states[-1]))
+        for state in graphs.trace(self.predictor, job.state):
+            states.append(state)
             if on_step is not None:
-                on_step(states[-1])
+                on_step(state)
         return states
 
     def _run(self, job: Job, on_step: OnStep | None) -> Result:
@@ -596,6 +631,13 @@ class MaskGIT:
         rows = range(job.state.batch)
         traces = tuple(tuple(state.row(i) for state in states) for i in rows)
         return replace(self.finish(job, states[-1]), traces=traces)
+
+    @torch.inference_mode()
+    def _drawn(self, grid: TokenGrid) -> Pictures:
+        """Draw complete grids."""
+        if self.painter is not None:
+            return on_host(self.painter.levels(grid))
+        return to_pictures(runtime.decode_each(self.tokenizer, grid))
 
     def _options(
         self, seeds: Sequence[int], defaults: DecodeDefaults, choices: Choices

@@ -38,7 +38,7 @@ from maskgit.types import Picture, Region
 from maskgit.window import Window
 
 KEY = "maskgit"
-VERSION = 2  # of pictures with several classes; all others are of version 1
+VERSION = 2  # of several classes, and of refined larger pictures; all others are of version 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
@@ -47,7 +47,8 @@ MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
-_OPTIONAL = {"outpaint", "state", "regions"}
+_OPTIONAL = {"outpaint", "refine", "state", "regions"}
+_SINCE_2 = {"refine", "regions"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
@@ -78,7 +79,7 @@ class Recipe:
         feather: For an edit, cells over which the new content faded in.
         regions: Where other classes were asked for than `label`: class and mask, in order. Masks
             are of the picture's size; empty while that is not known.
-        refine: For an edit, levels of refinement at most (`maskgit.tiles`).
+        refine: For an edit or a larger picture, levels of refinement at most (`maskgit.tiles`).
     """
 
     model: str
@@ -126,12 +127,15 @@ def to_text(recipe: Recipe) -> str:
     Raises:
         RecipeError: If it is too large to be kept in a picture.
     """
-    version = VERSION if recipe.regions else 1
+    is_refined = recipe.sides is not None and recipe.refine > 0
+    version = VERSION if recipe.regions or is_refined else 1
     about: dict[str, Any] = {"version": version, "model": recipe.model, "weights": recipe.weights}
     about |= {"dtype": recipe.dtype, "label": recipe.label, "options": asdict(recipe.options)}
     about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
     if recipe.sides is not None:
         about["outpaint"] = list(recipe.sides)
+    if is_refined:
+        about["refine"] = recipe.refine
     if recipe.state is not None:
         about["state"] = recipe.state
     if recipe.regions:
@@ -227,6 +231,8 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         raise _damaged("edit")
     if edit is not None and sides is not None:
         raise _damaged("outpaint")
+    if sides is None and "refine" in about:
+        raise _damaged("refine")
     if "regions" in about:
         _require_regions(about["regions"])
     named = about["model"], about["weights"], about["dtype"], about["label"]
@@ -239,7 +245,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
         feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
-        refine=_whole("refine", [(edit or {}).get("refine", 0)], (0,), MAX_LEVELS)[0],
+        refine=_whole("refine", [(edit or about).get("refine", 0)], (0,), MAX_LEVELS)[0],
     )
     return recipe, about
 
@@ -269,7 +275,7 @@ def _opened(text: str) -> dict[str, Any]:
         raise RecipeError("The recipe is damaged: it is not JSON.") from error
     if not isinstance(about, dict) or type(about.get("version")) is not int:
         raise RecipeError("The recipe is damaged: it does not say its version.")
-    if about["version"] != (VERSION if "regions" in about else 1):
+    if about["version"] != (VERSION if _SINCE_2 & about.keys() else 1):
         raise RecipeError(
             f"The recipe is of version {about['version']}; this program reads up to {VERSION}."
         )

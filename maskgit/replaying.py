@@ -34,7 +34,9 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     if recipe.original is None:
         return engine.generate(label, regions=regions, seed=seed, **choices).pictures[0]
     if recipe.sides is not None:
-        made = engine.outpaint(recipe.original, *recipe.sides, label, seed=seed, **choices)
+        made = engine.outpaint(
+            recipe.original, *recipe.sides, label, seed=seed, refine=recipe.refine, **choices
+        )
         return made.pictures[0]
     assert recipe.mask is not None
     job = engine.prepare_edit(

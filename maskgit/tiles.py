@@ -81,12 +81,30 @@ def plan_tiles(region: Region, coarse: Window, size: int, levels: int = MAX_LEVE
     Raises:
         ValueError: If `levels` is out of range.
     """
+    shown = coarse.inside(*region.shape).slices
+    hole = np.zeros_like(region)
+    hole[shown] = region[shown]
+    return _plan(hole, coarse.side, size, levels)
+
+
+def plan_growth(region: Region, side: int, size: int, levels: int = MAX_LEVELS) -> Plan:
+    """Plan the windows that refine what several windows filled, as outpainting does.
+
+    Args:
+        region: True where the picture is new.
+        side: Of the windows it was drawn in.
+        size: As for `plan_tiles`.
+        levels: Likewise, with the same error.
+    """
+    return _plan(region, side, size, levels)
+
+
+def _plan(hole: Region, before: int, size: int, levels: int) -> Plan:
     if not 0 <= levels <= MAX_LEVELS:
         raise ValueError(f"levels of refinement must be 0 to {MAX_LEVELS}, got {levels}")
     tiles: list[Tile] = []
-    before = coarse.side
-    for side in _sides(coarse.side, size)[:levels]:
-        windows = _windows(region, coarse, side)
+    for side in _sides(before, size)[:levels]:
+        windows = _windows(hole, side)
         if len(tiles) + len(windows) > MAX_TILES:
             break
         last = len(windows) - 1
@@ -106,21 +124,17 @@ def _sides(coarse: int, size: int) -> list[int]:
     return [round(coarse * (size / coarse) ** (k / count)) for k in range(1, count + 1)]
 
 
-def _windows(region: Region, coarse: Window, side: int) -> list[Window]:
+def _windows(hole: Region, side: int) -> list[Window]:
     """Lay windows of one side over the hole, row by row; those with nothing to do are left out."""
-    height, width = region.shape
-    shown = coarse.inside(height, width)
-    box = bounding_box(region[shown.slices])
+    height, width = hole.shape
+    box = bounding_box(hole)
     if box is None:
         return []
-    top, left = shown.top + box.top, shown.left + box.left
     windows = [
         Window(x, y, side)
-        for y in _starts(top, box.height, side, height)
-        for x in _starts(left, box.width, side, width)
+        for y in _starts(box.top, box.height, side, height)
+        for x in _starts(box.left, box.width, side, width)
     ]
-    hole = np.zeros_like(region)
-    hole[shown.slices] = region[shown.slices]
     return [window for window in windows if hole[window.inside(height, width).slices].any()]
 
 

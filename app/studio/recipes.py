@@ -17,7 +17,7 @@ from app.errors import UserError
 from app.lens import Lens
 from app.models import Settings
 from app.recipes import Remembered
-from app.runs import Fill, Outpaint, Picture, Request
+from app.runs import Fill, Generate, Outpaint, Picture, Request
 from app.scene import Scene
 from app.studio.models import ModelStore
 from app.words import Sentence
@@ -42,9 +42,10 @@ class RecipeBook:
             return ""
         label = None if request.label is None else str(request.label)
         recipe = Recipe(*about, label, options)
+        refine = MAX_LEVELS if not isinstance(request, Generate) and request.refine else 0
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
-            return _written(replace(recipe, sides=sides))
+            return _written(replace(recipe, sides=sides, refine=refine))
         recipe = replace(recipe, regions=_named(request.regions))
         if not isinstance(request, Fill):
             return _written(recipe)
@@ -52,7 +53,6 @@ class RecipeBook:
         window = seen and Window(seen.left, seen.top, seen.side)
         about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         lens = _words(request.lens)
-        refine = MAX_LEVELS if request.refine else 0
         return _written(
             replace(recipe, **about_edit, lens=lens, feather=request.feather, refine=refine)
         )

@@ -17,7 +17,7 @@ import maskgit
 from app.runs import Refining
 from maskgit import DecodeState, MaskGIT
 from maskgit.batching import Batcher
-from maskgit.tiles import MAX_LEVELS
+from maskgit.tiles import MAX_LEVELS, Plan
 
 R = TypeVar("R")
 
@@ -37,6 +37,17 @@ class Refiner:
         with self._pass:
             result = engine.finish(job, state)
         plan = engine.plan(job, MAX_LEVELS if refine else 0)
+        return (yield from self.refined(engine, job, state, result, plan))
+
+    def refined(
+        self,
+        engine: MaskGIT,
+        job: maskgit.Job,
+        state: DecodeState,
+        result: maskgit.Result,
+        plan: Plan,
+    ) -> Generator[Refining, None, maskgit.Result]:
+        """Refine finished pictures as planned; yields before every window."""
         if not plan.tiles:
             return result
         refining = engine.refining(job, state, result, plan)

@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TypeVar
 
+import numpy as np
+
+import maskgit
 from app.errors import UserError
 from app.runs import (
     Answered,
@@ -23,6 +26,7 @@ from app.runs import (
     Opened,
     Outpaint,
     Picture,
+    Refining,
     Request,
     Result,
     Step,
@@ -38,7 +42,8 @@ from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
 from maskgit.originals import open_original
-from maskgit.outpainting import outpaint_windows
+from maskgit.outpainting import OutpaintPlan, outpaint_windows
+from maskgit.tiles import MAX_LEVELS
 
 Read = TypeVar("Read")
 
@@ -128,14 +133,14 @@ class Studio:
         result = yield from self._refiner.drawn(engine, job, state, request.refine)
         yield finished(result)
 
-    def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Step | Result]:
+    def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Answered]:
         """Imagine window after window, all variations side by side."""
         height, width = request.picture.shape[:2]
         sides = request.left, request.top, request.right, request.bottom
         plan = outpaint_windows(height, width, *sides, grid_size=engine.grid_size)
         seeds = [request.settings.seed + row for row in range(request.count)]
         canvases = [plan.lay_out(request.picture) for _ in seeds]  # picture, what is unknown of it
-        done = 0
+        done, rows = 0, list[DecodeState]()
         for number, window in enumerate(plan.windows):
             with self._pass:
                 jobs = [
@@ -154,9 +159,21 @@ class Studio:
                 engine, state, square_of(engine, jobs[0]), request.previews, done, to_come
             )
             done += state.steps[0]
-            for (picture, unknown), job, row in zip(canvases, jobs, state.rows, strict=True):
+            rows = state.rows
+            for (picture, unknown), job, row in zip(canvases, jobs, rows, strict=True):
                 engine.extend(picture, unknown, job, row)
-        yield Result([picture for picture, _ in canvases], seeds)
+        pictures = np.stack([picture for picture, _ in canvases])
+        result = maskgit.Result(pictures, tuple(seeds), tuple((row,) for row in rows))
+        result = yield from self._refined_growth(engine, plan, result, request.refine)
+        yield Result(list(result.pictures), seeds)
+
+    def _refined_growth(
+        self, engine: MaskGIT, plan: OutpaintPlan, result: maskgit.Result, refine: bool
+    ) -> Generator[Refining, None, maskgit.Result]:
+        tiles = engine.plan_growth(plan, MAX_LEVELS if refine else 0)
+        state = DecodeState.stack([trace[-1] for trace in result.traces])
+        job = engine.grown(plan, result.pictures[0], state)
+        return (yield from self._refiner.refined(engine, job, state, result, tiles))
 
     def _decode(
         self,

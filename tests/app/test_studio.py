@@ -243,6 +243,22 @@ def test_a_soft_fill_is_refined_window_by_window_as_the_engine_does(
     np.testing.assert_array_equal(np.stack(result.pictures), made.pictures)
 
 
+def test_a_larger_picture_is_refined_as_the_engine_does(
+    studio: Studio, engine: maskgit.MaskGIT
+) -> None:
+    picture = np.repeat(np.repeat(photo(), SOFT, 0), SOFT, 1)
+    request = Outpaint("tiny", picture, 30, 0, 0, 20, 970, 2, SETTINGS)
+    *_, result = list(studio.run(request))
+    told = [answer for answer in studio.run(request) if isinstance(answer, Refining)]
+    made = engine.outpaint(
+        picture, 30, 0, 0, 20, 970, seed=5, count=2, refine=MAX_LEVELS, steps=STEPS
+    )
+    assert isinstance(result, Result)
+    assert told
+    assert told == [Refining(number, len(told)) for number in range(1, len(told) + 1)]
+    np.testing.assert_array_equal(np.stack(result.pictures), made.pictures)
+
+
 def test_a_run_without_refinement_ends_with_its_last_pass(studio: Studio) -> None:
     request = replace(fill(scale=SOFT), refine=False)
     assert not any(isinstance(answer, Refining) for answer in studio.run(request))

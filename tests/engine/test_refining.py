@@ -225,6 +225,43 @@ def test_a_recipe_with_refinement_is_replayed_bit_for_bit(engine: MaskGIT) -> No
     assert not np.array_equal(replay(engine, replace(carried, refine=0)), made)
 
 
+def larger(engine: MaskGIT, refine: int, seed: int = 7, count: int = 1) -> Result:
+    small_window_px = 190
+    return engine.outpaint(
+        some_picture(small_window_px, 250),
+        40,
+        0,
+        0,
+        30,
+        seed=seed,
+        count=count,
+        refine=refine,
+        steps=2,
+    )
+
+
+def test_a_larger_picture_is_refined_where_it_is_new(engine: MaskGIT) -> None:
+    coarse, fine = larger(engine, 0).pictures[0], larger(engine, 2).pictures[0]
+    assert np.array_equal(fine[:190, 40:], some_picture(190, 250))
+    for new in (np.s_[:, :40], np.s_[190:]):
+        assert (fine[new] != coarse[new]).mean() > 0.5
+
+
+def test_larger_pictures_are_refined_alone_as_among_others(engine: MaskGIT) -> None:
+    many = larger(engine, 1, seed=5, count=2)
+    for index, seed in enumerate((5, 6)):
+        assert np.array_equal(many.pictures[index], larger(engine, 1, seed=seed).pictures[0])
+
+
+def test_a_larger_picture_is_replayed_bit_for_bit(engine: MaskGIT) -> None:
+    made, options = larger(engine, 2).pictures[0], DecodeOptions(steps=2, seed=7)
+    recipe = Recipe("small", "a" * 64, "float32", None, options, sides=(40, 0, 0, 30), refine=2)
+    carried = recipes.from_text(recipes.to_text(recipe), made)
+    assert carried.refine == 2
+    assert np.array_equal(replay(engine, carried), made)
+    assert not np.array_equal(replay(engine, replace(carried, refine=0)), made)
+
+
 def test_a_steered_decode_is_refined_again_from_its_state(engine: MaskGIT) -> None:
     from maskgit.state_text import to_text
 
