@@ -16,6 +16,7 @@ written down at once, so a run that is cut off has said the most.
 import argparse
 import gc
 import json
+import os
 import statistics
 import time
 import traceback
@@ -38,6 +39,7 @@ from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.images import to_levels
 from maskgit.models import AnyTransformer, build_tokenizer, build_transformer
 from maskgit.models.empty import without_weights
+from maskgit.models.fused import SWITCH
 from maskgit.models.packed import pack
 from maskgit.pipeline import MaskGIT
 from maskgit.published import DEFAULTS
@@ -128,6 +130,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--kernels", action="store_true", help="list the dearest kernels, too")
     options = parser.parse_args()
+    os.environ[SWITCH] = "1"
     report = Report(options.out, time.monotonic() + options.seconds)
     report.attempt("machine", machine)
     report.attempt("ceilings", ceilings)

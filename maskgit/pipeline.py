@@ -38,6 +38,7 @@ from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.graphs import Graphed, Painter
 from maskgit.images import on_host, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
+from maskgit.models.fused import is_wanted
 from maskgit.models.packed import pack
 from maskgit.outpainting import OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
@@ -111,7 +112,7 @@ class MaskGIT:
         self.tokenizer = model.tokenizer
         self.predictor = runtime.independent_rows(model.transformer, device)
         self.painter: Painter | None = None
-        if device.type == "cuda":
+        if device.type == "cuda" and is_wanted():
             self.predictor = Graphed(self.predictor, device)
             self.painter = Painter(model.tokenizer, device)
 

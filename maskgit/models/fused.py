@@ -8,6 +8,7 @@ on a CPU and under the compiler. The other rounds to bfloat16 once, at the end.
 """
 
 import logging
+import os
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 logger = logging.getLogger(__name__)
 
+SWITCH = "MASKGIT_GRAPHS"  # "1": what was made for GPUs is used; off, since it was run on none yet
 TILE = 4096  # numbers that a program looks at together
 PROGRAMS = 528  # four for each multiprocessor of a large GPU
 
@@ -106,9 +108,16 @@ def group_norm(
     return out
 
 
+def is_wanted() -> bool:
+    """Whether recordings and fused kernels are to be used where there is a GPU."""
+    return os.environ.get(SWITCH) == "1"
+
+
 @cache
 def kernels() -> ModuleType | None:
-    """Give the GPU kernels, or None where Triton is missing or does not work."""
+    """Give the GPU kernels, or None where they are not wanted or Triton does not work."""
+    if not is_wanted():
+        return None
     try:
         found = import_module("maskgit.models.kernels")
         x = torch.ones(1, 16, dtype=torch.bfloat16, device="cuda")

@@ -18,6 +18,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from maskgit.models.fused import is_wanted
 from maskgit.models.transformer import TanhGELU
 
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, str]] = {
@@ -93,8 +94,8 @@ def _packed(linear: nn.Linear, rows: int, activation: nn.Module | None) -> nn.Mo
     """Give the packed form of a layer; None where it stays as it is."""
     if linear.weight.device.type == "cpu" and _works():
         return PackedLinear(linear, rows, activation)
-    fits_gpu = isinstance(activation, TanhGELU) and linear.bias is not None
-    return LinearGELU(linear) if linear.weight.is_cuda and fits_gpu else None
+    fits_gpu = linear.weight.is_cuda and linear.bias is not None and is_wanted()
+    return LinearGELU(linear) if fits_gpu and isinstance(activation, TanhGELU) else None
 
 
 @cache

@@ -18,7 +18,7 @@ from maskgit.class_map import ClassMap
 from maskgit.constraints import Constraints
 from maskgit.fused_draw import draw_cells, draw_plainly
 from maskgit.graphs import MAX_PASSES, Graphed, Painter, bucket
-from maskgit.models import Hourglass
+from maskgit.models import Hourglass, fused
 from maskgit.passes import obstacle
 from maskgit.pipeline import MaskGIT
 from maskgit.reveal import REVEAL_RULES
@@ -28,6 +28,16 @@ from maskgit.types import Labels, Logits, Tokens
 from tests.predictors import FakePredictor
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def switched_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv(fused.SWITCH, "1")
+    fused.kernels.cache_clear()
+    yield
+    fused.kernels.cache_clear()
+
+
 GRID = (4, 4)
 
 
