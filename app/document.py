@@ -29,7 +29,7 @@ from app.lens import MOST_FINE, Lens
 
 Cells = NDArray[np.bool_]  # (rows, cols) True = painted: to be imagined anew
 Region = NDArray[np.bool_]  # (H, W) the same in pixels
-Regions = tuple[tuple[int, Region], ...]  # by class; a later one lies over those before
+Regions = tuple[tuple[int | None, Region], ...]  # by class; a later one lies over those before
 
 
 @dataclass(frozen=True)

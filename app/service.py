@@ -17,10 +17,11 @@ import numpy as np
 from pydantic import Field
 
 from app.answers import Answer, answer
+from app.canvas.drawing import MAX_CLASSES
 from app.canvas.drawing import MAX_SIDE as MAX_LENGTH
 from app.controls import MAX_ADDED_PX
 from app.desk import controls_for, require_fit, require_room, settings_for_new
-from app.document import Region
+from app.document import Region, Regions
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
 from app.models import Settings
@@ -54,19 +55,35 @@ class GenerateRequest(Strict):
     count: int = Field(1, ge=1, le=MAX_PICTURES)
 
 
-class EditRequest(GenerateRequest):
-    """Another content for a part of a picture.
+class Part(Strict):
+    """A part of a picture.
+
+    Attributes:
+        mask: A picture of that size as base64, or an id; white where the part is. Or
+        box: left, top, width and height of it, in pixels.
+    """
+
+    mask: str | None = None
+    box: tuple[Pixel, Pixel, Pixel, Pixel] | None = Field(None, strict=False)
+
+
+class PartOfClass(Part):
+    """A part that is to be of another class than the rest; None: of no class."""
+
+    label: int | None
+
+
+class EditRequest(GenerateRequest, Part):
+    """Another content for a part of a picture, which is what may change.
 
     Attributes:
         picture: A file as base64, or an id.
-        mask: The same of a picture of that size, white where it may change; or
-        box: left, top, width and height of what may change, in pixels.
+        regions: Parts of it that are to be of other classes; later ones lie over those before.
         refine: Whether a fill that would look soft is drawn again in smaller windows.
     """
 
     picture: str
-    mask: str | None = None
-    box: tuple[Pixel, Pixel, Pixel, Pixel] | None = Field(None, strict=False)
+    regions: list[PartOfClass] = Field([], max_length=MAX_CLASSES - 1)
     refine: bool = True
 
 
@@ -125,7 +142,7 @@ class Service:
         return answer(generated)
 
     def edit(self, request: object) -> Answer:
-        """Imagine a part of a picture anew: as generate, and `{"picture", "mask" or "box"}`."""
+        """Imagine a part anew: as generate, and `{"picture", "mask" or "box", "regions", ...}`."""
 
         def edited() -> Answer:
             asked = read(EditRequest, request)
@@ -133,8 +150,10 @@ class Service:
             picture = self._picture(asked.picture)
             require_room(picture.shape, asked.count)
             region = self._region(asked, picture)
+            about = {"feather": feather, "refine": asked.refine}
+            about["regions"] = self._regions(asked, picture)
             whole = model, picture, region, None, None, label, asked.count, settings
-            return self._run(Fill(*whole, previews=False, feather=feather, refine=asked.refine))
+            return self._run(Fill(*whole, previews=False, **about))
 
         return answer(edited)
 
@@ -220,8 +239,20 @@ class Service:
             raise UserError(Sentence("said.no_such_picture"), UNKNOWN_PICTURE)
         return picture
 
-    def _region(self, asked: EditRequest, picture: Picture) -> Region:
-        """Give the pixels that may change."""
+    def _regions(self, asked: EditRequest, picture: Picture) -> Regions:
+        """Give the pixels of further classes."""
+        found: Regions = ()
+        info = self._models.info(asked.model or self._models.default)
+        for part in asked.regions:
+            controls = controls_for(self._models, asked.model, part.label, {})
+            label = controls.label_for(info)
+            if label in dict(found):
+                raise UserError(Sentence("said.class_twice", label=str(part.label)))
+            found += ((label, self._region(part, picture)),)
+        return found
+
+    def _region(self, asked: Part, picture: Picture) -> Region:
+        """Give the pixels of a part."""
         if (asked.mask is None) == (asked.box is None):
             raise UserError(Sentence("said.mask_or_box"))
         if asked.mask is not None:

@@ -35,6 +35,7 @@ COLUMNS = (
     "megapixels", "action", "long tasks", "longest, ms", "longest, own ms", "frame p50, ms",
     "frame p95, ms", "requests", "bytes",
 )  # fmt: skip
+TASKS = "disabled-by-default-devtools.timeline"  # without the profiler, whose start takes 150 ms
 POINTS = 240  # places of the pointer in one stroke
 WATCH = """() => {
     window.long = [];
@@ -163,7 +164,7 @@ def measure(editor: Editor, browser: Browser, act: Callable[[Editor], None]) -> 
     editor.page.evaluate(SETTLE)
     editor.page.evaluate("() => { window.long.length = window.frames_ms.length = 0; }")
     editor.page.on("request", note)
-    browser.start_tracing(page=editor.page)
+    browser.start_tracing(page=editor.page, categories=[TASKS])
     act(editor)
     editor.page.evaluate(SETTLE)
     own = main_thread_ms(browser.stop_tracing())

@@ -13,6 +13,7 @@ from maskgit.compositing import FEATHER_CELLS
 from maskgit.images import to_png
 from maskgit.jobs import Regions, Result
 from maskgit.originals import Original, open_original
+from maskgit.outpainting import TRIM
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay as replay_recipe
@@ -108,7 +109,9 @@ def with_recipes(
         if begun:
             decode = trace[0].options[0]
             named = tuple((regions or {}).items())
-            recipe = begun(decode, original and original.flat, mask, sides=sides, regions=named)
+            trim = TRIM if sides else 0
+            about = {"sides": sides, "trim": trim, "regions": named}
+            recipe = begun(decode, original and original.flat, mask, **about)
             try:
                 notes[recipes.KEY] = recipes.to_text(recipe)
             except RecipeError as error:

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from PIL import Image, ImageFilter
 
-from maskgit.masks import bounding_box
+from maskgit.masks import Box, bounding_box
 from maskgit.types import Picture, Region
 from maskgit.window import Hole, Square, Window, project
 
@@ -138,16 +138,18 @@ def paste(
     return result
 
 
-def fill(canvas: Picture, unknown: Region, square: Square, window: Window) -> None:
-    """Write the model's square into the unknown pixels of its window, which are then known.
+def fill(canvas: Picture, unknown: Region, square: Square, window: Window, part: Box) -> None:
+    """Write the model's square into the unknown pixels of a part of its window, known then.
 
     Changes `canvas` and `unknown`, which `OutpaintPlan.lay_out` made: a canvas can be large and
     need many windows. Nothing is blended, as there is nothing yet to blend with; `harmonise` the
     square first.
     """
     _require_same_size(canvas, unknown)
-    _write(canvas, square, window, unknown, 0)
-    unknown[window.inside(*unknown.shape).slices] = False
+    region = np.zeros_like(unknown)
+    region[part.slices] = unknown[part.slices]
+    _write(canvas, square, window, region, 0)
+    unknown[part.slices] = False
 
 
 def official_alpha(

@@ -6,6 +6,10 @@ lower than a window). A strip is at most half a window wide and is filled by win
 side by side, so every window sees at least half of itself already known. Only a picture smaller
 than half a window cannot offer that to the first ones.
 
+A tokenizer draws the outermost pixels of its square badly: they were never followed by others. So
+a window draws `trim` cells more than it fills on every side that lies inside the canvas, and the
+next one begins where the last has filled.
+
 The loop around it, where `imagine` stands for the model (encode, decode the open cells, draw):
 
     plan = outpaint_windows(height, width, left, top, right, bottom, grid_size=grid)
@@ -14,7 +18,7 @@ The loop around it, where `imagine` stands for the model (encode, decode the ope
         hole = open_cells(unknown, window, size, size)
         seen = mirror_fill(view(canvas, window, size), hole)
         square = imagine(seen, open_cells(unknown, window, size, grid))
-        fill(canvas, unknown, harmonise(square, seen, hole, radius_px), window)
+        fill(canvas, unknown, harmonise(square, seen, hole, radius_px), window, plan.part(window))
 
 What callers may rely on (tests/engine/test_outpainting.py holds each promise):
     * Every new pixel is filled, exactly once; the old picture is never written to.
@@ -24,7 +28,7 @@ Elsewhere: reading and projecting one window (window), writing into the canvas (
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -40,6 +44,9 @@ Unknown: TypeAlias = Bool[np.ndarray, "{self.height} {self.width}"]
 # Windows side by side share this part of their side, so that each sees what its neighbour drew.
 OVERLAP = 0.25
 
+TRIM = 1  # cells on each side: docs/algorithm.md
+MAX_TRIM = 4
+
 
 @dataclass(frozen=True)
 class OutpaintPlan:
@@ -49,14 +56,22 @@ class OutpaintPlan:
         height: Height of the canvas in pixels.
         width: Width of the canvas in pixels.
         picture: Where the old picture lies.
-        windows: Imagine each in turn. Whatever is unknown in a window when its turn comes is to be
-            filled; the last one leaves nothing unknown.
+        windows: Imagine each in turn. Whatever is unknown in its `part` when its turn comes is to
+            be filled; the last one leaves nothing unknown.
+        margin: Pixels that a window draws and does not fill, on each side inside the canvas.
     """
 
     height: int
     width: int
     picture: Box
     windows: tuple[Window, ...]
+    margin: int = 0
+
+    def part(self, window: Window) -> Box:
+        """Give the part of the canvas that a window fills."""
+        top, bottom = _inner(window.top, window.side, self.height, self.margin)
+        left, right = _inner(window.left, window.side, self.width, self.margin)
+        return Box(top, left, bottom - top, right - left)
 
     @property
     def added(self) -> Unknown:
@@ -91,6 +106,7 @@ def outpaint_windows(
     *,
     grid_size: int,
     min_side: int | None = None,
+    trim: int = 0,
 ) -> OutpaintPlan:
     """Plan how to grow a picture by any number of pixels on each side.
 
@@ -104,36 +120,68 @@ def outpaint_windows(
         grid_size: Cells along one side of a window; strips end between cells where they can.
         min_side: Smallest side of a window in pixels (default: 16 per cell). Windows are as large
             as the picture's short side, but not smaller than this.
+        trim: Cells that a window draws and does not fill on sides inside the canvas, 0 to MAX_TRIM;
+            never more than a quarter of its side.
 
     Raises:
-        ValueError: If an amount is negative, all are zero, or the picture has no pixels.
+        ValueError: If an amount is negative, all are zero, the picture has no pixels, or `trim` is
+            out of range.
     """
     _require_growth(height, width, left, top, right, bottom)
+    if not 0 <= trim <= MAX_TRIM:
+        raise ValueError(f"trim must be 0 to {MAX_TRIM} cells, got {trim}")
     canvas = (height + top + bottom, width + left + right)
     smallest = min(min_side or PIXELS_PER_CELL * grid_size, max(canvas))
     side = max(min(height, width), smallest)
+    margin = min(-(-trim * side // grid_size), side // 4)
     known = [(top, top + height), (left, left + width)]  # rows, columns
     corners: list[tuple[int, int]] = []  # (top, left) of each window
     if max(height, width) < side:  # one window holds the whole picture: begin around it
         row = place(top, height, side, canvas[0])
         column = place(left, width, side, canvas[1])
         corners.append((row, column))
-        known = [_cut(row, side, canvas[0]), _cut(column, side, canvas[1])]
+        known = [_inner(row, side, canvas[0], margin), _inner(column, side, canvas[1], margin)]
 
-    is_tall_enough = known[0][1] - known[0][0] >= min(side, canvas[0])
+    is_tall_enough = known[0][1] - known[0][0] >= min(side, canvas[0]) - 2 * margin
     for axis in (1, 0) if is_tall_enough else (0, 1):
-        across = _side_by_side(known[1 - axis], canvas[1 - axis], side)
+        across = _side_by_side(known[1 - axis], canvas[1 - axis], side, margin)
+        if known[axis] == (0, canvas[axis]):
+            continue
         while known[axis] != (0, canvas[axis]):
-            start = _advance(known[axis], canvas[axis], side, grid_size)
+            start = _advance(known[axis], canvas[axis], side, grid_size, margin)
             corners += [(start, other) if axis == 0 else (other, start) for other in across]
-            lo, hi = _cut(start, side, canvas[axis])
+            lo, hi = _inner(start, side, canvas[axis], margin)
             known[axis] = (min(lo, known[axis][0]), max(hi, known[axis][1]))
-    return OutpaintPlan(
+        ends = [_inner(other, side, canvas[1 - axis], margin) for other in (across[0], across[-1])]
+        lo, hi = known[1 - axis]
+        known[1 - axis] = (max(lo, ends[0][0]), min(hi, ends[1][1]))
+    plan = OutpaintPlan(
         height=canvas[0],
         width=canvas[1],
         picture=Box(top, left, height, width),
         windows=tuple(Window(left=x, top=y, side=side) for y, x in corners),
+        margin=margin,
     )
+    return replace(plan, windows=_needed(plan))
+
+
+def _needed(plan: OutpaintPlan) -> tuple[Window, ...]:
+    """Leave out windows whose part is known when their turn comes.
+
+    It is looked up on a grid of rectangles that no edge of a part crosses.
+    """
+    parts = [plan.part(window) for window in plan.windows]
+    boxes = [plan.picture, *parts]
+    rows = np.unique([edge for box in boxes for edge in (box.top, box.top + box.height)])
+    columns = np.unique([edge for box in boxes for edge in (box.left, box.left + box.width)])
+    unknown = np.ones((len(rows), len(columns)), bool)
+    needed = []
+    for index, box in enumerate(boxes):
+        height = slice(*np.searchsorted(rows, (box.top, box.top + box.height)))
+        width = slice(*np.searchsorted(columns, (box.left, box.left + box.width)))
+        needed.append(index > 0 and bool(unknown[height, width].any()))
+        unknown[height, width] = False
+    return tuple(w for w, is_needed in zip(plan.windows, needed[1:], strict=True) if is_needed)
 
 
 def _require_growth(height: int, width: int, left: int, top: int, right: int, bottom: int) -> None:
@@ -146,28 +194,32 @@ def _require_growth(height: int, width: int, left: int, top: int, right: int, bo
         )
 
 
-def _advance(known: tuple[int, int], size: int, side: int, grid_size: int) -> int:
+def _advance(known: tuple[int, int], size: int, side: int, grid_size: int, margin: int) -> int:
     """Give where the next strip's windows begin along the axis that grows: far end first."""
     lo, hi = known
-    reach = max(side // 2, side - (hi - lo), 1)
+    last = max(side // 2, side - (hi - lo), 1)  # of a strip that ends where the canvas does
+    reach = max(min(last - margin, side - 2 * margin), 1)
     missing = size - hi if hi < size else lo
-    strips = -(-missing // reach)  # of equal width, so that none is a sliver
+    strips = 1 + max(-(-(missing - last) // reach), 0)  # of equal width, so that none is a sliver
     step = -(-missing // strips)
     cells = -(-step * grid_size // side)
-    step = min(cells * side // grid_size, reach, missing)
+    step = min(cells * side // grid_size, last if strips == 1 else reach, missing)
+    if step < missing:
+        step += margin
     return place(hi + step - side if hi < size else lo - step, side, side, size)
 
 
-def _side_by_side(known: tuple[int, int], size: int, side: int) -> list[int]:
+def _side_by_side(known: tuple[int, int], size: int, side: int, margin: int) -> list[int]:
     """Give where windows begin that together cover the known stretch across."""
     lo, hi = known
     spare = hi - lo - side
     if spare <= 0:
         return [place(lo, hi - lo, side, size)]
-    gaps = math.ceil(spare / (side * (1 - OVERLAP)))
+    gaps = math.ceil(spare / (side - max(side * OVERLAP, 2 * margin)))
     return [lo + round(i * spare / gaps) for i in range(gaps + 1)]
 
 
-def _cut(start: int, side: int, size: int) -> tuple[int, int]:
-    """Give what a window's stretch shows of the canvas."""
-    return max(start, 0), min(start + side, size)
+def _inner(start: int, side: int, size: int, margin: int) -> tuple[int, int]:
+    """Give what a window's stretch fills of the canvas."""
+    end = start + side
+    return (start + margin if start > 0 else 0), (end - margin if end < size else size)

@@ -38,9 +38,10 @@ from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.graphs import Graphed, Painter
 from maskgit.images import on_host, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
+from maskgit.masks import Box
 from maskgit.models.fused import is_wanted
 from maskgit.models.packed import pack
-from maskgit.outpainting import OutpaintPlan, outpaint_windows
+from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
 from maskgit.state_text import from_text
 from maskgit.tiles import MAX_LEVELS, Plan, plan_growth, plan_tiles
@@ -227,6 +228,7 @@ class MaskGIT:
         *,
         seed: int = 0,
         count: int = 1,
+        trim: int = TRIM,
         refine: int = 0,
         on_step: OnStep | None = None,
         on_tile: OnTile | None = None,
@@ -244,6 +246,8 @@ class MaskGIT:
             label: As for `generate`.
             seed: As for `generate`.
             count: As for `generate`.
+            trim: Cells at its sides that a window draws and leaves to the next, 0 to 4; see
+                `maskgit.outpainting`.
             refine: As for `edit`.
             on_step: As for `generate`, for one window after the other.
             on_tile: As for `edit`, for one picture after the other.
@@ -257,7 +261,8 @@ class MaskGIT:
         checks.require_pixels_to_add({"left": left, "top": top, "right": right, "bottom": bottom})
         seeds = checks.seeds(seed, count)
         height, width = picture.shape[:2]
-        plan = outpaint_windows(height, width, left, top, right, bottom, grid_size=self.grid_size)
+        sides = left, top, right, bottom
+        plan = outpaint_windows(height, width, *sides, grid_size=self.grid_size, trim=trim)
         tiles = self.plan_growth(plan, refine)
         results, traces = [], []
         for each in seeds:
@@ -266,7 +271,7 @@ class MaskGIT:
             for window in plan.windows:
                 job = self.prepare_extend(canvas, unknown, window, label, seed=each, **choices)
                 states = self._states(job, on_step)
-                self.extend(canvas, unknown, job, states[-1])
+                self.extend(canvas, unknown, job, states[-1], plan.part(window))
                 trace += states
             made = Result(canvas[None], (each,), (tuple(trace),))
             made = self.refine(self.grown(plan, canvas, trace[-1]), trace[-1], made, tiles, on_tile)
@@ -531,12 +536,14 @@ class MaskGIT:
         conditions = self.classes.resolve(label), None
         return self._prepare(place, cells, conditions, checks.seeds(seed, 1), choices)
 
-    def extend(self, canvas: Picture, unknown: Region, job: Job, state: DecodeState) -> None:
-        """Write a window of `outpaint` into the canvas; changes `canvas` and `unknown`."""
+    def extend(
+        self, canvas: Picture, unknown: Region, job: Job, state: DecodeState, part: Box
+    ) -> None:
+        """Write a part of a window of `outpaint`; changes `canvas` and `unknown`."""
         if job.place is None:
             raise ValueError("this job has no picture; see prepare_extend")
         square = self._harmonised(job.place, self.preview(state)[0])
-        fill(canvas, unknown, square, job.place.window)
+        fill(canvas, unknown, square, job.place.window, part)
 
     def preview(self, state: DecodeState) -> Pictures:
         """Draw the model's current idea of every row: the last complete proposal.

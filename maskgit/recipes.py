@@ -32,13 +32,14 @@ from jaxtyping import Bool, UInt8
 from maskgit.class_map import MAX_CLASSES
 from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
+from maskgit.outpainting import MAX_TRIM
 from maskgit.state_text import MAX_TEXT as MAX_STATE
 from maskgit.tiles import MAX_LEVELS
 from maskgit.types import Picture, Region
 from maskgit.window import Window
 
 KEY = "maskgit"
-VERSION = 2  # of several classes, and of refined larger pictures; all others are of version 1
+VERSION = 2  # of several classes, and of most larger pictures; all others are of version 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
@@ -47,8 +48,8 @@ MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
-_OPTIONAL = {"outpaint", "refine", "state", "regions"}
-_SINCE_2 = {"refine", "regions"}
+_OPTIONAL = {"outpaint", "trim", "refine", "state", "regions"}
+_SINCE_2 = {"trim", "refine", "regions"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
@@ -73,6 +74,7 @@ class Recipe:
         window: What the model saw of it; None: what `maskgit.window.choose` gives for the mask.
         cells: The window's cells that could change; None: all that the mask touches.
         sides: For a picture made larger, pixels added on the left, top, right and bottom.
+        trim: For a picture made larger, cells at its sides that a window left to the next one.
         state: The finished state (`maskgit.state_text`) where the decode was steered.
         lens: For an edit, how an editor showed it while it was painted: a small JSON object that
             only editors read.
@@ -97,6 +99,7 @@ class Recipe:
     feather: float = FEATHER_CELLS
     regions: tuple[tuple[str | None, Region], ...] = ()
     refine: int = 0
+    trim: int = 0
 
 
 def name_of(folder: Path) -> str:
@@ -128,12 +131,14 @@ def to_text(recipe: Recipe) -> str:
         RecipeError: If it is too large to be kept in a picture.
     """
     is_refined = recipe.sides is not None and recipe.refine > 0
-    version = VERSION if recipe.regions or is_refined else 1
+    version = VERSION if recipe.regions or recipe.trim or is_refined else 1
     about: dict[str, Any] = {"version": version, "model": recipe.model, "weights": recipe.weights}
     about |= {"dtype": recipe.dtype, "label": recipe.label, "options": asdict(recipe.options)}
     about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
     if recipe.sides is not None:
         about["outpaint"] = list(recipe.sides)
+    if recipe.trim:
+        about["trim"] = recipe.trim
     if is_refined:
         about["refine"] = recipe.refine
     if recipe.state is not None:
@@ -231,8 +236,8 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         raise _damaged("edit")
     if edit is not None and sides is not None:
         raise _damaged("outpaint")
-    if sides is None and "refine" in about:
-        raise _damaged("refine")
+    if sides is None and (misplaced := {"trim", "refine"} & about.keys()):
+        raise _damaged(min(misplaced))
     if "regions" in about:
         _require_regions(about["regions"])
     named = about["model"], about["weights"], about["dtype"], about["label"]
@@ -242,6 +247,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         window=_window((edit or {}).get("window")),
         cells=_cells((edit or {}).get("cells")),
         sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
+        trim=_whole("trim", [about.get("trim", 0)], (0,), MAX_TRIM)[0],
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
         feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),

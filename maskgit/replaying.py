@@ -34,9 +34,8 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     if recipe.original is None:
         return engine.generate(label, regions=regions, seed=seed, **choices).pictures[0]
     if recipe.sides is not None:
-        made = engine.outpaint(
-            recipe.original, *recipe.sides, label, seed=seed, refine=recipe.refine, **choices
-        )
+        about = {"trim": recipe.trim, "refine": recipe.refine}
+        made = engine.outpaint(recipe.original, *recipe.sides, label, seed=seed, **about, **choices)
         return made.pictures[0]
     assert recipe.mask is not None
     job = engine.prepare_edit(

@@ -2,9 +2,10 @@
 //
 // The picture is read once a stroke, scaled down: a cell of it keeps a good dozen pixels a side,
 // which is plenty to say whether the cell has the colour, and a flood takes milliseconds then,
-// however large the picture is.
+// however large the picture is. So does the reading: of a large picture it takes samples first.
 
 const WAND_SHORT_SIDE = 384; // pixels at which the picture is read, and two a cell at least
+const WAND_SAMPLES = 4; // along a pixel's side, of a picture that has more
 const WAND_TOLERANCE = 24; // of 255, in every channel, where the pointer did not move
 const WAND_REACH = 230; // by how much a drag over the whole short side widens it
 const WAND_SHARE = 1 / 4; // of a cell's pixels: with less of the colour it is left alone
@@ -15,11 +16,9 @@ function createWand(lattice, canvas, point, everywhere) {
   const wanted = Math.max(WAND_SHORT_SIDE, 2 * lattice.grid);
   const scale = Math.min(1, wanted / Math.min(width, height));
   const [across, down] = [width, height].map((length) => Math.max(1, Math.round(length * scale)));
-  const sheet = makeCanvas(across, down);
-  const context = sheet.getContext("2d", { alpha: false, willReadFrequently: true });
-  context.imageSmoothingQuality = "high";
-  context.drawImage(canvas, 0, 0, across, down);
-  const { data } = context.getImageData(0, 0, across, down);
+  const samples = scaled(canvas, WAND_SAMPLES * across, WAND_SAMPLES * down, "low");
+  const { data } = scaled(samples, across, down, "high").getContext("2d")
+    .getImageData(0, 0, across, down);
 
   const clamp = (value, end) => Math.max(0, Math.min(end - 1, Math.floor(value)));
   const start = clamp(point.y * scale, down) * across + clamp(point.x * scale, across);
@@ -49,6 +48,16 @@ function createWand(lattice, canvas, point, everywhere) {
     }
     return found;
   };
+}
+
+/** A canvas scaled down to so many pixels; one that is smaller stays as it is. */
+function scaled(canvas, width, height, quality) {
+  if (canvas.width <= width && canvas.height <= height) return canvas;
+  const sheet = makeCanvas(width, height);
+  const context = sheet.getContext("2d", { alpha: false, willReadFrequently: true });
+  context.imageSmoothingQuality = quality;
+  context.drawImage(canvas, 0, 0, width, height);
+  return sheet;
 }
 
 /** The tolerance of a drag: the farther from where it began, the more colours it takes. */

@@ -22,6 +22,7 @@ from app.scene import Scene
 from app.studio.models import ModelStore
 from app.words import Sentence
 from maskgit import DecodeOptions, Window, recipe_files, recipes
+from maskgit.outpainting import TRIM
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.tiles import MAX_LEVELS
 
@@ -45,7 +46,7 @@ class RecipeBook:
         refine = MAX_LEVELS if not isinstance(request, Generate) and request.refine else 0
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
-            return _written(replace(recipe, sides=sides, refine=refine))
+            return _written(replace(recipe, sides=sides, trim=TRIM, refine=refine))
         recipe = replace(recipe, regions=_named(request.regions))
         if not isinstance(request, Fill):
             return _written(recipe)

@@ -42,7 +42,7 @@ from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.images import PictureError, open_picture
 from maskgit.originals import open_original
-from maskgit.outpainting import OutpaintPlan, outpaint_windows
+from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.tiles import MAX_LEVELS
 
 Read = TypeVar("Read")
@@ -101,7 +101,7 @@ class Studio:
         """
         with refusals():
             grid = self.models.info(model).grid
-            return len(outpaint_windows(*size, *sides, grid_size=grid).windows)
+            return len(outpaint_windows(*size, *sides, grid_size=grid, trim=TRIM).windows)
 
     def run(self, request: Request) -> Iterator[Answered]:
         """Answer a request pass by pass.
@@ -137,7 +137,7 @@ class Studio:
         """Imagine window after window, all variations side by side."""
         height, width = request.picture.shape[:2]
         sides = request.left, request.top, request.right, request.bottom
-        plan = outpaint_windows(height, width, *sides, grid_size=engine.grid_size)
+        plan = outpaint_windows(height, width, *sides, grid_size=engine.grid_size, trim=TRIM)
         seeds = [request.settings.seed + row for row in range(request.count)]
         canvases = [plan.lay_out(request.picture) for _ in seeds]  # picture, what is unknown of it
         done, rows = 0, list[DecodeState]()
@@ -161,7 +161,7 @@ class Studio:
             done += state.steps[0]
             rows = state.rows
             for (picture, unknown), job, row in zip(canvases, jobs, rows, strict=True):
-                engine.extend(picture, unknown, job, row)
+                engine.extend(picture, unknown, job, row, plan.part(window))
         pictures = np.stack([picture for picture, _ in canvases])
         result = maskgit.Result(pictures, tuple(seeds), tuple((row,) for row in rows))
         result = yield from self._refined_growth(engine, plan, result, request.refine)

@@ -13,7 +13,7 @@ from app.answers import Answer
 from app.handlers import Handlers
 from app.service import MAX_PICTURES, Service
 from app.studio import ModelStore, Studio
-from maskgit.outpainting import outpaint_windows
+from maskgit.outpainting import TRIM, outpaint_windows
 from tests.models import some_picture
 
 SIZE = 32
@@ -87,6 +87,18 @@ def test_an_edit_is_the_engines_by_mask_by_box_and_by_id(
     np.testing.assert_array_equal(made(again)[0][10:, 10:], expected[10:, 10:])
 
 
+def test_parts_of_other_classes_are_filled_as_the_engine_fills_them(
+    service: Service, small_engine: maskgit.MaskGIT
+) -> None:
+    mask, left = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
+    mask[4:36, 10:50] = left[4:36, 10:25] = True
+    wish = {"picture": file(PICTURE), "label": 207, "box": [10, 4, 40, 32]}
+    regions = [{"label": 1000, "box": [10, 4, 15, 32]}]
+    answer = service.edit({**wish, "regions": regions, "settings": {"seed": 2}})
+    expected = small_engine.edit(PICTURE, mask, 207, regions={1000: left}, seed=2).pictures[0]
+    np.testing.assert_array_equal(made(answer)[0], expected)
+
+
 def test_a_picture_grows_as_the_engine_makes_it(
     service: Service, small_engine: maskgit.MaskGIT
 ) -> None:
@@ -101,7 +113,7 @@ def test_what_a_larger_picture_takes_is_known_without_making_it(
     service: Service, small_engine: maskgit.MaskGIT
 ) -> None:
     answer = ok(service.plan({"width": 60, "height": 40, "left": 8, "bottom": 100}))
-    plan = outpaint_windows(40, 60, 8, 0, 0, 100, grid_size=small_engine.grid_size)
+    plan = outpaint_windows(40, 60, 8, 0, 0, 100, grid_size=small_engine.grid_size, trim=TRIM)
     assert (answer["width"], answer["height"]) == (68, 140)
     assert answer["windows"] == len(plan.windows) > 1
 
@@ -156,6 +168,23 @@ BOX = {"box": [0, 0, 9, 9]}
             "edit",
             {"label": 207, **SENT, "mask": file(np.zeros((4, 5, 3), np.uint8))},
             "The mask is 5 x 4 pixels, the picture 60 x 40",
+        ),
+        ("edit", {"label": 207, **SENT, **BOX, "regions": [BOX]}, "label: Field required"),
+        ("edit", {"label": 207, **SENT, **BOX, "regions": [{"label": 1000}]}, "one of the two"),
+        (
+            "edit",
+            {"label": 207, **SENT, **BOX, "regions": [{"label": 3, **BOX}]},
+            "What should appear: 3 is not allowed",
+        ),
+        (
+            "edit",
+            {"label": 207, **SENT, **BOX, "regions": [{"label": 207, **BOX}] * 2},
+            "A class has one region, and 207 has two",
+        ),
+        (
+            "edit",
+            {"label": 207, **SENT, **BOX, "regions": [{"label": 207, **BOX}] * 8},
+            "regions: List should have at most 7 items",
         ),
         ("plan", {"width": 60, "height": 40}, "Say how many pixels to add"),
         ("plan", {"width": 0, "height": 40, "left": 1}, "width: Input should be greater"),

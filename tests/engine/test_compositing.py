@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskgit.compositing import composite, feather, fill, harmonise, paste
+from maskgit.masks import Box
 from maskgit.window import Window, choose, project
 
 seeds = st.integers(0, 2**32 - 1)
@@ -132,12 +133,12 @@ def test_filling_writes_unknown_pixels_and_makes_them_known() -> None:
     canvas, unknown = noise(10, 10), np.zeros((10, 10), dtype=bool)
     unknown[:, 6:] = True
     before, square = canvas.copy(), np.full((8, 8, 3), 7, dtype=np.uint8)
-    fill(canvas, unknown, square, Window(left=0, top=0, side=8))
-    assert (canvas[:8, 6:8] == 7).all()
-    assert not unknown[:8, :8].any()
-    assert unknown[8:, 6:].all()
+    fill(canvas, unknown, square, Window(left=0, top=0, side=8), Box(0, 0, 7, 8))
+    assert (canvas[:7, 6:8] == 7).all()
+    assert not unknown[:7, :8].any()
+    assert unknown[7:, 6:].all()
     assert unknown[:, 8:].all()
-    canvas[:8, 6:8] = before[:8, 6:8]
+    canvas[:7, 6:8] = before[:7, 6:8]
     assert (canvas == before).all()
 
 

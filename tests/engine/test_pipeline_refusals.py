@@ -9,6 +9,7 @@ import torch
 
 import maskgit
 from maskgit import Constraints, DecodeOptions, MaskGIT, Window
+from maskgit.masks import Box
 from tests.models import some_picture
 
 PICTURE = some_picture(40, 50)
@@ -191,7 +192,9 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         r"known tokens must be in \[0, 32\)",
     ),
     "extend without a picture": (
-        lambda e: e.extend(PICTURE, MASK, e.prepare_generate(), e.prepare_generate().state),
+        lambda e: e.extend(
+            PICTURE, MASK, e.prepare_generate(), e.prepare_generate().state, Box(0, 0, 8, 8)
+        ),
         ValueError,
         "this job has no picture",
     ),
