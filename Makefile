@@ -21,7 +21,7 @@ run: $(VENV)/.run-time  ## Start the editor at http://127.0.0.1:7860 (options: m
 	@$(BIN)/python app.py $(ARGS)
 
 test: browser  ## Run every test, those in a real browser included
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint fast  ## What must be clean before a commit: lint, format, types, fast tests
 

@@ -22,7 +22,8 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
-from maskgit.decoding import DecodeState, step
+from maskgit.decoding import DecodeState
+from maskgit.graphs import step
 from maskgit.models.protocols import TokenPredictor
 
 # On a CPU rows run one after the other: more of them only make everybody wait for the slowest.

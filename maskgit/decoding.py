@@ -21,7 +21,6 @@ may change (constraints), pixels (pipeline). Shapes are named in maskgit.types.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -31,7 +30,7 @@ from maskgit.constraints import take_rows
 from maskgit.models.protocols import TokenPredictor
 from maskgit.noise import HASHED, Noise
 from maskgit.reveal import REVEAL_RULES, Proposal, lowest, scores
-from maskgit.sampling import Number, draw, guide, log_probability, shape
+from maskgit.sampling import Draw, Number, draw, guide, log_probability, shape
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState, start
 from maskgit.types import Logits, TokenMask
 
@@ -64,17 +63,6 @@ class Prediction:
             guided = guide(take_rows(logits, self.guided), without, self.scale)
             logits.index_copy_(0, _whole(self.guided, logits), guided)
         return logits
-
-
-class Draw(NamedTuple):
-    """Codes, and how likely they were after guidance and before anything else.
-
-    The cells are those of the grid, or some that are listed elsewhere.
-    """
-
-    ids: Int[Tensor, "B M"]
-    log_p: Float[Tensor, "B M"]
-    logits: Float[Tensor, "B M"]
 
 
 @torch.inference_mode()
@@ -112,11 +100,11 @@ def step(predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED) -
 
     seeds = _whole([options.seed for options in state.options], state.tokens)
     steps = _whole(state.step, state.tokens)
-    num_masked = _num_masked_next(state)
+    num_masked = num_masked_next(state)
     proposal = Proposal(
         state.confidence,
         state.confidence,
-        _of_pass(DecodeOptions.reveal_temperature, state),
+        of_pass(DecodeOptions.reveal_temperature, state),
         seeds,
         steps,
         state.constraints.grid,
@@ -179,7 +167,7 @@ def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     if classes is not None:
         rows, labels = classes.asked(labels)
         tokens = take_rows(tokens, rows)
-    scale = _of_pass(DecodeOptions.guidance, state)
+    scale = of_pass(DecodeOptions.guidance, state)
     guided = [row for row, s in enumerate(scale) if s != 1]
     if guided:
         if predictor.null_label is None:
@@ -249,7 +237,7 @@ def _draw(
     Without noise it is the likeliest, which no option but a ban changes.
     """
     options = state.options if noise else [DecodeOptions()] * state.batch
-    temperature = _of_pass(DecodeOptions.draw_temperature, state) if noise else [0.0] * state.batch
+    temperature = of_pass(DecodeOptions.draw_temperature, state) if noise else [0.0] * state.batch
     top_k, top_p = [row.top_k for row in options], [row.top_p for row in options]
     banned = state.constraints.banned
     parts = []
@@ -272,12 +260,13 @@ def _cells_at_once(state: DecodeState) -> int:
     return max(1, LOGITS_IN_CACHE // (state.batch * state.mask_id))
 
 
-def _num_masked_next(state: DecodeState) -> tuple[int, ...]:
+def num_masked_next(state: DecodeState) -> tuple[int, ...]:
+    """Count the cells of each row that stay masked after the next pass."""
     rows = zip(state.options, state.position, state.num_open, state.num_masked, strict=True)
     return tuple(options.remaining(*counts) for options, *counts in rows)
 
 
-def _of_pass(wanted: Callable[[DecodeOptions, int, int], float], state: DecodeState) -> list[float]:
+def of_pass(wanted: Callable[[DecodeOptions, int, int], float], state: DecodeState) -> list[float]:
     """Ask the options of each row for a value that may change from pass to pass."""
     rows = zip(state.options, state.position, state.num_open, strict=True)
     return [wanted(options, index, num_open) for options, index, num_open in rows]

@@ -31,6 +31,7 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from maskgit.keepsakes import Keepsake, orientation_of, save_png
 from maskgit.types import Images, Picture, Pictures
@@ -140,8 +141,21 @@ def to_pictures(images: Images) -> Pictures:
 
     Rounding happens on the images' device, so a quarter of the bytes travel.
     """
-    levels = images.detach().float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return on_host(to_levels(images.detach()))
+
+
+def to_levels(images: Images) -> UInt8[Tensor, "B H W 3"]:
+    """Clip to [0, 1] and round to 8-bit levels, where the images are."""
+    levels = images.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous()
+
+
+def on_host(levels: UInt8[Tensor, "B H W 3"]) -> Pictures:
+    """Bring 8-bit levels to the host; waits for a GPU."""
+    if not levels.is_cuda:
+        return levels.cpu().numpy()
+    pictures = torch.empty(levels.shape, dtype=torch.uint8, pin_memory=True)  # a fast way
+    return pictures.copy_(levels).numpy()
 
 
 def _decode(data: bytes, read: Callable[[Image.Image], Read]) -> Read:

@@ -95,13 +95,19 @@ def uniform(
     Returns:
         Odd multiples of 2**-24, so in [2**-24, 1 - 2**-24], all equally likely.
     """
-    key = _splitmix64(seeds.long() + _signed(0x9E3779B97F4A7C15 * stream, 64))
-    key = _splitmix64(key + steps)  # (B,)
-    key = _splitmix64(key[:, None] + cells)  # (B, M)
-    bits = _spread(key, num_codes)  # (B, M, K)
+    bits = _spread(cell_keys(seeds, steps, cells, stream), num_codes)  # (B, M, K)
     # 23 bits become the mantissa of a float in [1, 2): exact, and one conversion less.
     bits.bitwise_and_(0x007FFFFF).bitwise_or_(0x3F800000)
     return bits.view(torch.float32).sub_(1 - 2**-24)
+
+
+def cell_keys(
+    seeds: Int[Tensor, " B"], steps: Int[Tensor, " B"], cells: Int[Tensor, "B M"], stream: int
+) -> Int[Tensor, "B M"]:
+    """Hash all but the code to 64 bits; arguments as for `uniform`."""
+    key = _splitmix64(seeds.long() + _signed(0x9E3779B97F4A7C15 * stream, 64))
+    key = _splitmix64(key + steps)  # (B,)
+    return _splitmix64(key[:, None] + cells)
 
 
 def _spread(key: Int[Tensor, "B M"], num_codes: int) -> Int[Tensor, "B M K"]:

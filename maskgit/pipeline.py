@@ -27,7 +27,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from typing_extensions import Unpack
 
-from maskgit import checks, decoding, hub, runtime
+from maskgit import checks, decoding, graphs, hub, runtime
 from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
@@ -35,9 +35,11 @@ from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_f
 from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
-from maskgit.images import to_images, to_pictures
+from maskgit.graphs import Graphed, Painter
+from maskgit.images import on_host, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.masks import Box
+from maskgit.models.fused import is_wanted
 from maskgit.models.packed import pack
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
@@ -110,6 +112,10 @@ class MaskGIT:
         self.device = device
         self.tokenizer = model.tokenizer
         self.predictor = runtime.independent_rows(model.transformer, device)
+        self.painter: Painter | None = None
+        if device.type == "cuda" and is_wanted():
+            self.predictor = Graphed(self.predictor, device)
+            self.painter = Painter(model.tokenizer, device)
 
     @property
     def image_size(self) -> int:
@@ -125,6 +131,12 @@ class MaskGIT:
     def dtype(self) -> torch.dtype:
         """Precision of the weights."""
         return self.tokenizer.codebook.dtype
+
+    @property
+    def status(self) -> str:
+        """Say in words how passes run here."""
+        how = self.predictor.status if isinstance(self.predictor, Graphed) else "step by step"
+        return f"{self.device}, {str(self.dtype).removeprefix('torch.')}, {how}"
 
     def generate(
         self,
@@ -352,7 +364,8 @@ class MaskGIT:
             return result
         refining = self.refining(job, state, result, plan)
         for tile in plan.tiles:
-            refining.end(tile, decoding.decode(self.predictor, refining.begin(tile)))
+            *_, done = graphs.trace(self.predictor, refining.begin(tile))
+            refining.end(tile, done)
             if on_tile is not None:
                 on_tile(tile, plan)
         return replace(result, pictures=refining.pictures)
@@ -384,8 +397,7 @@ class MaskGIT:
         grid = grid.to(self.device, torch.long).view(-1, *grid.shape[-2:])
         if not bool(((grid >= 0) & (grid < self.config.tokenizer.codebook_size)).all()):
             raise ValueError(f"tokens must be in [0, {self.config.tokenizer.codebook_size})")
-        with torch.inference_mode():
-            return to_pictures(runtime.decode_each(self.tokenizer, grid))
+        return self._drawn(grid)
 
     def reconstruct(self, pictures: Picture | Pictures) -> Pictures:
         """Encode and decode: what the tokenizer alone makes of pictures; errors as `encode`."""
@@ -409,7 +421,7 @@ class MaskGIT:
 
     def step(self, state: DecodeState) -> DecodeState:
         """Run one pass of all rows; pure."""
-        return decoding.step(self.predictor, state)
+        return graphs.step(self.predictor, state)
 
     def restore(self, text: str) -> DecodeState:
         """Read a packed state (`maskgit.state_text`); `step` goes on from there.
@@ -539,7 +551,7 @@ class MaskGIT:
         Before the first pass there is none; masked cells then show an arbitrary code.
         """
         drawn = state.drawn.masked_fill(state.drawn == state.mask_id, 0)
-        return self.decode(drawn.unflatten(1, state.constraints.grid))
+        return self._drawn(drawn.unflatten(1, state.constraints.grid))
 
     def finish(self, job: Job, state: DecodeState) -> Result:
         """Draw the finished pictures and write them back at the picture's size.
@@ -616,10 +628,10 @@ class MaskGIT:
     def _states(self, job: Job, on_step: OnStep | None) -> list[DecodeState]:
         """The state before the first pass and after each."""
         states = [job.state]
-        while not states[-1].finished:
-            states.append(self.step(states[-1]))
+        for state in graphs.trace(self.predictor, job.state):
+            states.append(state)
             if on_step is not None:
-                on_step(states[-1])
+                on_step(state)
         return states
 
     def _run(self, job: Job, on_step: OnStep | None) -> Result:
@@ -627,6 +639,13 @@ class MaskGIT:
         rows = range(job.state.batch)
         traces = tuple(tuple(state.row(i) for state in states) for i in rows)
         return replace(self.finish(job, states[-1]), traces=traces)
+
+    @torch.inference_mode()
+    def _drawn(self, grid: TokenGrid) -> Pictures:
+        """Draw complete grids."""
+        if self.painter is not None:
+            return on_host(self.painter.levels(grid))
+        return to_pictures(runtime.decode_each(self.tokenizer, grid))
 
     def _options(
         self, seeds: Sequence[int], defaults: DecodeDefaults, choices: Choices

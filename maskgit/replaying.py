@@ -1,7 +1,7 @@
 """A picture made again from its recipe: the same pixels, by the same weights.
 
 Batches are independent of each other, so a picture that was one variation of many comes out alone.
-Other devices and precisions may round otherwise; see `maskgit.recipes`.
+Other devices, precisions and numbers of threads may round otherwise; see `maskgit.recipes`.
 """
 
 from dataclasses import asdict

@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from maskgit.noise import Noise
-from maskgit.sampling import Number, per_row
+from maskgit.sampling import PerRow, per_row
 from maskgit.types import Confidence, TokenMask
 
 
@@ -47,7 +47,7 @@ class Proposal:
 
     confidence: Confidence
     logits: Confidence
-    temperature: Sequence[Number]
+    temperature: PerRow
     seeds: Int[Tensor, " B"]
     steps: Int[Tensor, " B"]
     grid: tuple[int, int]
@@ -92,9 +92,7 @@ def at_random(proposal: Proposal) -> Float[Tensor, "B N"]:
 
 def by_halton(proposal: Proposal) -> Float[Tensor, "1 N"]:
     """Score by place in the Halton order, the first highest."""
-    place = np.empty(proposal.confidence.shape[1], np.float32)
-    place[halton_order(*proposal.grid)] = -np.arange(len(place))
-    return torch.from_numpy(place).to(proposal.confidence.device, non_blocking=True)[None]
+    return _halton_scores(proposal.grid, proposal.confidence.device)
 
 
 def by_rolled_halton(proposal: Proposal) -> Float[Tensor, "B N"]:
@@ -130,15 +128,13 @@ def scores(rules: Sequence[str], proposal: Proposal) -> Float[Tensor, "#B N"]:
 
 
 def _with_noise(score: Confidence, proposal: Proposal) -> Float[Tensor, "B N"]:
-    if not any(proposal.temperature):
+    if not isinstance(proposal.temperature, Tensor) and not any(proposal.temperature):
         return score
     temperature = per_row(proposal.temperature, score)[:, None]
     return score + temperature * proposal.gumbel(proposal.steps)
 
 
-def lowest(
-    score: Float[Tensor, "#B N"], among: TokenMask, count: Sequence[int]
-) -> Bool[Tensor, "B N"]:
+def lowest(score: Float[Tensor, "#B N"], among: TokenMask, count: PerRow) -> Bool[Tensor, "B N"]:
     """Mark the cells with the lowest scores of each row.
 
     Ranks instead of comparing with a cut-off value: equal confidences are common (saturated
@@ -156,6 +152,14 @@ def lowest(
     places = torch.arange(order.shape[1], device=order.device)
     is_low = places < per_row(count, score)[:, None]  # (B, N) along the order
     return torch.zeros_like(among).scatter_(1, order, is_low) & among
+
+
+@lru_cache(maxsize=16)
+def _halton_scores(grid: tuple[int, int], device: torch.device) -> Float[Tensor, "1 N"]:
+    """Score by place; kept on the device, since a graph that is being captured may copy nothing."""
+    place = np.empty(grid[0] * grid[1], np.float32)
+    place[halton_order(*grid)] = -np.arange(len(place))
+    return torch.from_numpy(place).to(device, non_blocking=True)[None]
 
 
 @lru_cache(maxsize=16)

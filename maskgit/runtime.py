@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 WORTHWHILE = 1.3  # bfloat16 must be so many times as fast
+HOPELESS = 4.0  # so many times as slow at first sight, it is not measured further
 MAX_REGRET = 0.02  # see `regret`; float32 itself scores 0, an unrelated model about 3
 
 
@@ -70,23 +71,29 @@ def choose_dtype(dtype: str | torch.dtype, device: torch.device, folder: Path) -
 
 @cache
 def bf16_is_fast(device: torch.device) -> bool:
-    """Whether matrix products of a transformer's size gain from bfloat16 on this device."""
+    """Whether matrix products of a transformer's size gain from bfloat16 on this device.
+
+    Processors without units for it may take fifty times as long as in float32: a glance shows that.
+    """
     if device.type == "cuda":  # products this small take a GPU as long as starting them does
         return torch.cuda.is_bf16_supported(including_emulation=False)
 
-    def seconds(dtype: torch.dtype) -> float:
+    def seconds(dtype: torch.dtype, rounds: int = 7, products: int = 8) -> float:
         a = torch.ones(256, 768, dtype=dtype, device=device)
         b = torch.ones(768, 1024, dtype=dtype, device=device)
         product = a @ b
         times = []
-        for _ in range(7):
+        for _ in range(rounds):
             start = time.perf_counter()
-            for _ in range(8):
+            for _ in range(products):
                 torch.mm(a, b, out=product)
             product[0, 0].item()  # waits for a GPU
             times.append(time.perf_counter() - start)
         return min(times)
 
+    glance = [seconds(dtype, rounds=3, products=1) for dtype in (torch.float32, torch.bfloat16)]
+    if glance[1] > HOPELESS * glance[0]:
+        return False
     return seconds(torch.float32) > WORTHWHILE * seconds(torch.bfloat16)
 
 

@@ -9,7 +9,7 @@ softmax. The caller brings the noise (maskgit.noise).
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,11 +17,21 @@ from torch import Tensor
 
 CellLogits: TypeAlias = Float[Tensor, "B M K"]
 Number: TypeAlias = int | float
+PerRow: TypeAlias = Sequence[Number] | Tensor  # a tensor is on the device already
 
 
-def guide(
-    conditional: CellLogits, unconditional: CellLogits, scale: Sequence[Number]
-) -> CellLogits:
+class Draw(NamedTuple):
+    """Codes, and how likely they were after guidance and before anything else.
+
+    The cells are those of the grid, or some that are listed elsewhere.
+    """
+
+    ids: Int[Tensor, "B M"]
+    log_p: Float[Tensor, "B M"]
+    logits: Float[Tensor, "B M"]
+
+
+def guide(conditional: CellLogits, unconditional: CellLogits, scale: PerRow) -> CellLogits:
     """Push logits away from what the model predicts without a class: u + s (c - u).
 
     Args:
@@ -64,7 +74,8 @@ def shape(
     if any(top_k):
         logits = logits.masked_fill(logits < _top_k_floor(logits, top_k), -torch.inf)
     if any(p < 1 for p in top_p):
-        floor = _top_p_floor(logits, temperature, top_p)
+        divisor = [t or 1.0 for t in temperature]
+        floor = top_p_floor(logits, divisor, top_p)
         logits = logits.masked_fill(logits < floor, -torch.inf)
     return logits
 
@@ -97,8 +108,10 @@ def log_probability(logits: CellLogits, ids: Int[Tensor, "B M"]) -> Float[Tensor
     return logits.log_softmax(dim=-1).gather(-1, ids[..., None])[..., 0]
 
 
-def per_row(values: Sequence[Number], like: Tensor) -> Float[Tensor, " B"]:
+def per_row(values: PerRow, like: Tensor) -> Float[Tensor, " B"]:
     """Bring one float32 number per row to a tensor's device without waiting for it."""
+    if isinstance(values, Tensor):
+        return values
     return torch.tensor(values, dtype=torch.float32).to(like.device, non_blocking=True)
 
 
@@ -113,12 +126,16 @@ def _top_k_floor(logits: CellLogits, top_k: Sequence[int]) -> Float[Tensor, "B M
     return largest.gather(-1, rank).masked_fill(off[:, None, None], -torch.inf)
 
 
-def _top_p_floor(
-    logits: CellLogits, temperature: Sequence[Number], top_p: Sequence[Number]
-) -> Float[Tensor, "B M 1"]:
-    """Find the smallest logit in each cell's nucleus; minus infinity in rows that keep all."""
+def top_p_floor(logits: CellLogits, temperature: PerRow, top_p: PerRow) -> Float[Tensor, "B M 1"]:
+    """Find the smallest logit in each cell's nucleus; minus infinity in rows that keep all.
+
+    Args:
+        logits: Not changed.
+        temperature: Divides the logits, per row; above 0.
+        top_p: Probability of the nucleus, per row.
+    """
     descending = logits.sort(dim=-1, descending=True).values
-    divisor = per_row([t or 1.0 for t in temperature], logits)[:, None, None]
+    divisor = per_row(temperature, logits)[:, None, None]
     probability = (descending / divisor).softmax(dim=-1)
     likelier = probability.cumsum(dim=-1) - probability  # mass of the codes before each one
     share = per_row(top_p, logits)[:, None, None]

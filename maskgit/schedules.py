@@ -70,6 +70,7 @@ def mask_ratio(schedule: str, ratio: Numbers, num_open: Numbers) -> Float[np.nda
     return np.asarray(np.clip(np.nan_to_num(share, nan=0.0), SMALLEST_RATIO, ONE), np.float32)
 
 
+@lru_cache(maxsize=4096)
 def num_masked(schedule: str, step: int, steps: int, num_open: int) -> int:
     """Count the tokens that the schedule alone would leave masked after a pass.
 

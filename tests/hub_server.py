@@ -132,7 +132,7 @@ def stall(after: int) -> Answer:
     def answer(request: Request, data: bytes) -> None:
         _send(request, data, after)
         request.server.stalled.set()
-        request.server.release.wait(30)
+        request.server.release.wait()
         request.hang_up()
 
     return answer

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [  # inside the engine, a file imports from its own layer and those above it
     {"types", "sizes", "config"},
     {"models", "schedules", "noise", "checks", "class_map"},
-    {"sampling", "constraints", "reveal"},
-    {"state", "state_text", "decoding", "batching", "steering", "vary"},
+    {"sampling", "fused_draw", "constraints", "reveal"},
+    {"state", "state_text", "decoding", "passes", "steering", "vary"},
     {
         "masks",
         "window",
@@ -28,6 +28,8 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {
         "classes",
         "jobs",
+        "graphs",
+        "batching",
         "runtime",
         "checkpoints",
         "conversion",

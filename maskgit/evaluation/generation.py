@@ -115,14 +115,15 @@ def token_rows(engine: MaskGIT, images: ImageSet, tokens: np.ndarray, seed: int 
     """Likelihood and accuracy of held-out tokens, by the share that is masked; no guidance."""
     flat = TokenSet(tokens.reshape(len(tokens), -1), images.labels)
     found = evaluate_tokens(engine.predictor, flat, seed, engine.device)
+    kinds = [name.removeprefix("val_nll_") for name in found if name.startswith("val_nll_")]
     return [
         {
-            "masked": int(name.removeprefix("val_nll_")) / 100,
-            "nll_nats": nll,
-            "accuracy": found[name.replace("nll", "accuracy")],
+            "masked": int(kind) / 100,
+            "nll_nats": found[f"val_nll_{kind}"],
+            "accuracy": found[f"val_accuracy_{kind}"],
         }
-        for name, nll in found.items()
-        if name.startswith("val_nll_")
+        for kind in kinds
+        if kind.isdigit()  # the others are no shares: holes
     ]
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.fused import rms_norm, silu_gate
 from maskgit.models.predictor import Predictor
 from maskgit.sizes import AdaLNConfig
 from maskgit.types import Labels, Logits, Tokens
@@ -37,7 +38,7 @@ class SelfAttention(nn.Module):
         """Let every position look at every other."""
         batch, length, _ = x.shape
         joined = self.query_key_value(x).view(batch, length, 3, self.width)
-        query_key = rms_normalised(joined[:, :, :2])
+        query_key = rms_norm(joined[:, :, :2], EPS)
         heads = (batch, length, -1, self.num_heads, self.width // self.num_heads)
         query, key = query_key.view(heads).permute(2, 0, 3, 1, 4)  # each (B, heads, L, d)
         value = joined[:, :, 2:].view(heads)[:, :, 0].transpose(1, 2)
@@ -55,8 +56,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Sequence) -> Sequence:
         """Apply it to every position."""
-        gate, value = self.gate_and_value(x).chunk(2, dim=-1)
-        return self.out(F.silu(gate) * value)
+        return self.out(silu_gate(self.gate_and_value(x)))
 
 
 class Layer(nn.Module):
@@ -76,9 +76,9 @@ class Layer(nn.Module):
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None].chunk(
             6, dim=-1
         )  # each (B, 1, D)
-        seen = modulated(x, self.attention_scale * (1 + scale1), shift1)
+        seen = rms_norm(x, EPS, self.attention_scale * (1 + scale1), shift1)
         x = torch.addcmul(x, gate1, self.attention(seen))
-        seen = modulated(x, self.mlp_scale * (1 + scale2), shift2)
+        seen = rms_norm(x, EPS, self.mlp_scale * (1 + scale2), shift2)
         return torch.addcmul(x, gate2, self.mlp(seen))
 
 
@@ -111,23 +111,10 @@ class AdaLNTransformer(Predictor[AdaLNConfig]):
             x = layer(x, condition)
         shift, scale = self.norm_modulation(condition)[:, None].chunk(2, dim=-1)  # (B, 1, D)
         scale, cells = 1 + scale, x[:, : self.config.num_tokens]
-        return modulated(cells, self.norm_scale * scale, self.norm_shift * scale + shift)
+        return rms_norm(cells, EPS, self.norm_scale * scale, self.norm_shift * scale + shift)
 
     def project(self, hidden: Sequence, rows: int) -> Float[Tensor, "B L rows"]:
         """Score the first `rows` rows of the vocabulary, in float32."""
         weight = self.token_embedding.weight[:rows]
         # In place: another 16 MB of logits would double the time of this line.
         return F.linear(hidden, weight).float().add_(self.output_bias[:rows].float())
-
-
-def modulated(
-    x: Sequence, scale: Float[Tensor, "B 1 D"], shift: Float[Tensor, "B 1 D"]
-) -> Sequence:
-    """Normalise, scale and shift."""
-    return torch.addcmul(shift, rms_normalised(x), scale)
-
-
-def rms_normalised(x: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
-    """Divide by the root mean square over the last axis, computed in float32."""
-    mean_square = x.float().square().mean(dim=-1, keepdim=True)
-    return x * (mean_square + EPS).rsqrt().to(x.dtype)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskgit.models.autoencoder import Autoencoder, Features, laid_out_like, new_codebook
+from maskgit.models.fused import group_norm
 from maskgit.sizes import LlamaGenConfig
 from maskgit.types import Images, TokenGrid
 
@@ -31,8 +32,8 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, h, w) to (B, out_channels, h, w)."""
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h)))
+        h = self.conv1(group_norm(self.norm1, x))
+        h = self.conv2(group_norm(self.norm2, h))
         return h + (x if self.shortcut is None else self.shortcut(x))
 
 
@@ -47,7 +48,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """Keep the shape."""
-        positions = self.norm(x).flatten(2).transpose(1, 2)  # (B, h * w, D)
+        positions = group_norm(self.norm, x, silu=False).flatten(2).transpose(1, 2)  # (B, h * w, D)
         query, key, value = self.query_key_value(positions)[:, None].chunk(3, dim=-1)
         mixed = self.out(F.scaled_dot_product_attention(query, key, value)[:, 0])
         return x + mixed.transpose(1, 2).unflatten(2, x.shape[2:])
@@ -76,7 +77,7 @@ class Encoder(nn.Module):
         x = self.stem(pixels)
         for i, level in enumerate(self.levels):
             x = level(self.downsamplers[i - 1](F.pad(x, (0, 1, 0, 1))) if i else x)
-        return self.to_code(self.head(F.silu(self.norm(self.middle(x)))))
+        return self.to_code(self.head(group_norm(self.norm, self.middle(x))))
 
 
 class Decoder(nn.Module):
@@ -102,7 +103,7 @@ class Decoder(nn.Module):
         x = self.levels[0](self.middle(self.stem(self.from_code(codes))))
         for upsample, level in zip(self.upsamplers, self.levels[1:], strict=True):
             x = level(upsample(F.interpolate(x, scale_factor=2.0, mode="nearest")))
-        return self.head(F.silu(self.norm(x)))
+        return self.head(group_norm(self.norm, x))
 
 
 class LlamaGenVQ(Autoencoder[LlamaGenConfig]):

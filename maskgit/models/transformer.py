@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from maskgit.models.fused import layer_norm_of_sum
 from maskgit.models.predictor import Predictor
 from maskgit.sizes import TransformerConfig
 from maskgit.types import Labels, Logits, Tokens
@@ -69,9 +70,9 @@ class Layer(nn.Module):
 
     def forward(self, x: Sequence) -> Sequence:
         """Apply the layer."""
-        x = self.attention_norm(x + self.dropout(self.attention(x)))
+        x = layer_norm_of_sum(self.attention_norm, x, self.dropout(self.attention(x)))
         hidden = self.activation(self.mlp_in(x))
-        return self.mlp_norm(x + self.dropout(self.mlp_out(hidden)))
+        return layer_norm_of_sum(self.mlp_norm, x, self.dropout(self.mlp_out(hidden)))
 
 
 class BidirectionalTransformer(Predictor[TransformerConfig]):

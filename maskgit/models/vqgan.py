@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskgit.models.autoencoder import Autoencoder, Features, laid_out_like, new_codebook
+from maskgit.models.fused import group_norm
 from maskgit.sizes import TokenizerConfig
 from maskgit.types import Images, TokenGrid
 
@@ -36,8 +37,8 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, h, w) to (B, out_channels, h, w)."""
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h)))
+        h = self.conv1(group_norm(self.norm1, x))
+        h = self.conv2(group_norm(self.norm2, h))
         return h + (x if self.shortcut is None else self.shortcut(h))
 
 
@@ -61,7 +62,7 @@ class Encoder(nn.Module):
         x = self.stem(images)
         for i, level in enumerate(self.levels):
             x = level(F.avg_pool2d(x, 2) if i else x)
-        return self.head(F.silu(self.norm(self.middle(x))))
+        return self.head(group_norm(self.norm, self.middle(x)))
 
 
 class Decoder(nn.Module):
@@ -86,7 +87,7 @@ class Decoder(nn.Module):
         x = self.levels[0](self.middle(self.stem(codes)))
         for upsample, level in zip(self.upsamplers, self.levels[1:], strict=True):
             x = level(upsample(F.interpolate(x, scale_factor=2.0, mode="nearest")))
-        return self.head(F.silu(self.norm(x)))
+        return self.head(group_norm(self.norm, x))
 
 
 class VQGAN(Autoencoder[TokenizerConfig]):

@@ -10,13 +10,15 @@ Nothing here waits for a time: every wait is for something that can be seen, mos
 read-only probe that `app/canvas/main.js` puts on the page.
 """
 
+import base64
 import json
 import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +40,14 @@ from playwright.sync_api import (
 from app.document import Lattice
 
 ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED = ROOT / "checkpoints" / "embedded"
+# Ids of the embedded model's classes by name. The longest names are no part of others, so a search
+# for one of them finds it alone.
+CLASSES: dict[str, int] = {
+    each["name"]: each["id"]
+    for each in json.loads((EMBEDDED / "classes.json").read_text(encoding="utf-8"))
+}
+SOME_CLASS, ANOTHER_CLASS, *_ = sorted(CLASSES, key=len, reverse=True)
 PATIENCE_MS = 180_000
 FLAGS = (
     "--no-sandbox",
@@ -204,6 +214,13 @@ class Editor:
         """Wait until an expression in `studio` holds."""
         self.page.wait_for_function(_with_probe(f"Boolean({expression})"))
 
+    def wait_here(self, holds: Callable[[], Any]) -> None:
+        """Wait until something holds in the test, such as that a request was caught on its way."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not holds():
+            assert time.monotonic() < deadline, "it never came"
+            self.page.wait_for_timeout(20)  # what is caught is told while the page is waited for
+
     def wait_ready(self) -> None:
         """Wait until there is something to work with."""
         self.page.wait_for_function("document.querySelector('#canvas')?.studio?.ready")
@@ -330,15 +347,16 @@ class Editor:
         kind = "ClipboardEvent" if how == "paste" else "DragEvent"
         carrier = "clipboardData" if how == "paste" else "dataTransfer"
         self.page.evaluate(
-            f"""([name, bytes]) => {{
+            f"""([name, base64]) => {{
+                const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
                 const transfer = new DataTransfer();
                 const type = name.endsWith(".zip") ? "application/zip" : "image/png";
-                transfer.items.add(new File([new Uint8Array(bytes)], name, {{ type }}));
+                transfer.items.add(new File([bytes], name, {{ type }}));
                 const init = {{ bubbles: true, cancelable: true, {carrier}: transfer }};
                 const target = document.querySelector(".mgs-stage");
                 target.dispatchEvent(new {kind}("{how}", init));
             }}""",
-            [path.name, list(path.read_bytes())],
+            [path.name, base64.b64encode(path.read_bytes()).decode()],
         )
 
     def pick_tool(self, name: str) -> None:
@@ -432,7 +450,7 @@ class Editor:
         self._go("redo")
 
     def _go(self, way: str) -> None:
-        shown = "JSON.stringify([studio.picture, studio.cells, studio.shown])"
+        shown = "JSON.stringify([studio.picture, studio.cells, studio.classes, studio.shown])"
         before = self.see(shown)
         self.tap(f"[data-do={way}]")
         self.wait(f"{shown} !== {json.dumps(before)}")

@@ -100,6 +100,7 @@ def main() -> None:
     MODELS.clear()
     MODELS.update(published(url))
     transfer.PAUSES_S = (0.0,)
+    transfer.TIMEOUT_S = 3600.0  # a hub that holds its answer back is to be waited for
     launch.main(options)
 
 

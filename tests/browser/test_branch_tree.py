@@ -10,11 +10,14 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page
 
+from app.words import LANGUAGES
 from maskgit.sampling import shape
 
 pytestmark = pytest.mark.browser
 
 CANVAS = Path(__file__).resolve().parents[2] / "app" / "canvas"
+FILES = [(CANVAS / name).read_text() for name in ("tree.js", "odds.js")]
+SCRIPTS = "\n".join([LANGUAGES["en"].script("canvas"), *FILES])
 TREE = """
   const forest = createForest();
   const grow = (id, parent, edit = "") => forest.add({ id, run: "r", parent, step: 0, edit });
@@ -30,8 +33,7 @@ def page(browser: Browser) -> Any:
 
 
 def evaluate(page: Page, body: str) -> Any:
-    scripts = "\n".join((CANVAS / name).read_text() for name in ("tree.js", "odds.js"))
-    return page.evaluate(f"() => {{ {scripts}\n{TREE}\n{body} }}")
+    return page.evaluate(f"() => {{ {SCRIPTS}\n{TREE}\n{body} }}")
 
 
 def test_passes_in_a_row_are_one_line_and_an_edit_branches_off_below(page: Page) -> None:

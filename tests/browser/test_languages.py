@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from app.words import LANGUAGES
 from tests.browser.editor import DESKTOP, PHONE, Editor, opened
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 GERMAN, ENGLISH = LANGUAGES["de"], LANGUAGES["en"]
 

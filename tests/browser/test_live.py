@@ -200,16 +200,17 @@ def test_while_an_answer_is_late_the_stroke_only_grows(desktop: Editor) -> None:
     length = desktop.see("studio.historyLength")
     questions = Questions(desktop)
     go_live(desktop)
-    with desktop.page.expect_request(is_sketch), pressed(desktop, STROKE):
-        assert questions.asked == 1
+    with pressed(desktop, STROKE):
+        desktop.wait_here(lambda: late)
+    assert questions.asked == 1
     desktop.wait(f"studio.historyLength === {length + 1} && studio.sketching")
     assert not desktop.see("studio.running")  # the full run waits for the answer
     late[0].continue_()
     desktop.wait_result(length + 1)
     assert (questions.asked, questions.most, questions.at_once) == (1, 1, 0)
+    late.clear()
     with pressed(desktop, [(12.5, 2.5), (13.5, 2.5)]):
-        late.clear()
-        desktop.wait("studio.sketching")
+        desktop.wait_here(lambda: late)
         for x in (14, 15, 16, 17):
             desktop.page.mouse.move(*desktop.place((x, 3.5)))
         late[0].continue_()

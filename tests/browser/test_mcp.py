@@ -12,11 +12,12 @@ from gradio_client import Client
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.browser.editor import serve
+from tests.browser.editor import CLASSES, SOME_CLASS, serve
 from tests.browser.test_api import examples, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-WISH = {"label": 1020, "settings": {"seed": 3, "steps": 2}}
+LABEL = CLASSES[SOME_CLASS]
+WISH = {"label": LABEL, "settings": {"seed": 3, "steps": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_a_tool_answers_as_the_endpoint_of_its_name_does(with_tools: str) -> Non
     _, (made, refused) = talk(
         with_tools,
         ("generate", {"request": WISH}),
-        ("edit", {"request": {"label": 1020, "picture": "no such picture"}}),
+        ("edit", {"request": {"label": LABEL, "picture": "no such picture"}}),
     )
     client = Client(with_tools, verbose=False)
     text, picture = made.content

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from maskgit import recipe_files
-from tests.browser.editor import DESKTOP, Editor, opened, serve
+from tests.browser.editor import DESKTOP, SOME_CLASS, Editor, opened, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -27,7 +27,7 @@ def work(editor: Editor) -> None:
     """Fill twice, the second time with settings of one's own, and paint once more."""
     editor.paint_box(4, 3, 4, 4)
     editor.fill()
-    editor.choose("class", "tulip")
+    editor.choose("class", SOME_CLASS)
     editor.fix_seed(77)
     editor.fill()
     editor.paint_box(1, 1, 2, 2)

@@ -12,7 +12,7 @@ from maskgit.images import open_picture, to_png
 from maskgit.originals import open_original
 from maskgit.pipeline import find_folder
 from maskgit.replaying import replay
-from tests.browser.editor import Editor
+from tests.browser.editor import SOME_CLASS, Editor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,7 +31,7 @@ def filled(editor: Editor, photo: Path) -> None:
     """Fill a part of a photo, with a class and a seed of one's own."""
     editor.open_file(photo)
     editor.wait("studio.picture.width === 420")
-    editor.choose("class", "tulip")
+    editor.choose("class", SOME_CLASS)
     editor.fix_seed(77)
     editor.paint_box(4, 3, 5, 6)
     editor.fill()

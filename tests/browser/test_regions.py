@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from tests.browser.editor import Editor
+from tests.browser.editor import ANOTHER_CLASS, CLASSES, SOME_CLASS, Editor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SUNFLOWER, SEASHORE = "sunflower", "seashore"
+SECOND, THIRD = SOME_CLASS, ANOTHER_CLASS  # beside the one that is chosen for the whole
 
 
 def another_class(editor: Editor, name: str) -> None:
@@ -17,7 +17,8 @@ def another_class(editor: Editor, name: str) -> None:
     count = editor.see("studio.classes.length")
     editor.tap(".mgs-add-class")
     editor.wait(f"studio.classes.length === {count + 1}")
-    editor.page.locator("#classes select").last.select_option(label=name)
+    picker = editor.page.locator("#classes select").nth(count)  # once the row is drawn anew
+    picker.select_option(label=name)
     editor.wait(f"studio.swatch === {count + 2}")
 
 
@@ -34,7 +35,7 @@ def further(editor: Editor) -> list[tuple[int, np.ndarray]]:
 def two_halves(editor: Editor) -> None:
     """Paint a box, its right half as another class."""
     editor.paint_box(3, 3, 5, 8)
-    another_class(editor, SEASHORE)
+    another_class(editor, SECOND)
     editor.paint_box(8, 3, 5, 8)
 
 
@@ -53,7 +54,7 @@ def test_two_classes_are_painted_and_filled_at_once(either: Editor) -> None:
     editor = either
     two_halves(editor)
     ((label, cells),) = further(editor)
-    assert label == 978
+    assert label == CLASSES[SECOND]
     assert cells.sum() == 40
     assert cells[3:11, 8:13].all()
     assert editor.see("studio.count") == 80
@@ -66,7 +67,7 @@ def test_two_classes_are_painted_and_filled_at_once(either: Editor) -> None:
     assert (after[painted] != before[painted]).any()
     # Undo brings the mask with its classes back; the eraser takes any class away.
     editor.undo()
-    assert [label for label, _ in further(editor)] == [978]
+    assert [label for label, _ in further(editor)] == [CLASSES[SECOND]]
     editor.pick_tool("eraser")
     editor.stroke((8.5, 4.5), (12.5, 4.5))
     editor.wait("studio.historyLength === 4")  # the stroke is over; what was undone is gone
@@ -76,11 +77,11 @@ def test_two_classes_are_painted_and_filled_at_once(either: Editor) -> None:
 def test_painting_with_another_swatch_changes_the_class(desktop: Editor) -> None:
     editor = desktop
     two_halves(editor)
-    another_class(editor, "tulip")
+    another_class(editor, THIRD)
     editor.paint_box(3, 3, 10, 2)
     assert [(label, int(cells.sum())) for label, cells in further(editor)] == [
-        (978, 30),
-        (1020, 20),
+        (CLASSES[SECOND], 30),
+        (CLASSES[THIRD], 20),
     ]
     editor.page.keyboard.press("c")  # from the last to the first
     editor.wait("studio.swatch === 1")
@@ -88,14 +89,14 @@ def test_painting_with_another_swatch_changes_the_class(desktop: Editor) -> None
     editor.wait("studio.swatch === 3")
     editor.page.keyboard.press("x")
     editor.wait("studio.swatch === 2")
-    assert "seashore" in editor.status()[0]
+    assert SECOND in editor.status()[0]
     # What a swatch has painted is of the class beside the picture once it is taken away.
     editor.tap("#classes .mgs-remove >> nth=0")
     editor.wait("studio.classes.length === 1")
-    assert [(label, int(cells.sum())) for label, cells in further(editor)] == [(1020, 20)]
+    assert [(label, int(cells.sum())) for label, cells in further(editor)] == [(CLASSES[THIRD], 20)]
     assert editor.see("studio.count") == 80
     editor.undo()
-    assert [label for label, _ in further(editor)] == [978, 1020]
+    assert [label for label, _ in further(editor)] == [CLASSES[SECOND], CLASSES[THIRD]]
 
 
 def test_eight_classes_are_the_most(desktop: Editor) -> None:

@@ -1,18 +1,18 @@
 """The model works in sight of the person, and nothing that was not painted changes."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.editor import ROOT, Editor, press
+from maskgit.config import ModelConfig
+from tests.browser.editor import EMBEDDED, ROOT, Editor, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-MODEL = Path(__file__).resolve().parents[2] / "checkpoints" / "embedded" / "config.json"
-STEPS = json.loads(MODEL.read_text())["decode"]["steps"]
+CONFIG = ModelConfig.from_json((EMBEDDED / "config.json").read_text(encoding="utf-8"))
+STEPS = CONFIG.decode_edits.steps
 
 
 def slow_down(editor: Editor) -> None:

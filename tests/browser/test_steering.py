@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
-from tests.browser.editor import Editor, press
+from tests.browser.editor import SOME_CLASS, Editor, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -189,7 +189,7 @@ def test_half_way_stop_pin_send_back_another_class_two_branches_compared(either:
 
     open_branch(either, "Other settings")
     assert either.see("studio.node") == fork
-    either.choose("class", "daisy")
+    either.choose("class", SOME_CLASS)
     steer(either, "label")
     other = finish(either)
     assert not np.array_equal(one, other)
@@ -197,7 +197,7 @@ def test_half_way_stop_pin_send_back_another_class_two_branches_compared(either:
     for picture in (one, other):
         assert np.array_equal(picture[~region], before[~region])
 
-    assert branch(either, "Class daisy").is_visible()
+    assert branch(either, f"Class {SOME_CLASS}").is_visible()
     differing, of_all = compare(either, leaf)
     assert 0 < differing <= 100 - pinned
     assert of_all == 256

@@ -11,9 +11,13 @@ import maskgit
 from tests.models import write_small_model
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Compute on one thread: networks this small only wait for more, long on a busy machine."""
+    """Compute on one thread: networks this small only wait for more, long on a busy machine.
+
+    Not what comes after in this process: sums of another number of threads round otherwise, and
+    tests in a browser make pictures again that a server has made.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -31,7 +31,7 @@ def test_a_shade_is_a_shift_of_its_own_size_and_detail_is_none() -> None:
     shaded[region] = 112
     assert colour_shift(shaded, region) == pytest.approx(12, abs=0.1)
     rough = flat.copy()
-    rough[region] = np.where(np.indices((30, 30)).sum(0) % 2, 112, 88)[..., None]
+    rough[region] = np.where(np.indices((60, 60)).sum(0) % 2, 112, 88)[region][:, None]
     assert colour_shift(rough, region) < 1
 
 

@@ -1,7 +1,9 @@
 """Files with exactly the published tensors, at full size, become models that run.
 
 Their numbers are random, so what is tested is what the networks cannot be asked about without the
-real weights: names, shapes, sizes, memory, and that a pass runs in bfloat16.
+real weights: names, shapes, sizes, memory, and that a pass runs, in bfloat16 where the processor is
+fast at it. Elsewhere it takes fifty times as long and nobody would wait for it; that each family
+runs in bfloat16 on any processor is tested with small networks (test_models.py, test_golden_*.py).
 """
 
 import json
@@ -22,6 +24,7 @@ from maskgit.conversion import convert, halton, llamagen, write_model
 from maskgit.decoding import DecodeOptions
 from maskgit.models import AdaLNTransformer, LlamaGenVQ, TokenPredictor
 from maskgit.models.empty import without_weights
+from maskgit.runtime import bf16_is_fast
 from maskgit.sizes import (
     AdaLNConfig,
     AnyTokenizerConfig,
@@ -49,6 +52,12 @@ HALTON_SIZES = {
     "384_base": AdaLNConfig(12, 768, 12, 2048, num_tokens=576),
     "384_large": AdaLNConfig(24, 1024, 16, 2816, num_tokens=576),
 }
+
+
+@pytest.fixture(scope="module")
+def dtype() -> torch.dtype:
+    """The precision in which this machine would run them."""
+    return torch.bfloat16 if bf16_is_fast(torch.device("cpu")) else torch.float32
 
 
 def write(file: Path, source: tuple[str, str]) -> Path:
@@ -114,6 +123,7 @@ def test_published_files_become_a_model_that_runs(
     tokenizer: tuple[str, str],
     sizes: AnyTransformerConfig,
     tokenizer_sizes: AnyTokenizerConfig,
+    dtype: torch.dtype,
     tmp_path: Path,
 ) -> None:
     files = write(tmp_path / "a", transformer), write(tmp_path / "b", tokenizer)
@@ -125,7 +135,7 @@ def test_published_files_become_a_model_that_runs(
     for file in files:
         file.unlink()
 
-    model = load_model(folder, dtype=torch.bfloat16)
+    model = load_model(folder, dtype=dtype)
     side = model.config.grid_size
     drawn = run_a_pass(model.transformer, side, DecodeOptions(**asdict(model.config.decode)))
     picture = model.tokenizer.decode(drawn.view(1, side, side)[:, :2, :2])
@@ -135,19 +145,19 @@ def test_published_files_become_a_model_that_runs(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in HALTON_SIZES if name.startswith("384")])
-def test_the_largest_run_too(name: str) -> None:
+def test_the_largest_run_too(name: str, dtype: torch.dtype) -> None:
     state = shared_state(HALTON, f"ImageNet_{name}.pth")
     sizes, network = halton.transformer_from_state(state, codebook_size=16384)
     assert sizes == HALTON_SIZES[name]
     options = DecodeOptions(steps=12, schedule="arccos", guidance_scale=1.5, reveal="halton")
-    run_a_pass(network.bfloat16(), 24, options)
+    run_a_pass(network.to(dtype), 24, options)
 
 
 @pytest.mark.slow
-def test_the_tokenizer_of_stride_8_runs_too() -> None:
+def test_the_tokenizer_of_stride_8_runs_too(dtype: torch.dtype) -> None:
     sizes, network = llamagen.tokenizer_from_state(shared_state(LLAMAGEN, "vq_ds8_c2i.pt"))
     assert (sizes, sizes.stride) == (LlamaGenConfig(channel_multipliers=(1, 2, 2, 4)), 8)
-    picture = network.bfloat16().decode(torch.arange(4).view(1, 2, 2))
+    picture = network.to(dtype).decode(torch.arange(4).view(1, 2, 2))
     assert picture.shape == (1, 3, 16, 16)
     assert network.encode(picture).shape == (1, 2, 2)
 

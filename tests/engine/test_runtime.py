@@ -1,6 +1,7 @@
 """Device, precision and the cached verdict on bfloat16."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,27 @@ def test_bfloat16_is_compared_with_float32_on_the_model_itself(
     assert "runs in float32" in caplog.text
 
 
-def test_speed_is_measured_in_a_moment() -> None:
+@pytest.mark.parametrize(
+    ("slow", "is_fast", "products"),
+    [(torch.bfloat16, False, 2 * 3), (torch.float32, True, 2 * (3 + 7 * 8))],
+)
+def test_a_processor_without_units_for_bfloat16_is_seen_at_a_glance(
+    slow: torch.dtype, is_fast: bool, products: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def multiply(a: torch.Tensor, _: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        seen.append(a.dtype)
+        if a.dtype is slow:
+            time.sleep(0.005)
+        return out
+
+    monkeypatch.setattr(torch, "mm", multiply)
+    assert runtime.bf16_is_fast.__wrapped__(CPU) == is_fast
+    assert len(seen) == products
+
+
+def test_this_machine_is_either_fast_at_bfloat16_or_not() -> None:
     assert runtime.bf16_is_fast(CPU) in {True, False}
 
 
