@@ -38,8 +38,10 @@ def photo(tmp_path: Path) -> Path:
 def assert_seen(editor: Editor, picture: np.ndarray) -> None:
     """Look at the screen: the picture lies there, under the lines of its cells."""
     box = editor.see("studio.box")
-    clip = {"x": box["left"], "y": box["top"], "width": box["width"], "height": box["height"]}
-    shown = open_picture(editor.page.screenshot(clip=clip))
+    screen = editor.page.screenshot(
+        clip={"x": box["left"], "y": box["top"], "width": box["width"], "height": box["height"]}
+    )
+    shown = open_picture(screen)
     height, width = shown.shape[:2]
     expected = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     assert np.abs(shown.astype(int) - expected).mean() < 20
