@@ -29,9 +29,10 @@ SHOWN = "[studio.picture.width, studio.picture.height, studio.cells, studio.hist
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    small = cv2.imread(str(ROOT / "assets" / "examples" / "coast.jpg"))
+    small = open_picture((ROOT / "assets" / "examples" / "coast.jpg").read_bytes())
+    large = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     path = tmp_path / "photo.jpg"
-    cv2.imwrite(str(path), cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC))
+    cv2.imwrite(str(path), large[..., ::-1])
     return path
 
 
