@@ -34,8 +34,10 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     if recipe.original is None:
         return engine.generate(label, regions=regions, seed=seed, **choices).pictures[0]
     if recipe.sides is not None:
-        about = {"trim": recipe.trim, "refine": recipe.refine}
-        made = engine.outpaint(recipe.original, *recipe.sides, label, seed=seed, **about, **choices)
+        made = engine.outpaint(
+            recipe.original, *recipe.sides, label,
+            seed=seed, trim=recipe.trim, refine=recipe.refine, **choices,
+        )  # fmt: skip
         return made.pictures[0]
     assert recipe.mask is not None
     job = engine.prepare_edit(
