@@ -35,14 +35,9 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
         return engine.generate(label, regions=regions, seed=seed, **choices).pictures[0]
     if recipe.sides is not None:
         made = engine.outpaint(
-            recipe.original,
-            *recipe.sides,
-            label,
-            seed=seed,
-            trim=recipe.trim,
-            refine=recipe.refine,
-            **choices,
-        )
+            recipe.original, *recipe.sides, label,
+            seed=seed, trim=recipe.trim, refine=recipe.refine, **choices,
+        )  # fmt: skip
         return made.pictures[0]
     assert recipe.mask is not None
     job = engine.prepare_edit(
