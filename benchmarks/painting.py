@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from playwright.sync_api import Browser
 
 from benchmarks.decode import machine
@@ -208,6 +209,8 @@ def measure_size(size: int, folder: Path) -> tuple[dict[str, Any], str]:
         assert browser is not None
         editor.open_file(path)
         editor.wait(f"studio.picture.width === {SHAPES[size][0]}")
+        with Image.open(path) as picture:
+            assert editor.screen_differs(np.asarray(picture)) < 20, "the photo is not to be seen"
         editor.page.evaluate(WATCH)
         done = {}
         for name, act in ACTIONS.items():

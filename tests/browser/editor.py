@@ -11,6 +11,7 @@ read-only probe that `app/canvas/main.js` puts on the page.
 """
 
 import base64
+import io
 import json
 import os
 import socket
@@ -261,6 +262,17 @@ class Editor:
     def pixels(self) -> np.ndarray:
         """Do the same, without alpha."""
         return self.file()[..., :3]
+
+    def screen_differs(self, picture: np.ndarray) -> float:
+        """Tell how far the screen is from a picture (H, W, 3), all in sight: mean levels."""
+        box = self.see("studio.box")
+        screen = self.page.screenshot(
+            clip={"x": box["left"], "y": box["top"], "width": box["width"], "height": box["height"]}
+        )
+        with Image.open(io.BytesIO(screen)) as file:
+            shown = np.asarray(file.convert("RGB"), np.float32)
+        small = Image.fromarray(picture).resize(shown.shape[1::-1], Image.Resampling.BOX)
+        return float(np.abs(shown - np.asarray(small)).mean())
 
     def status(self) -> tuple[str, str]:
         """What the canvas says, and whether it is "busy" or an "error"."""

@@ -36,18 +36,6 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def assert_seen(editor: Editor, picture: np.ndarray) -> None:
-    """Look at the screen: the picture lies there, under the lines of its cells."""
-    box = editor.see("studio.box")
-    screen = editor.page.screenshot(
-        clip={"x": box["left"], "y": box["top"], "width": box["width"], "height": box["height"]}
-    )
-    shown = open_picture(screen)
-    height, width = shown.shape[:2]
-    expected = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    assert np.abs(shown.astype(int) - expected).mean() < 20
-
-
 def filled(editor: Editor) -> None:
     """Fill what is painted, and see that nothing else has changed."""
     before = editor.pixels()
@@ -56,7 +44,7 @@ def filled(editor: Editor) -> None:
     after = editor.pixels()
     assert np.array_equal(after[~painted], before[~painted])
     assert (after[painted] != before[painted]).any()
-    assert_seen(editor, after)
+    assert editor.screen_differs(after) < 20  # there are the lines of the cells
 
 
 def test_a_large_photo_is_edited_in_four_ways_kept_handed_on_and_made_again(
@@ -103,7 +91,7 @@ def test_a_large_photo_is_edited_in_four_ways_kept_handed_on_and_made_again(
     editor.page = editor.another_tab().page
     assert editor.see(SHOWN) == before
     assert np.array_equal(editor.pixels(), result)
-    assert_seen(editor, result)
+    assert editor.screen_differs(result) < 20
 
     file = tmp_path / "edited.png"  # the file says how it was made, and is made again
     file.write_bytes(editor.download().read_bytes())
