@@ -9,7 +9,7 @@
 //
 // A painted cell is of the class that is chosen beside the picture, or of a further one (classes.js).
 
-function createDocument(state, { paper, history, store, grid, tell, changed, fail }) {
+function createDocument(state, { paper, history, store, grid, settings, tell, changed, fail }) {
   let showing = 0;
   let arriving = Promise.resolve(); // the last entry that was asked for, until it is shown
 
@@ -44,11 +44,16 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
     return JSON.stringify({ picture: id, width, height, ...mask, span, at, coverage, ...further });
   }
 
-  function publish(event) {
+  /** Lets the browser keep it all, with the settings beside it. */
+  function keep() {
     store.save(() => {
       const { entries, position } = history;
-      return { grid: grid(), entries: entries.slice(), position };
+      return { grid: grid(), entries: entries.slice(), position, settings: settings() };
     });
+  }
+
+  function publish(event) {
+    keep();
     tell(message(), event);
     changed();
   }
@@ -85,6 +90,7 @@ function createDocument(state, { paper, history, store, grid, tell, changed, fai
   return {
     message,
     settled,
+    keep,
     undo: () => move(-1),
     redo: () => move(1),
     /** A finished stroke, or any other change of the mask. */

@@ -216,6 +216,13 @@ const say = (words, kind) => toolbar.say(words, kind);
 const fail = (words) => toolbar.say(words, "error");
 const settle = (controls) => trigger("settle", { controls });
 
+let restored = null; // settings that came with the document, until the page shows them
+/** The controls by their names, as a document and a project keep them. */
+function settings() {
+  const { title: _, ...values } = restored ?? controls() ?? {};
+  return values;
+}
+
 /** Asks the server about a run; one that has forgotten its picture gets it once more. */
 async function askAbout(name, run, request) {
   const ask = () => server[name]({ context: run.context, ...request });
@@ -271,7 +278,7 @@ const player = createPlayer(root, state, {
 const compare = createCompare(root, view, history, { redraw });
 const toolbar = createToolbar(root, state, { history, view, player, compare, actions });
 const doc = createDocument(state, {
-  paper, history, store, fail,
+  paper, history, store, settings, fail,
   grid: () => grid,
   tell(message, event) {
     if (message !== null && message !== props.value) props.value = message;
@@ -377,11 +384,7 @@ const lab = createLab(root, state, {
   conclude: (frame) => runs.conclude(frame),
   opened: () => trigger("walk"),
 });
-const project = createProject(root, state, {
-  server, doc, history, lab, say, fail,
-  settle: (controls) => settle(controls),
-  controls: () => window.studioControls, // see events.py
-});
+const project = createProject(root, state, { server, doc, history, lab, settle, settings, say, fail });
 const hand = framing.over(lab.marks.hand);
 createPointer(stage, view, state, hand, {
   refresh,
@@ -416,8 +419,10 @@ function obey(command) {
 
 async function begin() {
   const saved = await store.restore();
+  restored = saved?.settings ?? null;
   if (saved) await doc.restore(saved).catch(() => fail(word("keeping.lost")));
   if (saved && state.picture) lab.restore(saved);
+  if (restored) settle(restored);
   if (!state.picture) await opening.openExample(props.example ?? "");
   if (store.isBroken() && state.picture) fail(word("keeping.not_kept")); // opening has wiped the status line
 }
@@ -435,6 +440,12 @@ function followModel() {
     redraw();
   });
 }
+
+addEventListener("studio-controls", () => {
+  if (!state.isReady || !root.isConnected) return;
+  restored = null;
+  if (state.picture) doc.keep();
+});
 
 const ready = begin().finally(() => {
   state.isReady = true;

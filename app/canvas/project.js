@@ -21,7 +21,7 @@ const PROJECT_LIMITS = {
 /** Whether somebody brings a project; what is in it is seen when it is read. */
 const isProject = (file) => /\.zip$/i.test(file.name ?? "") || /zip/.test(file.type);
 
-function createProject(root, state, { server, doc, history, lab, settle, controls, say, fail }) {
+function createProject(root, state, { server, doc, history, lab, settle, settings, say, fail }) {
   const dialog = root.querySelector(".mgs-replace");
 
   // --- saving --------------------------------------------------------------------------------
@@ -34,9 +34,8 @@ function createProject(root, state, { server, doc, history, lab, settle, control
       return index < 0 ? null : index;
     };
     const { runs, nodes } = lab.rows();
-    const { title: _, ...settings } = controls() ?? {};
     const words = {
-      format: "maskgit-project", version: 3, grid: state.grid(), settings,
+      format: "maskgit-project", version: 3, grid: state.grid(), settings: settings(),
       position: history.position,
       pictures: pictures.map(({ width, height, from, origin, made, chunks }, i) => {
         const file = `pictures/${i}.png`;

@@ -129,8 +129,8 @@ function createStore(onTrouble, onLittle, others = () => []) {
     const branches = (await rowsOf("branches")).map((row) => {
       return row.context ? { ...row, base: pictures.get(row.base) ?? null } : row;
     });
-    const { grid, position } = found;
-    return { grid, entries, position, branches, isCopy: found.tab !== tab };
+    const { grid, position, settings } = found;
+    return { grid, entries, position, settings, branches, isCopy: found.tab !== tab };
   }
 
   /** Those of some documents that no tab has open. */
@@ -202,7 +202,7 @@ function createStore(onTrouble, onLittle, others = () => []) {
   }
 
   /** Answers with whether there was a new picture. */
-  async function write({ grid, entries, position }) {
+  async function write({ grid, entries, position, settings }) {
     const pictures = [...new Set([...entries.map((entry) => entry.picture), ...others()])];
     // A transaction ends by itself while waiting for anything else: the bytes must come first.
     const blobs = await Promise.all(pictures.map((picture) => picture.png));
@@ -220,7 +220,7 @@ function createStore(onTrouble, onLittle, others = () => []) {
       if (!pictures.some((picture) => picture.key === key)) store.delete([tab, key]);
     }
     transaction.objectStore("documents").put({
-      tab, grid, position, saved: Date.now(),
+      tab, grid, position, settings, saved: Date.now(),
       pictures: pictures.map(({ png, alpha, ...about }) => about),
       entries: entries.map((entry) => ({ ...entry, picture: entry.picture.key })),
     });

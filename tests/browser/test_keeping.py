@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Dialog
 
-from tests.browser.editor import DESKTOP, Editor, free_port, opened, serve
+from tests.browser.editor import DESKTOP, SOME_CLASS, Editor, free_port, opened, serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -26,6 +26,18 @@ def test_a_reload_restores_picture_paint_and_history(either: Editor) -> None:
     either.undo()
     either.wait("studio.position === 1 && studio.count === 30")
     either.fill()
+
+
+def test_a_reload_and_a_new_tab_bring_the_settings_back(either: Editor) -> None:
+    chosen = either.choose("class", SOME_CLASS)
+    either.fix_seed(77)
+    either.page.locator("#variations label", has_text="4").click()
+    either.wait("studioControls.seed === 77 && studioControls.variations === 4 && studio.saved")
+    either.reload()
+    for editor in (either, either.another_tab()):
+        editor.wait(f"document.querySelector('#class input').value === {chosen!r}")
+        editor.wait("studioControls.seed === 77 && studioControls.variations === 4")
+        editor.wait("studioControls.randomise === false")
 
 
 def test_a_second_tab_goes_its_own_way(desktop: Editor) -> None:
