@@ -444,7 +444,7 @@ function followModel() {
 addEventListener("studio-controls", () => {
   if (!state.isReady || !root.isConnected) return;
   restored = null;
-  if (state.picture) doc.keep();
+  if (state.picture && !state.running) doc.keep(); // a run ends with a result to keep
 });
 
 const ready = begin().finally(() => {

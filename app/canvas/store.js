@@ -3,7 +3,8 @@
 // Each tab owns one document, named by an id in its session storage. A duplicated tab copies that
 // id, so a tab also holds a lock of that name; who does not get the lock takes a new id and a copy
 // of the document. A new tab starts with a copy of the latest document. Pictures are written once
-// and shared by all entries; a failure of storage is reported once and never stops the editor.
+// and shared by all entries; a failure of storage is reported for each picture and never stops the
+// editor.
 // When the browser's room for the page runs out, the oldest documents that no tab has open make way,
 // never the present one, and it is said before nothing more can be kept.
 // Branches are rows of their own, written one by one: a step is some hundred bytes, about a thousand
@@ -25,6 +26,7 @@ function createStore(onTrouble, onLittle, others = () => []) {
   let due = null; // describes what the timer is about to write
   let writing = Promise.resolve();
   let troubled = false;
+  let lost = null; // the newest picture when trouble was last told
   let pending = 0;
 
   const done = (request) =>
@@ -194,9 +196,13 @@ function createStore(onTrouble, onLittle, others = () => []) {
     const task = async () => {
       if (!database) return;
       const document = describe();
-      const hasNew = await withRoom(() => write(document));
-      troubled = false;
-      if (hasNew) await watchRoom();
+      try {
+        const hasNew = await withRoom(() => write(document));
+        troubled = false;
+        if (hasNew) await watchRoom();
+      } catch (error) {
+        trouble(error, document.entries.at(-1)?.picture ?? null);
+      }
     };
     writing = writing.then(task).catch(trouble).finally(() => pending--);
   }
@@ -241,9 +247,11 @@ function createStore(onTrouble, onLittle, others = () => []) {
     writing = writing.then(() => database && withRoom(task)).catch(trouble).finally(() => pending--);
   }
 
-  function trouble(error) {
-    if (!troubled) onTrouble(error);
+  /** Tells of it once, and again when a further picture is lost. */
+  function trouble(error, newest = lost) {
+    if (!troubled || newest !== lost) onTrouble(error);
     troubled = true;
+    lost = newest;
   }
 
   // A page that goes out of sight may never run again.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def talk(address: str, *calls: tuple[str, Any]) -> tuple[dict[str, Any], list[An
             answers = [await client.call_tool(name, arguments) for name, arguments in calls]
             return {tool.name: tool for tool in tools}, answers
 
-    return asyncio.run(session())
+    with ThreadPoolExecutor(1) as apart:  # Playwright has a loop of its own in this thread
+        return apart.submit(asyncio.run, session()).result()
 
 
 def test_every_public_endpoint_is_a_tool_and_nothing_private_is(with_tools: str) -> None:
