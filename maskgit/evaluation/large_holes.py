@@ -1,6 +1,7 @@
-"""Holes that are larger than the model's square: each fill before and after it is refined.
+"""Holes that are larger than the model's square: each fill before and after what is done to it.
 
-Two sets, both filled by the very same decode twice, as the window shows it and refined:
+Two sets. Each hole is filled by one decode, which is put into the picture in three ways: as the
+model drew it, with colours evened out and the edge faded in (what `finish` does), and refined:
 
     held out, enlarged   the middle of held-out pictures at ENLARGED times their size; their class
                          is known, so it can be asked whether the filled picture still shows it
@@ -16,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool
 from typing_extensions import Unpack
 
+from maskgit.compositing import paste
 from maskgit.evaluation.editing import centre, changed_outside, seams
 from maskgit.evaluation.generation import Judge
 from maskgit.evaluation.report import Row
@@ -31,6 +33,7 @@ HOLES = (0.25, 0.5, 0.75)  # where holes in photos lie along the long side
 DIAMETER = 0.3  # of them, by the photo's short side
 REACH_PX = 8  # how far from the border colours are compared
 SHOWN_PX = 192  # of the sheet's pictures
+WAYS = ("as drawn", "plain", "refined")
 MAX_PIXELS = 2**20  # of a photo; larger ones are made smaller first
 
 
@@ -43,10 +46,10 @@ class Hole(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """A hole filled in both ways."""
+    """A hole filled in all `WAYS`."""
 
-    pictures: tuple[Picture, Picture]
-    seconds: tuple[float, float]
+    pictures: tuple[Picture, Picture, Picture]
+    seconds: tuple[float, float, float]
 
 
 def in_enlarged(engine: MaskGIT, images: ImageSet) -> list[Hole]:
@@ -73,7 +76,7 @@ def in_photos(photos: Sequence[np.ndarray]) -> list[Hole]:
 def fill(
     engine: MaskGIT, holes: Sequence[Hole], seed: int = 0, **choices: Unpack[Choices]
 ) -> list[Filled]:
-    """Fill holes in both ways, shared out among processes; hole i has seed + i."""
+    """Fill holes in all ways, shared out among processes; hole i has seed + i."""
 
     def one(index: int) -> Filled:
         picture, region, label = holes[index]
@@ -82,18 +85,23 @@ def fill(
         state = job.state
         while not state.finished:
             state = engine.step(state)
+        place = job.place
+        assert place is not None  # of an edit
+        square = engine.preview(state)[0]
+        drawn = paste(place.picture, square, place.window, place.region, 0)
+        first = time.perf_counter()
         result = engine.finish(job, state)
         middle = time.perf_counter()
         refined = engine.refine(job, state, result, engine.plan(job))
-        seconds = middle - began, time.perf_counter() - began
-        return Filled((result.pictures[0], refined.pictures[0]), seconds)
+        seconds = first - began, middle - began, time.perf_counter() - began
+        return Filled((drawn, result.pictures[0], refined.pictures[0]), seconds)
 
     return share_out(range(len(holes)), one, "large holes")
 
 
 def measure(name: str, holes: Sequence[Hole], filled: Sequence[Filled]) -> list[Row]:
-    """Compare both fills with the real pictures; a row for each way."""
-    return [_row(name, way, index, holes, filled) for index, way in enumerate(("plain", "refined"))]
+    """Compare the fills with the real pictures; a row for each way."""
+    return [_row(name, way, index, holes, filled) for index, way in enumerate(WAYS)]
 
 
 def with_classes(
@@ -110,7 +118,7 @@ def with_classes(
 
 
 def looked_at(hole: Hole, filled: Filled) -> list[Picture]:
-    """Cut the surroundings of a hole out of the real picture and of both fills, all in one size."""
+    """Cut the surroundings of a hole out of the real picture and of its fills, all in one size."""
     window = choose(hole.region, 1, min_side=1, context=0.4)
     return [view(picture, window, SHOWN_PX) for picture in (hole.picture, *filled.pictures)]
 

@@ -128,12 +128,13 @@ def measure_editing(bench: Bench) -> Report:
         "class. `Class right` is of the whole picture, and of the hole's pixels alone. The step at "
         "the seam is the mean difference of neighbours on either side of the border, in levels of "
         "255; a ratio of 1 is a seam like any other place. Holes in larger pictures are filled by "
-        "one decode, shown as the window shows it and refined; there sharpness is the hole's "
-        "alone, and the step in colour is taken between the means on either side of the border.",
+        "one decode, put there as drawn, then with colours evened out and the edge faded in "
+        "(plain), then refined; there sharpness is the hole's alone, and the step in colour is "
+        "taken between the means on either side of the border.",
         {"Holes in held-out pictures": rows, "Holes in larger pictures": large},
         {
             "Real, then each hole and what was put there": sheet,
-            "Larger pictures: real, as the window shows the fill, refined": pairs,
+            "Larger pictures: real, the fill as drawn, plain, refined": pairs,
         },
     )
 
@@ -171,7 +172,7 @@ def measure_regions(bench: Bench) -> Report:
 
 
 def _large_holes(bench: Bench) -> tuple[list[Row], str]:
-    """Measure what refinement does for holes in pictures larger than the model's square."""
+    """Measure what blending and refinement do for holes in larger pictures."""
     engine, seed = bench.engine, bench.request.seed
     few = sheets.evenly(len(bench.val), LARGE)
     images = ImageSet(bench.val.pictures[few], bench.val.labels[few], ())
