@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from app.canvas.drawing import NO_CLASS_ID
 from tests.browser.editor import ANOTHER_CLASS, CLASSES, SOME_CLASS, Editor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -48,6 +49,18 @@ def test_with_one_class_there_is_one_small_button(either: Editor) -> None:
     box = place.bounding_box()
     assert box is not None
     assert box["height"] < 60
+
+
+def test_a_part_may_become_anything(desktop: Editor) -> None:
+    desktop.paint_box(3, 3, 5, 8)
+    another_class(desktop, "anything")
+    desktop.paint_box(8, 3, 5, 8)
+    ((label, cells),) = further(desktop)
+    assert label == NO_CLASS_ID
+    assert cells.sum() == 40
+    before = desktop.pixels()
+    desktop.fill()
+    assert (desktop.pixels() != before).any()
 
 
 def test_two_classes_are_painted_and_filled_at_once(either: Editor) -> None:
