@@ -32,6 +32,7 @@ from maskgit import decoding
 from maskgit.images import to_levels
 from maskgit.models.protocols import Tokenizer, TokenPredictor
 from maskgit.passes import Grids, Kind, Numbers, advance, foresee, obstacle
+from maskgit.runtime import Around
 from maskgit.state import KNOWN, DecodeState
 from maskgit.types import Labels, Logits, TokenGrid, Tokens
 
@@ -162,31 +163,17 @@ class Slots:
         return [(Grids(*(grid[i] for grid in grids)), drawn[i]) for i in range(count)]
 
 
-class Graphed:
+class Graphed(Around):
     """A predictor whose passes are replayed. Implements `models.TokenPredictor`; safe to share."""
 
     def __init__(self, predictor: TokenPredictor, device: torch.device) -> None:
         """Begin without recordings; they are made when a request first needs them."""
-        self._predictor, self._device = predictor, device
+        super().__init__(predictor)
+        self._device = device
         self._lock = threading.Lock()
         self._recorder = Recorder(device)
         self._slots: dict[tuple[int, int], Slots] = {}
         self._broken = ""
-
-    @property
-    def mask_id(self) -> int:
-        """Id of the mask token."""
-        return self._predictor.mask_id
-
-    @property
-    def num_classes(self) -> int:
-        """Class labels known."""
-        return self._predictor.num_classes
-
-    @property
-    def null_label(self) -> int | None:
-        """The label that means "no class", or None."""
-        return self._predictor.null_label
 
     @property
     def status(self) -> str:

@@ -131,13 +131,8 @@ def _sample_logits(predictor: TokenPredictor, codes: int) -> Logits:
     return predictor.logits(grid, torch.zeros(2, dtype=torch.long, device=device)).cpu()
 
 
-class RowByRow:
-    """Runs a predictor one row at a time.
-
-    On a CPU rows gain nothing from being multiplied together, but a matrix product may round
-    differently for other row counts. One by one, a picture is bit for bit the same alone and in a
-    batch. Implements `models.TokenPredictor`.
-    """
+class Around:
+    """What a predictor says of itself, said by one that stands around it."""
 
     def __init__(self, predictor: TokenPredictor) -> None:
         self._predictor = predictor
@@ -156,6 +151,15 @@ class RowByRow:
     def null_label(self) -> int | None:
         """The label that means "no class", or None."""
         return self._predictor.null_label
+
+
+class RowByRow(Around):
+    """Runs a predictor one row at a time.
+
+    On a CPU rows gain nothing from being multiplied together, but a matrix product may round
+    differently for other row counts. One by one, a picture is bit for bit the same alone and in a
+    batch. Implements `models.TokenPredictor`.
+    """
 
     def logits(self, tokens: Tokens, labels: Labels) -> Logits:
         """Predict every cell, row by row."""

@@ -33,7 +33,7 @@ from maskgit.types import Images, Pictures
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-AHEAD_THREADS = 4  # enough that a GPU never waits; on a CPU they mostly sleep
+AHEAD_THREADS = 4  # of which a CPU keeps one busy for a small part of the time
 
 
 def load_packs(
