@@ -302,7 +302,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--data", required=True, help="folder of class folders, tar shards or packs; hf://name")
     add("--run", type=Path, required=True, help="folder of the run; continues what is there")
     add("--tokenizer-run", type=Path, help="folder of the finished stage 1 (for stage 2)")
-    add("--recipe", default="embedded", help="embedded, imagenet256, imagenet512 or tiny")
+    add("--recipe", default="embedded", help="embedded, holes, imagenet256, imagenet512 or tiny")
     add("--from", dest="start", metavar="MODEL", help="begin at this model (fine-tuning)")
     add("--classifier", type=Path, help="run of the classifier, for a perceptual loss")
     add("--accumulate", type=int, default=1, help="parts to compute a batch in; saves memory")

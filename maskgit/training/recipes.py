@@ -8,7 +8,7 @@ The commands, for every recipe (run again to continue):
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from maskgit.config import DecodeDefaults
 from maskgit.sizes import HourglassConfig, TokenizerConfig, TransformerConfig
@@ -85,6 +85,27 @@ def embedded() -> Recipe:
     )
 
 
+def holes() -> Recipe:
+    """What makes a model of `embedded` better at holes: shown with half of the pictures.
+
+    Command: `python -m maskgit train transformer --recipe holes --from MODEL --data DATA
+    --run runs/holes --out MODEL_FOLDER`. It sees pictures of everything, without their classes, and
+    closer crops, since edits are of any photo and at any scale.
+    """
+    recipe = embedded()
+
+    def transformer(num_classes: int) -> TransformerRecipe:
+        return replace(
+            recipe.transformer(num_classes),
+            schedule=Schedule(steps=4000, learning_rate=4e-3, warmup_steps=50),
+            views=6,
+            smallest_crop=0.4,
+            hole_share=0.5,
+        )
+
+    return replace(recipe, transformer=transformer, background_packs=("photos", "sample"))
+
+
 def tiny() -> Recipe:
     """The smallest model that goes through everything: 32 px, 4x4 tokens; a minute on a CPU."""
     return Recipe(
@@ -146,6 +167,7 @@ def imagenet512() -> Recipe:
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "embedded": embedded,
+    "holes": holes,
     "imagenet256": imagenet256,
     "imagenet512": imagenet512,
     "tiny": tiny,

@@ -243,7 +243,7 @@ def test_the_perceptual_network_is_trained_where_there_is_none(
         (["--data", "nowhere"], "nowhere"),
         (["--data", "twins"], "two classes have the name 'red fox'"),
         (["--tokenizer-run", "empty"], "empty holds no checkpoint of stage 1"),
-        (["--recipe", "huge"], "no recipe 'huge'; choose one of embedded, imagenet256"),
+        (["--recipe", "huge"], "no recipe 'huge'; choose one of embedded, holes"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(

@@ -196,5 +196,5 @@ def test_the_parts_of_every_recipe_fit_each_other(name: str) -> None:
 
 
 def test_an_unknown_recipe_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ValueError, match="no recipe 'huge'; choose one of embedded, imagenet256"):
+    with pytest.raises(ValueError, match="no recipe 'huge'; choose one of embedded, holes"):
         recipes.find("huge")
