@@ -3,7 +3,8 @@
 An edit keeps the pixels that were painted over, so that the picture it began with is the finished
 one outside of the mask and the kept ones inside. A picture made larger holds the one it began with,
 and a generated one needs nothing but the words. A decode that somebody steered cannot be run again
-from a seed, so its finished state is kept instead.
+from a seed, so its finished state is kept instead. The tokens that were decoded are kept, too: they
+say whether a picture that comes out differently was drawn differently, or only rounded so.
 
 Whatever a file says is checked before it is used; unpacking stops at the size that the picture
 itself allows. What is wrong with it is a `RecipeError` with a sentence for people.
@@ -11,7 +12,7 @@ itself allows. What is wrong with it is a `RecipeError` with a sentence for peop
 Read in this order:
     Recipe                what makes a picture again; `maskgit.replaying` does it
     to_text, from_text    a recipe as JSON, and back
-    complete              a recipe that was written when its picture was not at hand
+    to_draft, complete    one for all pictures of a run, written when none was at hand; then one's
 
 Elsewhere: recipes in PNG files (recipe_files).
 """
@@ -22,12 +23,13 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from maskgit.class_map import MAX_CLASSES
 from maskgit.compositing import FEATHER_CELLS, require_feather
@@ -39,20 +41,23 @@ from maskgit.types import Picture, Region
 from maskgit.window import Window
 
 KEY = "maskgit"
-VERSION = 2  # of several classes, and of most larger pictures; all others are of version 1
+VERSION = 2  # of what has a key that `_SINCE_2` names; all others are of version 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
 MAX_GRID = 256
+MAX_WINDOWS = 1024
 MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
-_OPTIONAL = {"outpaint", "trim", "refine", "state", "regions"}
-_SINCE_2 = {"trim", "refine", "regions"}
+_OPTIONAL = {"outpaint", "trim", "refine", "state", "regions", "tokens"}
+_SINCE_2 = {"trim", "refine", "regions", "tokens"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
+
+Grid: TypeAlias = Int[np.ndarray, "h w"]  # token ids, square
 
 
 class RecipeError(ValueError):
@@ -82,6 +87,8 @@ class Recipe:
         regions: Where other classes were asked for than `label`: class and mask, in order. Masks
             are of the picture's size; empty while that is not known.
         refine: For an edit or a larger picture, levels of refinement at most (`maskgit.tiles`).
+        tokens: The finished grid of every window, in the order they were decoded, before any
+            refinement; empty where they are not known.
     """
 
     model: str
@@ -100,6 +107,7 @@ class Recipe:
     regions: tuple[tuple[str | None, Region], ...] = ()
     refine: int = 0
     trim: int = 0
+    tokens: Sequence[Grid] = ()
 
 
 def name_of(folder: Path) -> str:
@@ -125,31 +133,50 @@ def fingerprint(folder: Path) -> str:
 def to_text(recipe: Recipe) -> str:
     """Write a recipe as JSON, ready for `images.to_png` under `KEY`.
 
-    An edit without its original becomes a draft, which `complete` completes.
+    Raises:
+        RecipeError: If it is too large to be kept in a picture.
+    """
+    about = _written(recipe)
+    if recipe.tokens:
+        about["tokens"] = [_written_grid(grid) for grid in recipe.tokens]
+    return _dumped(about)
+
+
+def to_draft(recipe: Recipe, tokens: Mapping[int, Sequence[Grid]]) -> str:
+    """Write what the pictures of a run have in common, for `complete`.
+
+    Args:
+        recipe: An edit's without its original.
+        tokens: As `Recipe.tokens`, by the seed of each picture.
 
     Raises:
         RecipeError: If it is too large to be kept in a picture.
     """
-    is_refined = recipe.sides is not None and recipe.refine > 0
-    version = VERSION if recipe.regions or recipe.trim or is_refined else 1
-    about: dict[str, Any] = {"version": version, "model": recipe.model, "weights": recipe.weights}
+    grids = {str(seed): [_written_grid(grid) for grid in each] for seed, each in tokens.items()}
+    return _dumped({**_written(recipe), "tokens": grids})
+
+
+def _written(recipe: Recipe) -> dict[str, Any]:
+    """Give the values of a recipe as JSON has them, all but its tokens."""
+    about: dict[str, Any] = {"model": recipe.model, "weights": recipe.weights}
     about |= {"dtype": recipe.dtype, "label": recipe.label, "options": asdict(recipe.options)}
     about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
     if recipe.sides is not None:
         about["outpaint"] = list(recipe.sides)
     if recipe.trim:
         about["trim"] = recipe.trim
-    if is_refined:
+    if recipe.sides is not None and recipe.refine:
         about["refine"] = recipe.refine
     if recipe.state is not None:
         about["state"] = recipe.state
     if recipe.regions:
         about["regions"] = [[label, _bits(region)] for label, region in recipe.regions]
-    return _dumped(about)
+    return about
 
 
 def _dumped(about: dict[str, Any]) -> str:
-    text = json.dumps(about)
+    version = VERSION if _SINCE_2 & about.keys() else 1
+    text = json.dumps({**about, "version": version})
     if len(text) > MAX_TEXT:
         raise RecipeError("The painted region is too large to be kept inside the picture.")
     return text
@@ -168,7 +195,8 @@ def from_text(text: str, result: Picture) -> Recipe:
     recipe, about = _read(text)
     edit, named = about["edit"], about.get("regions", [])
     regions = tuple((label, _region(bits, result)) for label, bits in named)
-    recipe = replace(recipe, regions=regions)
+    tokens = _grids(about["tokens"]) if "tokens" in about else ()
+    recipe = replace(recipe, regions=regions, tokens=tokens)
     if recipe.sides is not None:
         return replace(recipe, original=_inner(result, recipe.sides))
     if edit is None:
@@ -184,8 +212,8 @@ def complete(draft: str, seed: int, original: Picture | None) -> str:
     """Write the recipe of one picture of a run, now that what it began with is at hand.
 
     Args:
-        draft: From `to_text`.
-        seed: Of that picture; those of a run differ in nothing else.
+        draft: From `to_draft`.
+        seed: Of that picture; those of a run differ in nothing else but their tokens.
         original: For an edit, the picture it began with.
 
     Raises:
@@ -194,6 +222,11 @@ def complete(draft: str, seed: int, original: Picture | None) -> str:
     """
     recipe, about = _read(draft)
     about["options"] = asdict(_options({**asdict(recipe.options), "seed": seed}))
+    if (tokens := about.pop("tokens", None)) is not None:
+        if not isinstance(tokens, dict):
+            raise _damaged("tokens")
+        about["tokens"] = tokens.get(str(seed))
+        _grids(about["tokens"])
     if edit := about["edit"]:
         if original is None:
             raise RecipeError("The picture it began with is not here any more.")
@@ -316,6 +349,24 @@ def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
         raise _damaged("cells")
     bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
     return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
+
+
+def _written_grid(grid: Grid) -> list[Any]:
+    return [len(grid), _packed(grid.astype("<u2").tobytes())]
+
+
+def _grids(values: object) -> tuple[Grid, ...]:
+    if not isinstance(values, list) or not 1 <= len(values) <= MAX_WINDOWS:
+        raise _damaged("tokens")
+    return tuple(_grid(value) for value in values)
+
+
+def _grid(value: object) -> Grid:
+    if not isinstance(value, list) or len(value) != 2:
+        raise _damaged("tokens")
+    (side,) = _whole("tokens", value[:1], (1,), MAX_GRID)
+    tokens = np.frombuffer(_unpacked(value[1], 2 * side**2), "<u2")
+    return tokens.astype(np.int64).reshape(side, side)
 
 
 def _feather(value: Any) -> float:
