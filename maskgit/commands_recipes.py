@@ -68,7 +68,7 @@ def add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="PNG to write")
     parser.add_argument("--model", help="id or folder, if the recipe's name is not known here")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
-    parser.add_argument("--dtype", help="float32 or bfloat16 (default: the recipe's)")
+    parser.add_argument("--dtype", help="float32, bfloat16 or int8 (default: the recipe's)")
 
 
 def add_strip(parser: argparse.ArgumentParser) -> None:

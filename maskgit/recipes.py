@@ -48,7 +48,7 @@ MAX_PX = 2**16  # how far a window may reach
 MAX_GRID = 256
 MAX_WINDOWS = 1024
 MAX_LENS = 1000  # characters
-DTYPES = ("float32", "bfloat16")
+DTYPES = ("float32", "bfloat16", "int8")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
 _OPTIONAL = {"outpaint", "trim", "refine", "state", "regions", "tokens"}
@@ -71,7 +71,7 @@ class Recipe:
     Attributes:
         model: Id of the model, or the last part of its folder's path; never the whole path.
         weights: `fingerprint` of its folder.
-        dtype: Precision it ran in, `float32` or `bfloat16`.
+        dtype: Precision it ran in, one of `DTYPES`.
         label: The class, as it was asked for; None: no class.
         options: Of the decode, the seed included.
         original: The picture it began with; None for a generated one, and until it is at hand.

@@ -316,7 +316,7 @@ MISTAKES = {
     "generate --schedule sine": "cosine",
     "generate --model elsewhere": "no model 'elsewhere': give a model folder",
     "generate --device tpu": "no device 'tpu' here; use auto, cpu or cuda",
-    "generate --dtype float64": "dtype must be auto, float32 or bfloat16",
+    "generate --dtype float64": "dtype must be auto, float32, bfloat16 or int8",
     "edit missing.png --box 0,0,9,9": "missing.png",
     "edit broken.png --box 0,0,9,9": "broken.png: The picture is damaged",
     "edit photo.png --box 90,0,9,9": "the mask is empty",
