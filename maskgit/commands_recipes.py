@@ -16,6 +16,7 @@ from maskgit.jobs import Regions, Result
 from maskgit.originals import Original, open_original
 from maskgit.outpainting import TRIM
 from maskgit.pipeline import MaskGIT
+from maskgit.recipe_parts import Grid
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay as replay_recipe
 from maskgit.types import Region
@@ -42,7 +43,7 @@ def replay(options: argparse.Namespace) -> None:
     print("identical: every pixel is the same")
 
 
-def _difference(recipe: Recipe, tokens: Sequence[recipes.Grid]) -> str:
+def _difference(recipe: Recipe, tokens: Sequence[Grid]) -> str:
     """Say whether a picture was drawn differently, or only rounded so."""
     why = "another device, precision or number of threads, perhaps"
     if [grid.shape for grid in recipe.tokens] != [grid.shape for grid in tokens]:

@@ -23,6 +23,7 @@ from app.studio.models import ModelStore
 from app.words import Sentence
 from maskgit import DecodeOptions, Window, recipe_files, recipes
 from maskgit.outpainting import TRIM
+from maskgit.recipe_parts import Grid
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.tiles import MAX_LEVELS
 
@@ -136,7 +137,7 @@ def _named(regions: Regions) -> tuple[tuple[str | None, Region], ...]:
     return tuple((None if label is None else str(label), region) for label, region in regions)
 
 
-def _written(recipe: Recipe, tokens: Mapping[int, Sequence[recipes.Grid]]) -> str:
+def _written(recipe: Recipe, tokens: Mapping[int, Sequence[Grid]]) -> str:
     """Write a draft; a run whose recipe is too large has a result all the same."""
     try:
         return recipes.to_draft(recipe, tokens)

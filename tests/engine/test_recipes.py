@@ -14,6 +14,7 @@ from maskgit import cli, recipe_files, recipes
 from maskgit.compositing import FEATHER_CELLS
 from maskgit.decoding import DecodeOptions
 from maskgit.images import open_picture, to_png
+from maskgit.recipe_parts import packed
 from maskgit.recipes import Recipe, RecipeError
 from tests.models import some_picture
 
@@ -80,21 +81,21 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"options": asdict(DecodeOptions()) | {"top_p": float("nan")}}, "top_p"),
         ({"edit": {"mask": "", "pixels": ""}}, "damaged|fit"),
         ({"edit": {"mask": "\u2603", "pixels": ""}}, "unpacked"),
-        ({"edit": {"mask": recipes._packed(bytes(10**7)), "pixels": ""}}, "fit"),
-        ({"edit": {"mask": recipes._packed(bytes(35)), "pixels": ""}}, "empty"),
+        ({"edit": {"mask": packed(bytes(10**7)), "pixels": ""}}, "fit"),
+        ({"edit": {"mask": packed(bytes(35)), "pixels": ""}}, "empty"),
         ({"more": 1}, "unknown"),
         ({"regions": [["rose", ""]]}, "version 1"),
         ({"tokens": [[1, ""]]}, "version 1"),
         ({"version": 2, "tokens": []}, "tokens"),
-        ({"version": 2, "tokens": {"7": [[1, recipes._packed(bytes(2))]]}}, "tokens"),
-        ({"version": 2, "tokens": [[1, recipes._packed(bytes(2))]] * 1025}, "tokens"),
-        ({"version": 2, "tokens": [[0, recipes._packed(b"")]]}, "tokens"),
+        ({"version": 2, "tokens": {"7": [[1, packed(bytes(2))]]}}, "tokens"),
+        ({"version": 2, "tokens": [[1, packed(bytes(2))]] * 1025}, "tokens"),
+        ({"version": 2, "tokens": [[0, packed(b"")]]}, "tokens"),
         ({"version": 2, "tokens": [[257, ""]]}, "tokens"),
         ({"version": 2, "tokens": [[True, ""]]}, "tokens"),
         ({"version": 2, "tokens": ["4"]}, "tokens"),
         ({"version": 2, "tokens": [[1, 5]]}, "unpacked"),
-        ({"version": 2, "tokens": [[2, recipes._packed(bytes(2))]]}, "fit"),
-        ({"version": 2, "tokens": [[1, recipes._packed(bytes(10**7))]]}, "fit"),
+        ({"version": 2, "tokens": [[2, packed(bytes(2))]]}, "fit"),
+        ({"version": 2, "tokens": [[1, packed(bytes(10**7))]]}, "fit"),
         ({"version": 2, "regions": {}}, "regions"),
         ({"version": 2, "regions": []}, "regions"),
         ({"version": 2, "regions": [["rose", ""]] * 8}, "regions"),
@@ -103,8 +104,8 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"version": 2, "regions": [["x" * 300, ""]]}, "regions"),
         ({"version": 2, "regions": [["rose", "\u2603"]]}, "unpacked"),
         ({"version": 2, "regions": [["rose", None]]}, "unpacked"),
-        ({"version": 2, "regions": [["rose", recipes._packed(bytes(9))]]}, "fit"),
-        ({"version": 2, "regions": [["rose", recipes._packed(bytes(35))]]}, "empty"),
+        ({"version": 2, "regions": [["rose", packed(bytes(9))]]}, "fit"),
+        ({"version": 2, "regions": [["rose", packed(bytes(35))]]}, "empty"),
     ],
 )
 def test_what_is_wrong_gets_a_sentence(change: dict[str, object], sentence: str) -> None:
