@@ -6,7 +6,7 @@
 
 A time is what the process computes on one thread, so that other programs change it little; the
 points of a curve are measured in turns, and the median of each is kept. Work is counted, not
-measured: operations of a network, pixels, passes. `benchmarks.nodes` does it in the page.
+measured: operations of a network, pixels, passes.
 """
 
 import argparse
@@ -284,7 +284,7 @@ def table(curves: Sequence[Curve]) -> str:
     for curve in curves:
         for line in curve.lines:
             work, took = line.growth
-            points = ", ".join(f"{x:.3g}: {each:.3g}" for x, each in line.seconds.items())
+            points = ", ".join(f"{x:.4g}: {each:.3g}" for x, each in line.seconds.items())
             lines.append(
                 f"| {curve.x_name}: {line.name} | {points} | x{work:.3g} | x{took:.3g} "
                 f"| {'yes' if line.is_fair else '**no**'} |"
