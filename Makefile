@@ -53,7 +53,7 @@ screenshots: browser  ## Take the pictures of the README anew, from the running 
 	$(BIN)/python -m tests.browser.screenshots
 
 bench: browser  ## Measure how long a picture, growing requests and a start take; prints tables
-	set -e; for part in decode partial curves start; do $(BIN)/python -m benchmarks.$$part; done
+	set -e; for part in decode curves start; do $(BIN)/python -m benchmarks.$$part; done
 
 train-embedded: $(VENV)/.run-time  ## Train the embedded model (DATA=folder of pictures); hours on a CPU
 	$(BIN)/python -m maskgit train tokenizer --recipe embedded --data $(DATA) --run runs/tokenizer

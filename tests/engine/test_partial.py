@@ -1,5 +1,7 @@
 """Part of a picture, held against the whole one drawn plainly in float32."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -70,6 +72,16 @@ def test_a_part_of_the_same_grid_is_the_same_picture(tokenizer: AnyTokenizer, ce
     sketch = draw_whole(tokenizer, grid(1), cells)[1]
     part = draw_part(tokenizer, grid(1), sketch)
     torch.testing.assert_close(part, exact(tokenizer, grid(1), cells), rtol=1e-4, atol=1e-4)
+
+
+def test_in_half_precision_a_part_is_as_near_as_rounding_lets_it(tokenizer: AnyTokenizer) -> None:
+    half = deepcopy(tokenizer).to(torch.bfloat16)
+    sketch = draw_whole(half, grid(1), BOXES["middle"])[1]
+    truth = exact(tokenizer, grid(1), BOXES["middle"])
+    rounded = exact(half, grid(1), BOXES["middle"])
+    part = draw_part(half, grid(1), sketch)
+    assert part.dtype == torch.float32
+    assert (part - truth).abs().mean() < 1.5 * (rounded - truth).abs().mean()
 
 
 def test_with_all_cells_asked_for_a_part_is_the_whole_whatever_the_grid(
