@@ -118,22 +118,19 @@ def test_a_decode_is_watched_without_drawing_all_of_it(engine: MaskGIT) -> None:
     mask = torch.zeros(32, 32, dtype=torch.bool).numpy()
     mask[Pixels(8, 0, 9, 9).slices] = True  # cells 1 and 2 by 0 and 1
     state = engine.prepare_edit(picture, mask, "rose").state
-    seen = None
+    state = engine.step(state)
+    seen = engine.glimpse(state)
+    first, sketch = seen.picture, seen.sketch
+    assert sketch is not None
+    assert (first == engine.preview(state)[0]).all()
     while not state.finished:
-        before, state = seen, engine.step(state)
-        seen = engine.glimpse(state, before)
-        whole = engine.preview(state)[0]
-        if before is None:
-            first = whole
-            assert (seen.picture == whole).all()
-        part = to_pictures(draw_part(engine.tokenizer, shown(state), seen.sketch))[0]
-        assert (seen.picture[8:24, :16] == part).all() or before is None
+        state = engine.step(state)
+        seen = engine.glimpse(state, seen)
+        shown = state.drawn.unflatten(1, state.constraints.grid)
+        part = to_pictures(draw_part(engine.tokenizer, shown, sketch))[0]
+        assert (seen.picture[8:24, :16] == part).all()
         assert (seen.picture[:8] == first[:8]).all()
         assert (seen.picture[:, 16:] == first[:, 16:]).all()
-
-
-def shown(state) -> TokenGrid:
-    return state.drawn.unflatten(1, state.constraints.grid)
 
 
 def test_a_glimpse_of_another_decode_is_drawn_whole(engine: MaskGIT) -> None:
