@@ -52,8 +52,8 @@ gallery: $(VENV)/.run-time  ## Write pictures to judge by eye into outputs/galle
 screenshots: browser  ## Take the pictures of the README anew, from the running editor
 	$(BIN)/python -m tests.browser.screenshots
 
-bench: $(VENV)/.run-time  ## Measure how long a picture takes; prints a table
-	$(BIN)/python -m benchmarks.decode $(ARGS)
+bench: browser  ## Measure how long a picture, growing requests and a start take; prints tables
+	set -e; for part in decode curves start; do $(BIN)/python -m benchmarks.$$part; done
 
 train-embedded: $(VENV)/.run-time  ## Train the embedded model (DATA=folder of pictures); hours on a CPU
 	$(BIN)/python -m maskgit train tokenizer --recipe embedded --data $(DATA) --run runs/tokenizer

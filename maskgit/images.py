@@ -41,6 +41,7 @@ Read = TypeVar("Read")
 MAX_BYTES = 128 * 2**20  # what an edit of a phone's 48 megapixels is saved as has 95 MB
 MAX_PIXELS = 64_000_000  # 192 MB as RGB; phones take up to 50 megapixels
 MAX_SIDE = 32_767  # the longest canvas a browser draws
+STRIP = 64  # rows of a picture that are copied at a time
 
 ALLOWED = (
     "Allowed are PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF pictures of at most "
@@ -78,7 +79,7 @@ def open_picture(data: bytes) -> Picture:
         PictureError: If it is too large, of another kind, empty or damaged.
         TypeError: If `data` is not bytes.
     """
-    return decode(data, lambda image: turned(np.asarray(_to_rgb(image)), orientation_of(image)))
+    return decode(data, lambda image: turned(pixels_of(_to_rgb(image)), orientation_of(image)))
 
 
 def decode(data: bytes, read: Callable[[Image.Image], Read]) -> Read:
@@ -265,8 +266,28 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")  # that would copy
 
 
+def pixels_of(image: Image.Image) -> UInt8[np.ndarray, "..."]:
+    """Copy the pixels of an image with 8 bits to a channel into a new array.
+
+    Strip by strip: Pillow would copy everything twice on the way, and what large photos cost most
+    is memory that is touched for the first time.
+    """
+    width, height = image.size
+    bands = image.getbands()
+    pixels = np.empty((height, width, *([len(bands)] if len(bands) > 1 else [])), np.uint8)
+    for top in range(0, height, STRIP):
+        bottom = min(top + STRIP, height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return pixels
+
+
 def turned(pixels: UInt8[np.ndarray, "..."], orientation: int) -> UInt8[np.ndarray, "..."]:
-    """Turn and flip as the EXIF orientation asks; a new array in any case."""
+    """Turn and flip as the EXIF orientation asks.
+
+    Args:
+        pixels: Come back as they are where nothing is to be turned and nobody else has them.
+        orientation: 1 to 8; anything else counts as 1.
+    """
     match orientation:
         case 2:
             pixels = pixels[:, ::-1]
@@ -282,4 +303,4 @@ def turned(pixels: UInt8[np.ndarray, "..."], orientation: int) -> UInt8[np.ndarr
             pixels = np.rot90(pixels, 2).swapaxes(0, 1)
         case 8:
             pixels = np.rot90(pixels)
-    return np.array(pixels, order="C")
+    return np.require(pixels, requirements=["C", "W", "O"])

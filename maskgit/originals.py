@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from maskgit.images import decode, over_white, to_8_bit, to_png, to_srgb, turned
+from maskgit.images import decode, over_white, pixels_of, to_8_bit, to_png, to_srgb, turned
 from maskgit.keepsakes import Keepsake, keepsake_of, orientation_of
 from maskgit.types import Picture, Region
 
@@ -109,8 +109,8 @@ def _original(image: Image.Image) -> Original:
     colours, alpha = _planes(image, has_profile=keepsake.profile is not None)
     is_one_of_many = not is_jpeg and _is_one_of_many(image)
     return Original(
-        turned(np.asarray(colours), orientation),
-        None if alpha is None else turned(np.asarray(alpha), orientation),
+        turned(pixels_of(colours), orientation),
+        None if alpha is None else turned(pixels_of(alpha), orientation),
         keepsake,
         is_one_of_many,
         bool(is_as_stored)

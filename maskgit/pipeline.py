@@ -35,6 +35,7 @@ from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_f
 from maskgit.config import DecodeDefaults, ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
+from maskgit.glimpses import Glimpse, glimpse
 from maskgit.graphs import Graphed, Painter
 from maskgit.images import on_host, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
@@ -558,8 +559,25 @@ class MaskGIT:
 
         Before the first pass there is none; masked cells then show an arbitrary code.
         """
-        drawn = state.drawn.masked_fill(state.drawn == state.mask_id, 0)
-        return self._drawn(drawn.unflatten(1, state.constraints.grid))
+        return self._drawn(_shown(state))
+
+    def glimpse(self, state: DecodeState, before: Glimpse | None = None) -> Glimpse:
+        """Draw a state of one row as `preview` does, for people who watch its decode.
+
+        Args:
+            state: One row, after a pass.
+            before: What an earlier state showed. On a CPU only what may differ is drawn then,
+                which is faster and nearly the same (`maskgit.glimpses`).
+
+        Raises:
+            ValueError: If there are several rows.
+        """
+        if state.batch != 1:
+            raise ValueError(f"a glimpse shows one row, got {state.batch}")
+        grid = _shown(state)
+        if self.device.type != "cpu":
+            return Glimpse(self._drawn(grid)[0], grid)
+        return glimpse(self.tokenizer, state, grid, before)
 
     def finish(self, job: Job, state: DecodeState) -> Result:
         """Draw the finished pictures and write them back at the picture's size.
@@ -661,6 +679,12 @@ class MaskGIT:
         checks.require_known(choices.keys(), Choices.__optional_keys__)
         values = {**asdict(defaults), **choices}
         return [DecodeOptions(seed=seed, **values) for seed in seeds]
+
+
+def _shown(state: DecodeState) -> TokenGrid:
+    """Give complete grids: cells without a code get an arbitrary one."""
+    drawn = state.drawn.masked_fill(state.drawn == state.mask_id, 0)
+    return drawn.unflatten(1, state.constraints.grid)
 
 
 def _with_classes(constraints: Constraints, classes: ClassMap | None) -> Constraints:

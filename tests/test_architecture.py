@@ -28,6 +28,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {
         "classes",
         "jobs",
+        "glimpses",
         "graphs",
         "batching",
         "runtime",

@@ -40,6 +40,7 @@ from app.studio.walk import Walker, describe, finished, prepare, refusals, squar
 from app.words import Sentence
 from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
+from maskgit.glimpses import Glimpse
 from maskgit.images import PictureError, open_picture
 from maskgit.originals import open_original
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
@@ -199,12 +200,13 @@ class Studio:
         steps = done + windows * state.steps[0]
         if not done:
             yield describe(state, None, square, 0, steps)
+        seen: Glimpse | None = None
         while not state.finished:
             state = self._batcher.step(engine.predictor, state)
-            image = None
             if previews:
                 with self._pass:
-                    image = engine.preview(state.row(0))[0]
+                    seen = engine.glimpse(state.row(0), seen)
+            image = seen and seen.picture
             yield describe(state, image, square, done + state.step[0], steps)
         return state
 

@@ -7,7 +7,9 @@ coarsest level; codes and what is compared with them have length 1; downsampling
 bottom only.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,7 +35,10 @@ class ResBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, h, w) to (B, out_channels, h, w)."""
         h = self.conv1(group_norm(self.norm1, x))
-        h = self.conv2(group_norm(self.norm2, h))
+        return self.joined(x, self.conv2(group_norm(self.norm2, h)))
+
+    def joined(self, x: Tensor, h: Tensor) -> Tensor:
+        """Put together what came in and what the convolutions made of it."""
         return h + (x if self.shortcut is None else self.shortcut(x))
 
 
@@ -98,9 +103,18 @@ class Decoder(nn.Module):
         self.norm = _norm(widths[-1])
         self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
+    @property
+    def fine_levels(self) -> list[list[ResBlock]]:
+        """The blocks of the levels that are finer than the grid; an upsampler leads to each."""
+        return [[*cast("Iterable[ResBlock]", level)] for level in self.levels[1:]]
+
+    def coarse(self, codes: Features) -> Tensor:
+        """Run the levels of the grid's own size."""
+        return self.levels[0](self.middle(self.stem(self.from_code(codes))))
+
     def forward(self, codes: Features) -> Tensor:
         """Decode to pixels in [-1, 1] at f times the size of the grid."""
-        x = self.levels[0](self.middle(self.stem(self.from_code(codes))))
+        x = self.coarse(codes)
         for upsample, level in zip(self.upsamplers, self.levels[1:], strict=True):
             x = level(upsample(F.interpolate(x, scale_factor=2.0, mode="nearest")))
         return self.head(group_norm(self.norm, x))
@@ -119,10 +133,17 @@ class LlamaGenVQ(Autoencoder[LlamaGenConfig]):
         """Run the encoder over RGB in [0, 1]."""
         return self.encoder(laid_out_like(self.decoder.stem.weight, images * 2 - 1))
 
+    def codes(self, tokens: TokenGrid) -> Features:
+        """Lay the codes of a grid out as the decoder takes them."""
+        return laid_out_like(self.decoder.stem.weight, self.lookup(tokens))
+
     def decode(self, tokens: TokenGrid) -> Images:
         """Draw the picture of a complete grid of ids in [0, K); float32, not clipped."""
-        codes = laid_out_like(self.decoder.stem.weight, self.lookup(tokens))
-        return self.decoder(codes).float().add(1).div(2)
+        return self.pixels(self.decoder(self.codes(tokens)))
+
+    def pixels(self, drawn: Tensor) -> Images:
+        """Bring what the decoder draws from [-1, 1] to [0, 1], in float32."""
+        return drawn.float().add(1).div(2)
 
     def nearest_codes(self, features: Features) -> TokenGrid:
         """Pick the code with the nearest direction; the first on ties."""

@@ -6,7 +6,9 @@ al. 2021, arXiv:2012.09841). Copied to the last detail so that the published wei
 that is applied to the block's *output* where the width changes (see `ResBlock`).
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,7 +40,10 @@ class ResBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, h, w) to (B, out_channels, h, w)."""
         h = self.conv1(group_norm(self.norm1, x))
-        h = self.conv2(group_norm(self.norm2, h))
+        return self.joined(x, self.conv2(group_norm(self.norm2, h)))
+
+    def joined(self, x: Tensor, h: Tensor) -> Tensor:
+        """Put together what came in and what the convolutions made of it."""
         return h + (x if self.shortcut is None else self.shortcut(h))
 
 
@@ -82,9 +87,18 @@ class Decoder(nn.Module):
         self.norm = _norm(widths[-1], config.norm_groups)
         self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
+    @property
+    def fine_levels(self) -> list[list[ResBlock]]:
+        """The blocks of the levels that are finer than the grid; an upsampler leads to each."""
+        return [[*cast("Iterable[ResBlock]", level)] for level in self.levels[1:]]
+
+    def coarse(self, codes: Features) -> Tensor:
+        """Run the levels of the grid's own size."""
+        return self.levels[0](self.middle(self.stem(codes)))
+
     def forward(self, codes: Features) -> Images:
         """Decode to f times the size of the grid."""
-        x = self.levels[0](self.middle(self.stem(codes)))
+        x = self.coarse(codes)
         for upsample, level in zip(self.upsamplers, self.levels[1:], strict=True):
             x = level(upsample(F.interpolate(x, scale_factor=2.0, mode="nearest")))
         return self.head(group_norm(self.norm, x))
@@ -103,10 +117,17 @@ class VQGAN(Autoencoder[TokenizerConfig]):
         """Run the encoder over RGB in [0, 1]."""
         return self.encoder(laid_out_like(self.decoder.stem.weight, images))
 
+    def codes(self, tokens: TokenGrid) -> Features:
+        """Lay the codes of a grid out as the decoder takes them."""
+        return laid_out_like(self.decoder.stem.weight, self.lookup(tokens))
+
     def decode(self, tokens: TokenGrid) -> Images:
         """Draw the picture of a complete grid of ids in [0, K); float32, not clipped."""
-        codes = laid_out_like(self.decoder.stem.weight, self.lookup(tokens))
-        return self.decoder(codes).float()
+        return self.pixels(self.decoder(self.codes(tokens)))
+
+    def pixels(self, drawn: Tensor) -> Images:
+        """Bring what the decoder draws to float32; it draws in [0, 1], or a little beyond."""
+        return drawn.float()
 
     def nearest_codes(self, features: Features) -> TokenGrid:
         """Pick the code with the smallest squared distance; the first on ties."""
