@@ -34,6 +34,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Request,
+    Response,
     TimeoutError,
     sync_playwright,
 )
@@ -78,6 +79,9 @@ def serve(
 ) -> Iterator[str]:
     """Run the editor as its users do and give its address.
 
+    What it says of errors goes where the tests' own does, so pytest shows it with the test that
+    failed meanwhile.
+
     Args:
         port: Where it listens; 0 takes a free one.
         start: What starts it, and options.
@@ -89,7 +93,6 @@ def serve(
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
         text=True,
     ) as server:
         assert server.stdout is not None
@@ -159,7 +162,8 @@ class Editor:
         page: The page of the browser.
         address: Where the editor is served.
         is_touch: Whether this is a device for fingers.
-        trouble: What must not happen: errors in the console, requests to other machines.
+        trouble: What must not happen: errors in the console, requests to other machines, answers
+            that say that the server failed.
     """
 
     page: Page
@@ -171,6 +175,7 @@ class Editor:
         self.page.on("console", lambda message: self._note(message.type, message.text))
         self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
         self.page.on("request", self._note_request)
+        self.page.on("response", self._note_response)
 
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
@@ -181,6 +186,11 @@ class Editor:
         is_local = where.scheme in ("data", "blob") or where.hostname in ("127.0.0.1", "localhost")
         if not is_local:
             self.trouble.append(f"request to {request.url}")
+
+    def _note_response(self, response: Response) -> None:
+        if response.status >= 500:
+            asked = f"{response.request.method} {response.url}"
+            self.trouble.append(f"answer {response.status} to {asked}")
 
     # --- opening ---------------------------------------------------------------------------
 
