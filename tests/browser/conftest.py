@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import chromium
+from tests.browser import chromium, fewer_steps
 from tests.browser.editor import DESKTOP, PATIENCE_MS, PHONE, ROOT, Editor, opened, serve
 from tests.browser.editor import chromium as started
 
@@ -20,8 +20,10 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")
-def address() -> Iterator[str]:
-    with serve() as where:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    models = tmp_path_factory.mktemp("models")
+    fewer_steps.write_models(models)
+    with serve(start=("-m", "tests.browser.fewer_steps", str(models))) as where:
         yield where
 
 
