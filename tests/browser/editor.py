@@ -4,6 +4,7 @@ Read in this order:
     serve     the real server in a process of its own
     chromium  the real browser
     opened    one page of it as an `Editor`, which notes every sign of trouble
+    forget    lets a browser be used again by somebody who was never there
     Editor    what a person can do and see
 
 Nothing here waits for a time: every wait is for something that can be seen, mostly through the
@@ -143,15 +144,48 @@ def chromium(executable: str) -> Iterator[Browser]:
 @contextmanager
 def opened(browser: Browser, address: str, device: dict[str, Any]) -> Iterator["Editor"]:
     """Open the page on a device, with storage of its own, and wait until it can be used."""
+    context = new_context(browser, device)
+    yield visit(context, address, device)
+    context.close()
+
+
+def new_context(browser: Browser, device: dict[str, Any]) -> BrowserContext:
+    """Take a device that nobody has used yet."""
     context = browser.new_context(**device, service_workers="block")
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(
         "window.clicks = 0; addEventListener('click', () => window.clicks++, { capture: true })"
     )
+    return context
+
+
+def visit(context: BrowserContext, address: str, device: dict[str, Any]) -> "Editor":
+    """Open the page in a new tab and wait until it can be used."""
     editor = Editor(context.new_page(), address, is_touch=device.get("has_touch", False))
     editor.open()
-    yield editor
-    context.close()
+    return editor
+
+
+def forget(context: BrowserContext, address: str) -> None:
+    """Make a device as good as new: no tabs, and nothing that a page could have kept.
+
+    What the browser has loaded and compiled stays, which is the point: that takes longer than all
+    the rest of opening the page.
+    """
+    close_tabs(context)
+    context.unroute_all()
+    context.clear_cookies()
+    context.clear_permissions()
+    blank = context.new_page()
+    where = {"origin": address.rstrip("/"), "storageTypes": "all"}
+    context.new_cdp_session(blank).send("Storage.clearDataForOrigin", where)
+    blank.close()
+
+
+def close_tabs(context: BrowserContext) -> None:
+    """Close every tab."""
+    for page in context.pages:
+        page.close()
 
 
 @dataclass
