@@ -7,6 +7,7 @@ failed test saw last lies in `outputs/browser/`.
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -35,9 +36,15 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    models = tmp_path_factory.mktemp("models")
-    fewer_steps.write_models(models)
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of the models that the server has."""
+    folder = tmp_path_factory.mktemp("models")
+    fewer_steps.write_models(folder)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def address(models: Path) -> Iterator[str]:
     with serve(start=("-m", "tests.browser.fewer_steps", str(models))) as where:
         yield where
 
