@@ -176,7 +176,7 @@ class Handlers:
             seconds = round(time.monotonic() - started, 1)
             status = Sentence("said.done", seconds=seconds, seeds=seeds)
             frame = {**about, **done_frame(answer, job.region, ids), "message": status}
-            frame["draft"] = self._studio.recipes.draft(job.request)
+            frame["draft"] = self._studio.recipes.draft(job.request, answer)
             if len(trace) <= TRACED_STEPS:
                 frame["trace"] = trace
             yield Shown(frame, status, is_running=False, seed=seed)

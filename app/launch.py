@@ -55,7 +55,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     options.add_argument(
         "--dtype",
         default=default("dtype", "auto"),
-        help="auto, float32 or bfloat16 (default: %(default)s)",
+        help="auto, float32, bfloat16 or int8 (default: %(default)s)",
     )
     options.add_argument(
         "--host",

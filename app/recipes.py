@@ -26,7 +26,7 @@ from app.document import Region
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
 from app.lens import Lens
-from app.runs import Opened, Picture, Request
+from app.runs import Opened, Picture, Request, Result
 from app.scene import Index, Scene, Strict, read
 from app.settling import class_id
 from app.words import Sentence, in_a_row
@@ -91,7 +91,7 @@ class Remembered:
 class RecipeBook(Protocol):
     """Writes and reads recipes."""
 
-    def draft(self, request: Request) -> str:
+    def draft(self, request: Request, result: Result) -> str:
         """Write what is known of a run's recipe when it ends; empty where it can have none."""
         ...
 

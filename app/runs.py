@@ -158,11 +158,13 @@ class Result:
         pictures: One per seed.
         seeds: The seed of each.
         states: What going on from each takes, as in `Step`; none where windows were stitched.
+        tokens: For each the finished token grid of every window, before any refinement.
     """
 
     pictures: Sequence[Picture]
     seeds: Sequence[int]
     states: Sequence[str] = ()
+    tokens: Sequence[Sequence[NDArray[np.integer]]] = ()
 
 
 Answered: TypeAlias = Step | Refining | Result

@@ -1,8 +1,9 @@
 """`python -m maskgit replay | strip`: pictures that carry their recipe."""
 
 import argparse
+import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from maskgit.jobs import Regions, Result
 from maskgit.originals import Original, open_original
 from maskgit.outpainting import TRIM
 from maskgit.pipeline import MaskGIT
+from maskgit.recipe_parts import Grid
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay as replay_recipe
 from maskgit.types import Region
@@ -31,13 +33,25 @@ def replay(options: argparse.Namespace) -> None:
         raise RecipeError(f"The picture was made by {recipe.model}, with other weights than here.")
     engine = pipeline.load(named, options.device, options.dtype or recipe.dtype)
     again = replay_recipe(engine, recipe)
+    tokens = again.tokens(0)
     if options.out:
-        notes = {recipes.KEY: recipes.to_text(recipe)}
-        options.out.write_bytes(original.to_png(again, recipe.mask, text=notes))
+        notes = {recipes.KEY: recipes.to_text(dataclasses.replace(recipe, tokens=tokens))}
+        options.out.write_bytes(original.to_png(again.pictures[0], recipe.mask, text=notes))
         print(options.out)
-    if not np.array_equal(again, picture):
-        raise RecipeError("The picture came out differently: another device or precision, perhaps.")
+    if not np.array_equal(again.pictures[0], picture):
+        raise RecipeError(f"The picture came out differently: {_difference(recipe, tokens)}.")
     print("identical: every pixel is the same")
+
+
+def _difference(recipe: Recipe, tokens: Sequence[Grid]) -> str:
+    """Say whether a picture was drawn differently, or only rounded so."""
+    why = "another device, precision or number of threads, perhaps"
+    if [grid.shape for grid in recipe.tokens] != [grid.shape for grid in tokens]:
+        return why
+    pairs = zip(recipe.tokens, tokens, strict=True)
+    differ = sum(int((before != now).sum()) for before, now in pairs)
+    total = sum(grid.size for grid in tokens)
+    return f"{differ} of its {total} tokens are others ({why})"
 
 
 def strip(options: argparse.Namespace) -> None:
@@ -55,7 +69,7 @@ def add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="PNG to write")
     parser.add_argument("--model", help="id or folder, if the recipe's name is not known here")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
-    parser.add_argument("--dtype", help="float32 or bfloat16 (default: the recipe's)")
+    parser.add_argument("--dtype", help="float32, bfloat16 or int8 (default: the recipe's)")
 
 
 def add_strip(parser: argparse.ArgumentParser) -> None:
@@ -104,13 +118,12 @@ def with_recipes(
         regions: Where other classes were asked for.
     """
     at = sides[:2] if sides else (0, 0)
-    for made, trace in zip(result.pictures, result.traces, strict=True):
+    for index, (made, trace) in enumerate(zip(result.pictures, result.traces, strict=True)):
         notes = {}
         if begun:
             decode = trace[0].options[0]
-            named = tuple((regions or {}).items())
-            trim = TRIM if sides else 0
-            about = {"sides": sides, "trim": trim, "regions": named}
+            about = {"sides": sides, "trim": TRIM if sides else 0}
+            about |= {"regions": tuple((regions or {}).items()), "tokens": result.tokens(index)}
             recipe = begun(decode, original and original.flat, mask, **about)
             try:
                 notes[recipes.KEY] = recipes.to_text(recipe)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeAlias
 
+import numpy as np
+from jaxtyping import Int
 from typing_extensions import TypedDict
 
 from maskgit.compositing import FEATHER_CELLS
@@ -86,3 +88,8 @@ class Result:
     pictures: Pictures
     seeds: tuple[int, ...]
     traces: tuple[tuple[DecodeState, ...], ...]
+
+    def tokens(self, index: int) -> list[Int[np.ndarray, "h w"]]:
+        """Give the finished token grid of every window of a picture, before any refinement."""
+        done = (state for state in self.traces[index] if state.finished)
+        return [state.tokens[0].view(state.constraints.grid).cpu().numpy() for state in done]

@@ -40,6 +40,7 @@ from maskgit.images import on_host, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.masks import Box
 from maskgit.models.fused import is_wanted
+from maskgit.models.int8 import quantize
 from maskgit.models.packed import pack
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
@@ -63,7 +64,7 @@ def load(
     Args:
         model: `embedded`, the id of a published model (`maskgit.hub`), or the path of a folder.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
-        dtype: `auto`, `float32` or `bfloat16`; see `maskgit.runtime`.
+        dtype: `auto`, `float32`, `bfloat16` or, on a CPU, `int8`; see `maskgit.runtime`.
 
     Raises:
         ValueError: If there is no such device or precision.
@@ -74,9 +75,12 @@ def load(
         raise TypeError(f"a model is an id or the path of a folder, got {checks.describe(model)}")
     folder = find_folder(model)
     place = runtime.choose_device(device)
-    loaded = load_model(folder, place, runtime.choose_dtype(dtype, place, folder))
-    pack(loaded.transformer, rows=loaded.config.transformer.num_tokens + 1)
-    return MaskGIT(loaded, place)
+    precision = runtime.choose_dtype(dtype, place, folder)
+    is_int8 = precision == torch.int8
+    loaded = load_model(folder, place, torch.float32 if is_int8 else precision)
+    prepare = quantize if is_int8 else pack
+    prepare(loaded.transformer, rows=loaded.config.transformer.num_tokens + 1)
+    return MaskGIT(loaded, place, precision)
 
 
 def find_folder(model: str | Path) -> Path:
@@ -105,11 +109,20 @@ def find_folder(model: str | Path) -> Path:
 class MaskGIT:
     """A model that generates, edits and extends pictures."""
 
-    def __init__(self, model: Model, device: torch.device) -> None:
-        """Take networks that are on `device` already; most callers want `maskgit.load`."""
+    def __init__(
+        self, model: Model, device: torch.device, dtype: torch.dtype | None = None
+    ) -> None:
+        """Take networks that are on `device` already; most callers want `maskgit.load`.
+
+        Args:
+            model: The networks and what belongs to them.
+            device: Where they are.
+            dtype: Precision of the predictor's products, if not that of the weights.
+        """
         self.config: ModelConfig = model.config
         self.classes: Classes = model.classes
         self.device = device
+        self.dtype = dtype or model.tokenizer.codebook.dtype
         self.tokenizer = model.tokenizer
         self.predictor = runtime.independent_rows(model.transformer, device)
         self.painter: Painter | None = None
@@ -126,11 +139,6 @@ class MaskGIT:
     def grid_size(self) -> int:
         """Tokens along one side of the model's square."""
         return self.config.grid_size
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the weights."""
-        return self.tokenizer.codebook.dtype
 
     @property
     def status(self) -> str:

@@ -3,7 +3,8 @@
 An edit keeps the pixels that were painted over, so that the picture it began with is the finished
 one outside of the mask and the kept ones inside. A picture made larger holds the one it began with,
 and a generated one needs nothing but the words. A decode that somebody steered cannot be run again
-from a seed, so its finished state is kept instead.
+from a seed, so its finished state is kept instead. The tokens that were decoded are kept, too: they
+say whether a picture that comes out differently was drawn differently, or only rounded so.
 
 Whatever a file says is checked before it is used; unpacking stops at the size that the picture
 itself allows. What is wrong with it is a `RecipeError` with a sentence for people.
@@ -11,17 +12,15 @@ itself allows. What is wrong with it is a `RecipeError` with a sentence for peop
 Read in this order:
     Recipe                what makes a picture again; `maskgit.replaying` does it
     to_text, from_text    a recipe as JSON, and back
-    complete              a recipe that was written when its picture was not at hand
+    to_draft, complete    one for all pictures of a run, written when none was at hand; then one's
 
-Elsewhere: recipes in PNG files (recipe_files).
+Elsewhere: masks, grids and pixels as text (recipe_parts), recipes in PNG files (recipe_files).
 """
 
-import base64
-import binascii
 import hashlib
 import json
 import re
-import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -29,34 +28,31 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from maskgit import recipe_parts as parts
 from maskgit.class_map import MAX_CLASSES
 from maskgit.compositing import FEATHER_CELLS, require_feather
 from maskgit.decoding import DecodeOptions
 from maskgit.outpainting import MAX_TRIM
+from maskgit.recipe_parts import Grid, RecipeError, damaged
 from maskgit.state_text import MAX_TEXT as MAX_STATE
 from maskgit.tiles import MAX_LEVELS
 from maskgit.types import Picture, Region
 from maskgit.window import Window
 
 KEY = "maskgit"
-VERSION = 2  # of several classes, and of most larger pictures; all others are of version 1
+VERSION = 2  # of what has a key that `_SINCE_2` names; all others are of version 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
-MAX_GRID = 256
 MAX_LENS = 1000  # characters
-DTYPES = ("float32", "bfloat16")
+DTYPES = ("float32", "bfloat16", "int8")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
-_OPTIONAL = {"outpaint", "trim", "refine", "state", "regions"}
-_SINCE_2 = {"trim", "refine", "regions"}
+_OPTIONAL = {"outpaint", "trim", "refine", "state", "regions", "tokens"}
+_SINCE_2 = {"trim", "refine", "regions", "tokens"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
-
-
-class RecipeError(ValueError):
-    """A recipe that is absent or cannot be used; its message is a sentence for the person."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +62,7 @@ class Recipe:
     Attributes:
         model: Id of the model, or the last part of its folder's path; never the whole path.
         weights: `fingerprint` of its folder.
-        dtype: Precision it ran in, `float32` or `bfloat16`.
+        dtype: Precision it ran in, one of `DTYPES`.
         label: The class, as it was asked for; None: no class.
         options: Of the decode, the seed included.
         original: The picture it began with; None for a generated one, and until it is at hand.
@@ -82,6 +78,8 @@ class Recipe:
         regions: Where other classes were asked for than `label`: class and mask, in order. Masks
             are of the picture's size; empty while that is not known.
         refine: For an edit or a larger picture, levels of refinement at most (`maskgit.tiles`).
+        tokens: The finished grid of every window, in the order they were decoded, before any
+            refinement; empty where they are not known.
     """
 
     model: str
@@ -100,6 +98,7 @@ class Recipe:
     regions: tuple[tuple[str | None, Region], ...] = ()
     refine: int = 0
     trim: int = 0
+    tokens: Sequence[Grid] = ()
 
 
 def name_of(folder: Path) -> str:
@@ -125,31 +124,50 @@ def fingerprint(folder: Path) -> str:
 def to_text(recipe: Recipe) -> str:
     """Write a recipe as JSON, ready for `images.to_png` under `KEY`.
 
-    An edit without its original becomes a draft, which `complete` completes.
+    Raises:
+        RecipeError: If it is too large to be kept in a picture.
+    """
+    about = _written(recipe)
+    if recipe.tokens:
+        about["tokens"] = [parts.grid_text(grid) for grid in recipe.tokens]
+    return _dumped(about)
+
+
+def to_draft(recipe: Recipe, tokens: Mapping[int, Sequence[Grid]]) -> str:
+    """Write what the pictures of a run have in common, for `complete`.
+
+    Args:
+        recipe: An edit's without its original.
+        tokens: As `Recipe.tokens`, by the seed of each picture.
 
     Raises:
         RecipeError: If it is too large to be kept in a picture.
     """
-    is_refined = recipe.sides is not None and recipe.refine > 0
-    version = VERSION if recipe.regions or recipe.trim or is_refined else 1
-    about: dict[str, Any] = {"version": version, "model": recipe.model, "weights": recipe.weights}
+    grids = {str(seed): [parts.grid_text(grid) for grid in each] for seed, each in tokens.items()}
+    return _dumped({**_written(recipe), "tokens": grids})
+
+
+def _written(recipe: Recipe) -> dict[str, Any]:
+    """Give the values of a recipe as JSON has them, all but its tokens."""
+    about: dict[str, Any] = {"model": recipe.model, "weights": recipe.weights}
     about |= {"dtype": recipe.dtype, "label": recipe.label, "options": asdict(recipe.options)}
     about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
     if recipe.sides is not None:
         about["outpaint"] = list(recipe.sides)
     if recipe.trim:
         about["trim"] = recipe.trim
-    if is_refined:
+    if recipe.sides is not None and recipe.refine:
         about["refine"] = recipe.refine
     if recipe.state is not None:
         about["state"] = recipe.state
     if recipe.regions:
-        about["regions"] = [[label, _bits(region)] for label, region in recipe.regions]
-    return _dumped(about)
+        about["regions"] = [[label, parts.mask_text(region)] for label, region in recipe.regions]
+    return about
 
 
 def _dumped(about: dict[str, Any]) -> str:
-    text = json.dumps(about)
+    version = VERSION if _SINCE_2 & about.keys() else 1
+    text = json.dumps({**about, "version": version})
     if len(text) > MAX_TEXT:
         raise RecipeError("The painted region is too large to be kept inside the picture.")
     return text
@@ -167,14 +185,15 @@ def from_text(text: str, result: Picture) -> Recipe:
     """
     recipe, about = _read(text)
     edit, named = about["edit"], about.get("regions", [])
-    regions = tuple((label, _region(bits, result)) for label, bits in named)
-    recipe = replace(recipe, regions=regions)
+    regions = tuple((label, parts.mask(bits, result)) for label, bits in named)
+    tokens = parts.grids(about["tokens"]) if "tokens" in about else ()
+    recipe = replace(recipe, regions=regions, tokens=tokens)
     if recipe.sides is not None:
         return replace(recipe, original=_inner(result, recipe.sides))
     if edit is None:
         return recipe
-    mask = _region(edit["mask"], result)
-    pixels = _unpacked(edit["pixels"], 3 * int(mask.sum()))
+    mask = parts.mask(edit["mask"], result)
+    pixels = parts.unpacked(edit["pixels"], 3 * int(mask.sum()))
     original = result.copy()
     original[mask] = np.frombuffer(pixels, np.uint8).reshape(-1, 3)
     return replace(recipe, original=original, mask=mask)
@@ -184,8 +203,8 @@ def complete(draft: str, seed: int, original: Picture | None) -> str:
     """Write the recipe of one picture of a run, now that what it began with is at hand.
 
     Args:
-        draft: From `to_text`.
-        seed: Of that picture; those of a run differ in nothing else.
+        draft: From `to_draft`.
+        seed: Of that picture; those of a run differ in nothing else but their tokens.
         original: For an edit, the picture it began with.
 
     Raises:
@@ -194,21 +213,26 @@ def complete(draft: str, seed: int, original: Picture | None) -> str:
     """
     recipe, about = _read(draft)
     about["options"] = asdict(_options({**asdict(recipe.options), "seed": seed}))
+    if (tokens := about.pop("tokens", None)) is not None:
+        if not isinstance(tokens, dict):
+            raise damaged("tokens")
+        about["tokens"] = tokens.get(str(seed))
+        parts.grids(about["tokens"])
     if edit := about["edit"]:
         if original is None:
             raise RecipeError("The picture it began with is not here any more.")
-        mask = _region(edit["mask"], original)
-        about["edit"] = {**edit, "pixels": _packed(original[mask].tobytes())}
+        mask = parts.mask(edit["mask"], original)
+        about["edit"] = {**edit, "pixels": parts.packed(original[mask].tobytes())}
     return _dumped(about)
 
 
 def _written_edit(recipe: Recipe, mask: Region) -> dict[str, Any]:
-    pixels = None if recipe.original is None else _packed(recipe.original[mask].tobytes())
-    edit: dict[str, Any] = {"mask": _bits(mask), "pixels": pixels}
+    pixels = None if recipe.original is None else parts.packed(recipe.original[mask].tobytes())
+    edit: dict[str, Any] = {"mask": parts.mask_text(mask), "pixels": pixels}
     if recipe.window is not None:
         edit["window"] = [recipe.window.left, recipe.window.top, recipe.window.side]
     if recipe.cells is not None:
-        edit["cells"] = [len(recipe.cells), np.packbits(recipe.cells).tobytes().hex()]
+        edit["cells"] = parts.cells_text(recipe.cells)
     if recipe.lens is not None:
         edit["lens"] = recipe.lens
     if recipe.feather != FEATHER_CELLS:
@@ -224,20 +248,20 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
     for name, pattern in (("model", r"\w[\w.-]{0,99}"), ("weights", r"[0-9a-f]{64}")):
         value = about[name]
         if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-            raise _damaged(name)
+            raise damaged(name)
     if about["dtype"] not in DTYPES:
-        raise _damaged("dtype")
+        raise damaged("dtype")
     for name, most in (("label", MAX_LABEL), ("state", MAX_STATE)):
         value = about.get(name)
         if value is not None and not (isinstance(value, str) and len(value) <= most):
-            raise _damaged(name)
+            raise damaged(name)
     edit, sides = about["edit"], about.get("outpaint")
     if edit is not None and not (isinstance(edit, dict) and _has(edit, _EDIT, _EDIT_OPTIONAL)):
-        raise _damaged("edit")
+        raise damaged("edit")
     if edit is not None and sides is not None:
-        raise _damaged("outpaint")
+        raise damaged("outpaint")
     if sides is None and (misplaced := {"trim", "refine"} & about.keys()):
-        raise _damaged(min(misplaced))
+        raise damaged(min(misplaced))
     if "regions" in about:
         _require_regions(about["regions"])
     named = about["model"], about["weights"], about["dtype"], about["label"]
@@ -245,33 +269,33 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         *named,
         options=_options(about["options"]),
         window=_window((edit or {}).get("window")),
-        cells=_cells((edit or {}).get("cells")),
-        sides=None if sides is None else _whole("outpaint", sides, (0, 0, 0, 0), MAX_PX),
-        trim=_whole("trim", [about.get("trim", 0)], (0,), MAX_TRIM)[0],
+        cells=parts.cells((edit or {}).get("cells")),
+        sides=None
+        if sides is None
+        else parts.whole_numbers("outpaint", sides, (0, 0, 0, 0), MAX_PX),
+        trim=parts.whole_numbers("trim", [about.get("trim", 0)], (0,), MAX_TRIM)[0],
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
         feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
-        refine=_whole("refine", [(edit or about).get("refine", 0)], (0,), MAX_LEVELS)[0],
+        refine=parts.whole_numbers("refine", [(edit or about).get("refine", 0)], (0,), MAX_LEVELS)[
+            0
+        ],
     )
     return recipe, about
 
 
 def _require_regions(values: object) -> None:
     if not isinstance(values, list) or not 1 <= len(values) < MAX_CLASSES:
-        raise _damaged("regions")
+        raise damaged("regions")
     for value in values:
         if not isinstance(value, list) or len(value) != 2:
-            raise _damaged("regions")
+            raise damaged("regions")
         if value[0] is not None and not (isinstance(value[0], str) and len(value[0]) <= MAX_LABEL):
-            raise _damaged("regions")
+            raise damaged("regions")
 
 
 def _has(found: dict[str, Any], needed: set[str], optional: set[str]) -> bool:
     return needed <= set(found) <= needed | optional
-
-
-def _damaged(name: str) -> RecipeError:
-    return RecipeError(f"The recipe is damaged: its {name} cannot be read.")
 
 
 def _opened(text: str) -> dict[str, Any]:
@@ -290,61 +314,24 @@ def _opened(text: str) -> dict[str, Any]:
     return about
 
 
-def _whole(name: str, values: object, lowest: tuple[int, ...], highest: int) -> Any:
-    """Take a list of whole numbers, each from its lowest on."""
-    if not isinstance(values, list) or len(values) != len(lowest):
-        raise _damaged(name)
-    for value, low in zip(values, lowest, strict=True):
-        if type(value) is not int or not low <= value <= highest:
-            raise _damaged(name)
-    return tuple(values)
-
-
 def _window(values: object) -> Window | None:
     if values is None:
         return None
-    return Window(*_whole("window", values, (-MAX_PX, -MAX_PX, 1), MAX_PX))
-
-
-def _cells(values: object) -> Bool[np.ndarray, "h w"] | None:
-    if values is None:
-        return None
-    if not isinstance(values, list) or len(values) != 2 or not isinstance(values[1], str):
-        raise _damaged("cells")
-    (grid,) = _whole("cells", values[:1], (1,), MAX_GRID)
-    if len(values[1]) != 2 * -(-(grid**2) // 8) or not re.fullmatch("[0-9a-f]*", values[1]):
-        raise _damaged("cells")
-    bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
-    return np.unpackbits(bits, count=grid**2).astype(bool).reshape(grid, grid)
+    return Window(*parts.whole_numbers("window", values, (-MAX_PX, -MAX_PX, 1), MAX_PX))
 
 
 def _feather(value: Any) -> float:
     try:
         require_feather(value)
     except (TypeError, ValueError) as error:
-        raise _damaged("feather") from error
+        raise damaged("feather") from error
     return float(value)
 
 
 def _lens(value: object) -> dict[str, Any] | None:
     if value is None or (isinstance(value, dict) and len(json.dumps(value)) <= MAX_LENS):
         return value
-    raise _damaged("lens")
-
-
-def _bits(region: Region) -> str:
-    """Pack a mask, a bit per pixel."""
-    return _packed(np.packbits(region).tobytes())
-
-
-def _region(text: object, picture: Picture) -> Region:
-    """Undo `_bits` for a mask of the picture's size."""
-    height, width = picture.shape[:2]
-    bits = _unpacked(text, -(-height * width // 8))
-    mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=height * width).astype(bool)
-    if not mask.any():
-        raise RecipeError("The recipe is damaged: its mask is empty.")
-    return mask.reshape(height, width)
+    raise damaged("lens")
 
 
 def _inner(result: Picture, sides: tuple[int, int, int, int]) -> UInt8[np.ndarray, "h w 3"]:
@@ -364,21 +351,3 @@ def _options(values: object) -> DecodeOptions:
         return DecodeOptions(**values)
     except (ValueError, TypeError, OverflowError) as error:
         raise RecipeError(f"The recipe is damaged: {error}") from error
-
-
-def _packed(data: bytes) -> str:
-    return base64.b85encode(zlib.compress(data, 9)).decode("ascii")
-
-
-def _unpacked(text: object, size: int) -> bytes:
-    """Undo `_packed`, for exactly `size` bytes; unpacks no more than one byte beyond."""
-    try:
-        if not isinstance(text, str):
-            raise ValueError("not text")
-        unpacker = zlib.decompressobj()
-        data = unpacker.decompress(base64.b85decode(text), size + 1)
-    except (ValueError, binascii.Error, zlib.error) as error:
-        raise RecipeError("The recipe is damaged: its pixels cannot be unpacked.") from error
-    if len(data) != size or not unpacker.eof or unpacker.unused_data:
-        raise RecipeError("The recipe does not fit its picture.")
-    return data

@@ -8,14 +8,13 @@ from dataclasses import asdict
 from typing import cast
 
 from maskgit.decoding import DecodeState
-from maskgit.jobs import Choices, Job, Place
+from maskgit.jobs import Choices, Job, Place, Result
 from maskgit.pipeline import MaskGIT
 from maskgit.recipes import Recipe, RecipeError
-from maskgit.types import Picture
 from maskgit.window import choose, view
 
 
-def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
+def replay(engine: MaskGIT, recipe: Recipe) -> Result:
     """Make the picture of a recipe again.
 
     Args:
@@ -32,13 +31,12 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     if recipe.state is not None:
         return _finished(engine, recipe, recipe.state)
     if recipe.original is None:
-        return engine.generate(label, regions=regions, seed=seed, **choices).pictures[0]
+        return engine.generate(label, regions=regions, seed=seed, **choices)
     if recipe.sides is not None:
-        made = engine.outpaint(
+        return engine.outpaint(
             recipe.original, *recipe.sides, label,
             seed=seed, trim=recipe.trim, refine=recipe.refine, **choices,
         )  # fmt: skip
-        return made.pictures[0]
     assert recipe.mask is not None
     job = engine.prepare_edit(
         recipe.original,
@@ -57,7 +55,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Picture:
     return _drawn(engine, job, state, recipe.refine)
 
 
-def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
+def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Result:
     """Draw a state that is complete already."""
     state = engine.restore(text)
     if not state.finished:
@@ -70,6 +68,6 @@ def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Picture:
     return _drawn(engine, Job(state, place), state, recipe.refine)
 
 
-def _drawn(engine: MaskGIT, job: Job, state: DecodeState, refine: int) -> Picture:
+def _drawn(engine: MaskGIT, job: Job, state: DecodeState, refine: int) -> Result:
     result = engine.finish(job, state)
-    return engine.refine(job, state, result, engine.plan(job, refine)).pictures[0]
+    return engine.refine(job, state, result, engine.plan(job, refine))

@@ -20,12 +20,13 @@ import torch
 from torch import Tensor
 
 from maskgit.checkpoints import load_model
-from maskgit.models import Tokenizer, TokenPredictor
+from maskgit.models import Tokenizer, TokenPredictor, int8
 from maskgit.types import Images, Labels, Logits, TokenGrid, Tokens
 
 logger = logging.getLogger(__name__)
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # of weights
+PRECISIONS = {**DTYPES, "int8": torch.int8}  # of products; see `maskgit.models.int8`
 WORTHWHILE = 1.3  # bfloat16 must be so many times as fast
 HOPELESS = 4.0  # so many times as slow at first sight, it is not measured further
 MAX_REGRET = 0.02  # see `regret`; float32 itself scores 0, an unrelated model about 3
@@ -52,15 +53,18 @@ def choose_dtype(dtype: str | torch.dtype, device: torch.device, folder: Path) -
     """Name the precision to run a model folder in; `auto` as the module says.
 
     Raises:
-        ValueError: If `dtype` is none of `auto`, `float32`, `bfloat16`.
+        ValueError: If `dtype` is none of `auto`, `float32`, `bfloat16`, `int8`, or the last where
+            it does not run.
         CheckpointError: If the folder cannot be loaded.
     """
-    if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
-        return dtype
-    if dtype in DTYPES:
-        return DTYPES[str(dtype)]
     if dtype != "auto":
-        raise ValueError(f"dtype must be auto, {' or '.join(DTYPES)}, got {dtype!r}")
+        chosen = dtype if isinstance(dtype, torch.dtype) else PRECISIONS.get(str(dtype))
+        if chosen is None or chosen not in PRECISIONS.values():
+            *most, last = ("auto", *PRECISIONS)
+            raise ValueError(f"dtype must be {', '.join(most)} or {last}, got {dtype!r}")
+        if chosen == torch.int8 and not (device.type == "cpu" and int8.works()):
+            raise ValueError("int8 runs on a CPU, with a PyTorch that has oneDNN; use auto")
+        return chosen
     verdicts = _read_verdicts()
     key = _fingerprint(device, folder)
     if key not in verdicts:

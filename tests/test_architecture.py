@@ -38,6 +38,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "hub",
         "recipes",
         "recipe_files",
+        "recipe_parts",
         "refining",
     },
     {"pipeline"},

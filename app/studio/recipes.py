@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from functools import lru_cache
@@ -17,12 +17,13 @@ from app.errors import UserError
 from app.lens import Lens
 from app.models import Settings
 from app.recipes import Remembered
-from app.runs import Fill, Generate, Outpaint, Picture, Request
+from app.runs import Fill, Generate, Outpaint, Picture, Request, Result
 from app.scene import Scene
 from app.studio.models import ModelStore
 from app.words import Sentence
 from maskgit import DecodeOptions, Window, recipe_files, recipes
 from maskgit.outpainting import TRIM
+from maskgit.recipe_parts import Grid
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.tiles import MAX_LEVELS
 
@@ -35,7 +36,7 @@ class RecipeBook:
     def __init__(self, models: ModelStore) -> None:
         self._models = models
 
-    def draft(self, request: Request) -> str:
+    def draft(self, request: Request, result: Result) -> str:
         """Write what is known when a run ends. For this and all others, see there."""
         options = DecodeOptions(**asdict(request.settings))
         about = self._about(request.model)
@@ -43,19 +44,20 @@ class RecipeBook:
             return ""
         label = None if request.label is None else str(request.label)
         recipe = Recipe(*about, label, options)
+        tokens = dict(zip(result.seeds, result.tokens, strict=True))
         refine = MAX_LEVELS if not isinstance(request, Generate) and request.refine else 0
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
-            return _written(replace(recipe, sides=sides, trim=TRIM, refine=refine))
+            return _written(replace(recipe, sides=sides, trim=TRIM, refine=refine), tokens)
         recipe = replace(recipe, regions=_named(request.regions))
         if not isinstance(request, Fill):
-            return _written(recipe)
+            return _written(recipe, tokens)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
         about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         lens = _words(request.lens)
         return _written(
-            replace(recipe, **about_edit, lens=lens, feather=request.feather, refine=refine)
+            replace(recipe, **about_edit, lens=lens, feather=request.feather, refine=refine), tokens
         )
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
@@ -68,12 +70,13 @@ class RecipeBook:
         used = int(done.constraints.labels[0])
         label = next((str(each.id) for each in engine.classes if each.label == used), None)
         recipe = Recipe(*about, label, done.options[0], state=state)
+        tokens = {recipe.options.seed: [done.tokens[0].view(done.constraints.grid).cpu().numpy()]}
         if scene.picture is None:
-            return _written(recipe)
+            return _written(recipe, tokens)
         about_edit = {"mask": scene.region, "window": Window(*scene.window)}
         about_edit |= {"lens": _words(scene.lens), "feather": scene.feather}
         about_edit |= {"refine": MAX_LEVELS if scene.refine else 0}
-        return _written(replace(recipe, **about_edit, regions=_named(scene.regions)))
+        return _written(replace(recipe, **about_edit, regions=_named(scene.regions)), tokens)
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
         """Write the recipe of one picture of a run."""
@@ -134,10 +137,10 @@ def _named(regions: Regions) -> tuple[tuple[str | None, Region], ...]:
     return tuple((None if label is None else str(label), region) for label, region in regions)
 
 
-def _written(recipe: Recipe) -> str:
+def _written(recipe: Recipe, tokens: Mapping[int, Sequence[Grid]]) -> str:
     """Write a draft; a run whose recipe is too large has a result all the same."""
     try:
-        return recipes.to_text(recipe)
+        return recipes.to_draft(recipe, tokens)
     except RecipeError:
         return ""
 

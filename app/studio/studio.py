@@ -140,7 +140,7 @@ class Studio:
         plan = outpaint_windows(height, width, *sides, grid_size=engine.grid_size, trim=TRIM)
         seeds = [request.settings.seed + row for row in range(request.count)]
         canvases = [plan.lay_out(request.picture) for _ in seeds]  # picture, what is unknown of it
-        done, rows = 0, list[DecodeState]()
+        done, decoded = 0, list[DecodeState]()
         for number, window in enumerate(plan.windows):
             with self._pass:
                 jobs = [
@@ -159,13 +159,15 @@ class Studio:
                 engine, state, square_of(engine, jobs[0]), request.previews, done, to_come
             )
             done += state.steps[0]
-            rows = state.rows
-            for (picture, unknown), job, row in zip(canvases, jobs, rows, strict=True):
+            decoded.append(state)
+            for (picture, unknown), job, row in zip(canvases, jobs, state.rows, strict=True):
                 engine.extend(picture, unknown, job, row, plan.part(window))
         pictures = np.stack([picture for picture, _ in canvases])
-        result = maskgit.Result(pictures, tuple(seeds), tuple((row,) for row in rows))
+        traces = tuple(zip(*(state.rows for state in decoded), strict=True))
+        result = maskgit.Result(pictures, tuple(seeds), traces)
         result = yield from self._refined_growth(engine, plan, result, request.refine)
-        yield Result(list(result.pictures), seeds)
+        tokens = [result.tokens(index) for index in range(len(seeds))]
+        yield Result(list(result.pictures), seeds, tokens=tokens)
 
     def _refined_growth(
         self, engine: MaskGIT, plan: OutpaintPlan, result: maskgit.Result, refine: bool

@@ -206,7 +206,8 @@ class Walker:
 def finished(result: maskgit.Result) -> Result:
     """Give the pictures of the engine, each with the state that made it."""
     states = [to_text(trace[-1]) for trace in result.traces]
-    return Result(list(result.pictures), result.seeds, states)
+    tokens = [result.tokens(index) for index in range(len(states))]
+    return Result(list(result.pictures), result.seeds, states, tokens)
 
 
 @contextmanager

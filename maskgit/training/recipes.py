@@ -90,7 +90,8 @@ def holes() -> Recipe:
 
     Command: `python -m maskgit train transformer --recipe holes --from MODEL --data DATA
     --run runs/holes --out MODEL_FOLDER`. It sees pictures of everything, without their classes, and
-    closer crops, since edits are of any photo and at any scale.
+    closer crops, since edits are of any photo and at any scale. Hardware, hours and score: not run
+    yet.
     """
     recipe = embedded()
 

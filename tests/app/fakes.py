@@ -84,7 +84,8 @@ class FakeModelStore:
 class NoRecipes:
     """Knows no recipe, and writes none."""
 
-    def draft(self, request: Request) -> str:
+    def draft(self, request: Request, result: Result) -> str:
+        del result
         return f"draft of {request.settings.seed}"
 
     def draft_of_state(self, scene: Scene, state: str) -> str:

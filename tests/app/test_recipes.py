@@ -47,17 +47,23 @@ def result(studio: Studio, request: Request) -> Result:
     return last
 
 
+def drafted(studio: Studio, request: Request) -> str:
+    return studio.recipes.draft(request, result(studio, request))
+
+
 def carried(handlers: Handlers, studio: Studio, request: Request, row: int = 0) -> Picture:
     """Save a picture of a run with its recipe, replay the file; gives what came of it."""
     made = result(studio, request)
-    asked = {"draft": studio.recipes.draft(request), "seed": made.seeds[row]}
+    asked = {"draft": studio.recipes.draft(request, made), "seed": made.seeds[row]}
     if isinstance(request, Fill):
         asked["picture"] = studio.keep(request.picture)
     answer = handlers.recipes.recipe(asked)
     assert answer["ok"], answer
     recipe = recipes.from_text(answer["recipe"], made.pictures[row])
     engine = studio.models.engine(studio.models.default)
-    assert np.array_equal(replay(engine, recipe), made.pictures[row])
+    again = replay(engine, recipe)
+    assert np.array_equal(again.pictures[0], made.pictures[row])
+    assert np.array_equal(recipe.tokens, again.tokens(0))
     return made.pictures[row]
 
 
@@ -77,7 +83,7 @@ def test_an_edit_with_another_soft_edge_is_made_again(handlers: Handlers, studio
     pictures = [result(studio, request).pictures[0] for request in (usual, hard)]
     assert not np.array_equal(*pictures)
     carried(handlers, studio, hard)
-    text = studio.recipes.complete(studio.recipes.draft(hard), 5, PHOTO)
+    text = studio.recipes.complete(drafted(studio, hard), 5, PHOTO)
     found = opened(handlers, to_png(pictures[1], {recipes.KEY: text}))["recipe"]
     assert found["controls"]["feather"] == 0
 
@@ -91,7 +97,7 @@ def test_new_and_larger_pictures_are_made_again(handlers: Handlers, studio: Stud
 def test_a_file_brings_the_edit_back(handlers: Handlers, studio: Studio) -> None:
     request = fill(studio)
     made = result(studio, request).pictures[0]
-    text = studio.recipes.complete(studio.recipes.draft(request), 5, PHOTO)
+    text = studio.recipes.complete(drafted(studio, request), 5, PHOTO)
     found = opened(handlers, to_png(made, {recipes.KEY: text}))["recipe"]
     before = studio.picture(found["before"]["id"])
     assert before is not None
@@ -111,7 +117,7 @@ def test_a_file_says_how_it_was_painted_where_that_was_not_as_usual(
     lens = {"tokens": 2, "fine": 4, "grid": 5, "at": [3, 1], "coverage": 0.25}
     request = replace(fill(studio), lens=Lens.model_validate(lens))
     made = result(studio, request).pictures[0]
-    text = studio.recipes.complete(studio.recipes.draft(request), 5, PHOTO)
+    text = studio.recipes.complete(drafted(studio, request), 5, PHOTO)
     assert opened(handlers, to_png(made, {recipes.KEY: text}))["recipe"]["lens"] == lens
     for wrong in ({**lens, "at": [99, 0]}, {**lens, "fine": 0}, {"x": 1}):
         about = json.loads(text)
@@ -130,7 +136,7 @@ def test_a_file_brings_several_classes_back(handlers: Handlers, studio: Studio) 
     half[:, : REGION.any(0).nonzero()[0].mean().astype(int)] = False
     request = replace(fill(studio), regions=((1003, half),))
     made = carried(handlers, studio, request)
-    text = studio.recipes.complete(studio.recipes.draft(request), 5, PHOTO)
+    text = studio.recipes.complete(drafted(studio, request), 5, PHOTO)
     found = opened(handlers, to_png(made, {recipes.KEY: text}))["recipe"]
     (back,) = found["classes"]
     assert back["id"] == 1003
@@ -144,7 +150,7 @@ def test_a_file_brings_several_classes_back(handlers: Handlers, studio: Studio) 
 
 
 def test_the_path_of_a_model_folder_stays_here(studio: Studio) -> None:
-    draft = studio.recipes.draft(fill(studio))
+    draft = drafted(studio, fill(studio))
     assert json.loads(draft)["model"] == "small"
     folder = studio.models.folder(studio.models.default)
     assert folder is not None
@@ -154,7 +160,9 @@ def test_the_path_of_a_model_folder_stays_here(studio: Studio) -> None:
 def test_other_weights_are_said(handlers: Handlers, studio: Studio) -> None:
     request = Generate(studio.models.default, None, 1, SETTINGS, previews=False)
     made = result(studio, request).pictures[0]
-    about = json.loads(studio.recipes.draft(request)) | {"weights": "0" * 64}
+    about = json.loads(studio.recipes.complete(drafted(studio, request), 5, None)) | {
+        "weights": "0" * 64
+    }
     found = opened(handlers, to_png(made, {recipes.KEY: json.dumps(about)}))["recipe"]
     assert "small with weights that are not here" in found["words"]
 
@@ -182,7 +190,7 @@ def test_a_picture_without_a_recipe_says_nothing(handlers: Handlers) -> None:
 
 
 def test_a_picture_that_was_forgotten_is_asked_for(handlers: Handlers, studio: Studio) -> None:
-    asked = {"draft": studio.recipes.draft(fill(studio)), "seed": 5, "picture": "0" * 32}
+    asked = {"draft": drafted(studio, fill(studio)), "seed": 5, "picture": "0" * 32}
     assert handlers.recipes.recipe(asked)["error"]["code"] == UNKNOWN_PICTURE
 
 
@@ -192,7 +200,7 @@ def test_a_picture_that_was_forgotten_is_asked_for(handlers: Handlers, studio: S
 def test_whatever_is_asked_gets_an_answer(
     handlers: Handlers, studio: Studio, change: dict[str, object]
 ) -> None:
-    asked = {"draft": studio.recipes.draft(fill(studio)), "seed": 5, "picture": studio.keep(PHOTO)}
+    asked = {"draft": drafted(studio, fill(studio)), "seed": 5, "picture": studio.keep(PHOTO)}
     answer = handlers.recipes.recipe({**asked, **change})
     assert not answer["ok"]
     assert answer["error"]["message"].endswith(".")
@@ -210,6 +218,6 @@ def test_a_steered_decode_is_drafted_from_its_state(handlers: Handlers, studio: 
     text = handlers.recipes.recipe(asked)["recipe"]
     recipe = recipes.from_text(text, made.pictures[0])
     assert recipe.label == "1000"
-    assert np.array_equal(replay(studio.models.engine(model), recipe), made.pictures[0])
+    assert np.array_equal(replay(studio.models.engine(model), recipe).pictures[0], made.pictures[0])
     words = opened(handlers, to_png(made.pictures[0], {recipes.KEY: text}))["recipe"]["words"]
     assert "steered by hand" in words

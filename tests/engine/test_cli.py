@@ -4,13 +4,14 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit import MaskGIT, cli
+from maskgit import MaskGIT, cli, recipe_files, recipes
 from maskgit.contact_sheet import contact_sheet
 from maskgit.film import film, overlaid
 from maskgit.images import open_picture, to_png
@@ -128,6 +129,23 @@ def test_regions_are_of_other_classes_and_by_default_the_mask(
     shell("edit", "photo.png", *("--region", "rose=left.png", "--region", "rose=right.png"))
     expected = engine.edit(shell.picture, shell.mask, "rose")
     np.testing.assert_array_equal(shell.read("edited.png"), expected.pictures[0])
+
+
+def test_a_picture_that_comes_out_differently_says_by_how_many_tokens(shell: Shell) -> None:
+    shell("edit", "photo.png", "--mask", "mask.png", "--label", "rose")
+    data = (shell.folder / "edited.png").read_bytes()
+    recipe = recipes.from_text(recipe_files.find(data), open_picture(data))
+    assert len(recipe.tokens) == 1
+    differently = shell.picture.copy()
+    differently[shell.mask] = 0
+    for change, said in ((0, "0 of its 16 tokens"), (1, "1 of its 16 tokens")):
+        tokens = recipe.tokens[0].copy()
+        tokens[2, 2] ^= change
+        text = recipes.to_text(replace(recipe, tokens=[tokens]))
+        (shell.folder / "other.png").write_bytes(to_png(differently, {recipes.KEY: text}))
+        status, _, error = shell.attempt("replay", "other.png")
+        assert status == 1
+        assert said in error
 
 
 def test_a_soft_edge_is_asked_for_and_kept_in_the_recipe(shell: Shell, engine: MaskGIT) -> None:
@@ -298,7 +316,7 @@ MISTAKES = {
     "generate --schedule sine": "cosine",
     "generate --model elsewhere": "no model 'elsewhere': give a model folder",
     "generate --device tpu": "no device 'tpu' here; use auto, cpu or cuda",
-    "generate --dtype float64": "dtype must be auto, float32 or bfloat16",
+    "generate --dtype float64": "dtype must be auto, float32, bfloat16 or int8",
     "edit missing.png --box 0,0,9,9": "missing.png",
     "edit broken.png --box 0,0,9,9": "broken.png: The picture is damaged",
     "edit photo.png --box 90,0,9,9": "the mask is empty",

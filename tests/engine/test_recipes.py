@@ -14,6 +14,7 @@ from maskgit import cli, recipe_files, recipes
 from maskgit.compositing import FEATHER_CELLS
 from maskgit.decoding import DecodeOptions
 from maskgit.images import open_picture, to_png
+from maskgit.recipe_parts import packed
 from maskgit.recipes import Recipe, RecipeError
 from tests.models import some_picture
 
@@ -25,6 +26,7 @@ EDIT = Recipe(
     "embedded", "a" * 64, "float32", "alp", DecodeOptions(steps=5, seed=7), ORIGINAL, MASK
 )
 TEXT = recipes.to_text(EDIT)
+GRID = np.arange(16).reshape(4, 4) * 4000
 
 
 def test_an_edit_comes_back_whole() -> None:
@@ -43,6 +45,14 @@ def test_a_soft_edge_comes_back_and_an_older_recipe_has_the_usual_one() -> None:
     assert recipes.from_text(soft, RESULT).feather == 1.5
     assert "feather" not in TEXT
     assert recipes.from_text(TEXT, RESULT).feather == FEATHER_CELLS
+
+
+def test_tokens_come_back_and_an_older_recipe_has_none() -> None:
+    text = recipes.to_text(replace(EDIT, tokens=[GRID, GRID[::-1]]))
+    assert json.loads(text)["version"] == 2
+    assert np.array_equal(recipes.from_text(text, RESULT).tokens, [GRID, GRID[::-1]])
+    assert json.loads(TEXT)["version"] == 1
+    assert recipes.from_text(TEXT, RESULT).tokens == ()
 
 
 def test_strip_gives_the_file_without_it() -> None:
@@ -71,10 +81,21 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"options": asdict(DecodeOptions()) | {"top_p": float("nan")}}, "top_p"),
         ({"edit": {"mask": "", "pixels": ""}}, "damaged|fit"),
         ({"edit": {"mask": "\u2603", "pixels": ""}}, "unpacked"),
-        ({"edit": {"mask": recipes._packed(bytes(10**7)), "pixels": ""}}, "fit"),
-        ({"edit": {"mask": recipes._packed(bytes(35)), "pixels": ""}}, "empty"),
+        ({"edit": {"mask": packed(bytes(10**7)), "pixels": ""}}, "fit"),
+        ({"edit": {"mask": packed(bytes(35)), "pixels": ""}}, "empty"),
         ({"more": 1}, "unknown"),
         ({"regions": [["rose", ""]]}, "version 1"),
+        ({"tokens": [[1, ""]]}, "version 1"),
+        ({"version": 2, "tokens": []}, "tokens"),
+        ({"version": 2, "tokens": {"7": [[1, packed(bytes(2))]]}}, "tokens"),
+        ({"version": 2, "tokens": [[1, packed(bytes(2))]] * 1025}, "tokens"),
+        ({"version": 2, "tokens": [[0, packed(b"")]]}, "tokens"),
+        ({"version": 2, "tokens": [[257, ""]]}, "tokens"),
+        ({"version": 2, "tokens": [[True, ""]]}, "tokens"),
+        ({"version": 2, "tokens": ["4"]}, "tokens"),
+        ({"version": 2, "tokens": [[1, 5]]}, "unpacked"),
+        ({"version": 2, "tokens": [[2, packed(bytes(2))]]}, "fit"),
+        ({"version": 2, "tokens": [[1, packed(bytes(10**7))]]}, "fit"),
         ({"version": 2, "regions": {}}, "regions"),
         ({"version": 2, "regions": []}, "regions"),
         ({"version": 2, "regions": [["rose", ""]] * 8}, "regions"),
@@ -83,8 +104,8 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"version": 2, "regions": [["x" * 300, ""]]}, "regions"),
         ({"version": 2, "regions": [["rose", "\u2603"]]}, "unpacked"),
         ({"version": 2, "regions": [["rose", None]]}, "unpacked"),
-        ({"version": 2, "regions": [["rose", recipes._packed(bytes(9))]]}, "fit"),
-        ({"version": 2, "regions": [["rose", recipes._packed(bytes(35))]]}, "empty"),
+        ({"version": 2, "regions": [["rose", packed(bytes(9))]]}, "fit"),
+        ({"version": 2, "regions": [["rose", packed(bytes(35))]]}, "empty"),
     ],
 )
 def test_what_is_wrong_gets_a_sentence(change: dict[str, object], sentence: str) -> None:

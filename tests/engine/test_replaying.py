@@ -34,20 +34,24 @@ def carried(recipe: Recipe, result: Picture) -> Recipe:
 
 def test_an_edit_with_its_own_window_and_cells_comes_out_the_same(engine: MaskGIT) -> None:
     recipe = replace(ABOUT, original=PHOTO, mask=MASK, window=Window(20, 0, 40), cells=CELLS)
-    made = replay(engine, recipe)
-    assert np.array_equal(replay(engine, carried(recipe, made)), made)
-    elsewhere = replay(engine, replace(recipe, window=None, cells=None))
+    made = replay(engine, recipe).pictures[0]
+    assert np.array_equal(replay(engine, carried(recipe, made)).pictures[0], made)
+    elsewhere = replay(engine, replace(recipe, window=None, cells=None)).pictures[0]
     assert not np.array_equal(elsewhere, made)  # so the window must be kept
 
 
 def test_a_variation_of_many_comes_out_alone(engine: MaskGIT) -> None:
-    draft = recipes.to_text(replace(ABOUT, mask=MASK))
-    many = engine.edit(PHOTO, MASK, 1000, seed=7, count=3, steps=3).pictures
+    made = engine.edit(PHOTO, MASK, 1000, seed=7, count=3, steps=3)
+    tokens = {seed: made.tokens(row) for row, seed in enumerate(made.seeds)}
+    draft = recipes.to_draft(replace(ABOUT, mask=MASK), tokens)
+    many = made.pictures
     text = recipes.complete(draft, 9, PHOTO)
     recipe = recipes.from_text(text, many[2])
+    assert np.array_equal(recipe.tokens, tokens[9])
+    assert not np.array_equal(recipe.tokens, tokens[8])
     values = recipe.options.temperature, recipe.options.choice_temperature
     assert values == (OPTIONS.temperature, OPTIONS.choice_temperature)
-    assert np.array_equal(replay(engine, recipe), many[2])
+    assert np.array_equal(replay(engine, recipe).pictures[0], many[2])
 
 
 SIDES = np.zeros((2, 40, 70), bool)
@@ -59,19 +63,19 @@ def test_an_edit_with_several_classes_comes_out_the_same(engine: MaskGIT) -> Non
     wide = np.zeros((40, 70), bool)
     wide[4:36, 8:64] = True
     recipe = replace(ABOUT, original=PHOTO, mask=wide, regions=REGIONS)
-    made = replay(engine, recipe)
+    made = replay(engine, recipe).pictures[0]
     back = carried(recipe, made)
     assert [label for label, _ in back.regions] == ["forest", None]
     assert np.array_equal([region for _, region in back.regions], SIDES)
-    assert np.array_equal(replay(engine, back), made)
-    assert not np.array_equal(replay(engine, replace(recipe, regions=())), made)
+    assert np.array_equal(replay(engine, back).pictures[0], made)
+    assert not np.array_equal(replay(engine, replace(recipe, regions=())).pictures[0], made)
 
 
 def test_a_variation_of_several_classes_comes_out_alone(engine: MaskGIT) -> None:
     draft = recipes.to_text(replace(ABOUT, mask=MASK, regions=REGIONS))
     many = engine.edit(PHOTO, MASK, 1000, regions=dict(REGIONS), seed=7, count=3, steps=3).pictures
     recipe = recipes.from_text(recipes.complete(draft, 9, PHOTO), many[2])
-    assert np.array_equal(replay(engine, recipe), many[2])
+    assert np.array_equal(replay(engine, recipe).pictures[0], many[2])
 
 
 def test_a_new_picture_of_several_classes_comes_out_the_same(engine: MaskGIT) -> None:
@@ -80,17 +84,20 @@ def test_a_new_picture_of_several_classes_comes_out_the_same(engine: MaskGIT) ->
     draft = recipes.to_text(replace(ABOUT, regions=(("1004", upper),)))
     made = engine.generate(1000, regions={"1004": upper}, seed=8, steps=3).pictures[0]
     recipe = recipes.from_text(recipes.complete(draft, 8, None), made)
-    assert np.array_equal(replay(engine, recipe), made)
+    assert np.array_equal(replay(engine, recipe).pictures[0], made)
 
 
 def test_a_picture_made_larger_holds_the_one_it_began_with(engine: MaskGIT) -> None:
     recipe = replace(ABOUT, original=PHOTO, sides=(8, 0, 0, 16), trim=1)
-    made = replay(engine, recipe)
+    result = replay(engine, recipe)
+    made = result.pictures[0]
     assert made.shape == (56, 78, 3)
-    back = carried(recipe, made)
+    back = carried(replace(recipe, tokens=result.tokens(0)), made)
+    assert len(back.tokens) > 1  # one grid for each window
+    assert np.array_equal(back.tokens, result.tokens(0))
     assert back.original is not None
     assert np.array_equal(back.original, PHOTO)
-    assert np.array_equal(replay(engine, back), made)
+    assert np.array_equal(replay(engine, back).pictures[0], made)
 
 
 def test_a_steered_decode_is_kept_as_its_finished_state(engine: MaskGIT) -> None:
@@ -102,7 +109,7 @@ def test_a_steered_decode_is_kept_as_its_finished_state(engine: MaskGIT) -> None
         state = engine.step(state)
     made = engine.finish(Job(state, place), state).pictures[0]
     recipe = replace(ABOUT, original=PHOTO, mask=MASK, window=window, state=to_text(state))
-    assert np.array_equal(replay(engine, carried(recipe, made)), made)
+    assert np.array_equal(replay(engine, carried(recipe, made)).pictures[0], made)
     with pytest.raises(RecipeError, match="not finished"):
         replay(engine, replace(recipe, state=begun))
 
@@ -133,6 +140,17 @@ def test_lies_get_a_sentence(where: str | None, change: dict, sentence: str) -> 
     (about[where] if where else about).update(change)
     with pytest.raises(RecipeError, match=sentence):
         recipes.from_text(json.dumps(about), PHOTO)
+
+
+def test_a_draft_without_tokens_or_with_damaged_ones() -> None:
+    older = recipes.to_text(replace(ABOUT, mask=MASK))
+    assert recipes.from_text(recipes.complete(older, 9, PHOTO), PHOTO).tokens == ()
+    grid = np.zeros((4, 4), int)
+    about = json.loads(recipes.to_draft(replace(ABOUT, mask=MASK), {9: [grid]}))
+    assert recipes.complete(json.dumps(about), 9, PHOTO)
+    for tokens in ([], {}, {"8": about["tokens"]["9"]}, {"9": []}, {"9": [[4, "x"]]}):
+        with pytest.raises(RecipeError, match=r"damaged|fit"):
+            recipes.complete(json.dumps({**about, "tokens": tokens}), 9, PHOTO)
 
 
 def test_a_draft_is_completed_only_with_its_own_picture() -> None:

@@ -50,11 +50,11 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(device: str) -> None:
 def test_a_precision_that_is_not_known_is_refused_with_those_that_are(
     model_folder: Path, dtype: str
 ) -> None:
-    with pytest.raises(ValueError, match="auto, float32 or bfloat16, got"):
+    with pytest.raises(ValueError, match="auto, float32, bfloat16 or int8, got"):
         choose_dtype(dtype, CPU, model_folder)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int8])
 def test_a_precision_that_is_asked_for_is_taken(model_folder: Path, dtype: torch.dtype) -> None:
     name = str(dtype).removeprefix("torch.")
     assert choose_dtype(name, CPU, model_folder) == dtype
