@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 AT_ONCE = 4  # runs under way; the others wait in Gradio's queue, in order
 Answers: TypeAlias = Callable[[object], Answer]
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# Gradio would compare what comes with the choices and limits that it has sent to the page last,
+# which the page may not have heard of yet: they are another model's. The handlers check all of it,
+# against the model that comes along.
+AS_SENT: dict[str, Any] = {"preprocess": False, **QUIET}
 
 # The title is read when it is wanted: the field shows the name, its value is a number.
 CONTROLS = f"""(...values) => {{
@@ -78,24 +82,27 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run, *sides
     ]  # fmt: skip
     one_each = {"concurrency_id": "model", "concurrency_limit": AT_ONCE, "trigger_mode": "once"}
+    one_each = {**one_each, **AS_SENT}
 
     def said(shown: Shown) -> Shown:
         frame, status = ui.words.say(shown.frame), ui.words.say(shown.status)
         return shown._replace(frame=frame, status=status)
 
     def run(action: Action) -> Callable[..., Iterator[tuple[Any, ...]]]:
-        def stream(drawing: Drawing, *values: Any) -> Iterator[tuple[Any, ...]]:
+        def stream(painted: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
+            drawing = ui.canvas.preprocess(painted)
             run = handlers.run(action, drawing, Controls(*values))
             yield from _updates(action, drawing, map(said, run))
 
         return stream
 
-    def run_next(last: LastRun | None, drawing: Drawing, *values: Any):
-        wish = next_seed(last, drawing, Controls(*values))
+    def run_next(last: LastRun | None, painted: str | None, *values: Any):
+        wish = next_seed(last, ui.canvas.preprocess(painted), Controls(*values))
         yield from _updates(wish.action, wish.drawing, map(said, handlers.run(*wish)))
 
-    def run_again(last: LastRun | None, drawing: Drawing, *values: Any):
+    def run_again(last: LastRun | None, painted: str | None, *values: Any):
         if last is not None:
+            drawing = ui.canvas.preprocess(painted)
             wish = same_seed(last, drawing, Controls(*values))
             run = handlers.run(*wish, is_retry=True)
             yield from _updates(last.action, drawing, map(said, run))
@@ -116,13 +123,12 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         begin(None, None, [ui.make.status, ui.make.stop], js=before_run, queue=False, **QUIET)
 
     running: list[Any] = [
-        button.click(run(action), inputs, outputs, **one_each, **QUIET)
-        for action, button in buttons
+        button.click(run(action), inputs, outputs, **one_each) for action, button in buttons
     ]
-    running.append(ui.canvas.enlarge(run("outpaint"), inputs, outputs, **one_each, **QUIET))
+    running.append(ui.canvas.enlarge(run("outpaint"), inputs, outputs, **one_each))
     again = [ui.last_run, *inputs]
-    running.append(ui.make.next_seed.click(run_next, again, outputs, **one_each, **QUIET))
-    running.append(ui.canvas.retry(run_again, again, outputs, **one_each, **QUIET))
+    running.append(ui.make.next_seed.click(run_next, again, outputs, **one_each))
+    running.append(ui.canvas.retry(run_again, again, outputs, **one_each))
     for one in running:
         one.then(None, None, None, js=presses.RUN_IS_OVER, queue=False, **QUIET)
     ui.make.stop.click(None, None, None, js=presses.STOP, queue=False, **QUIET)
@@ -179,7 +185,7 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
         }
 
     outputs = [ui.models, ui.canvas, ui.make.label, ui.make.status, *ui.advanced]
-    ui.models.choose(choose, ui.make.label, outputs, queue=False, **QUIET)
+    ui.models.choose(choose, ui.make.label, outputs, queue=False, **AS_SENT)
 
 
 def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
@@ -205,7 +211,7 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
 
     outputs = [*ui.controls(), ui.canvas, ui.make.status]
     inputs = [ui.models, ui.make.label]
-    settled = ui.canvas.settle(put_back, inputs, outputs, queue=False, **QUIET)
+    settled = ui.canvas.settle(put_back, inputs, outputs, queue=False, **AS_SENT)
     _tell_controls(ui, settled)
 
 

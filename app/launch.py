@@ -20,11 +20,14 @@ from app.stubs import write_no_stubs
 from app.words import FIRST, LANGUAGES, Sentence
 
 if TYPE_CHECKING:
+    from gradio import Blocks
+
     from app.studio import ModelStore
 
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
 NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
+LOOK_EVERY_S = 0.02  # for runs that wait
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
 
@@ -136,6 +139,7 @@ def serve(chosen: argparse.Namespace) -> None:
     page = build_interface(Handlers(Studio(models)), ModelMenu(models), chosen.language)
     hear_first()
     page.queue(max_size=MAX_WAITING)
+    look_seldom(page)
     try:
         _, url, _ = page.launch(
             server_name=chosen.host,
@@ -165,6 +169,16 @@ def serve(chosen: argparse.Namespace) -> None:
         say(f"Tools for programs that speak MCP: {url}gradio_api/mcp/")
     say(f"MaskGIT Studio is ready: {url}  (stop it with Ctrl+C)")
     page.block_thread()
+
+
+def look_seldom(page: Blocks) -> None:
+    """Let the queue look for runs less often, and for progress bars, of which there are none.
+
+    Gradio looks every millisecond, which keeps a twentieth of a core busy for as long as the server
+    runs.
+    """
+    page._queue.sleep_when_free = LOOK_EVERY_S
+    page._queue.progress_update_sleep_when_free = 1.0
 
 
 def language(code: str) -> str:

@@ -5,11 +5,13 @@
 //   upper   what moves: brush preview, the shape being drawn, keyboard cursor, shimmer of a run
 //
 // `invalidate(layer)` asks for a redraw; one animation frame later only the dirty layers are drawn.
-// Nothing runs while nothing changes, except the shimmer of still masked tokens during a run.
+// Nothing runs while nothing changes, except the shimmer of still masked tokens during a run; it
+// moves by whole pixels, so that the model, which may share the processor, has the time in between.
 // Of a lattice only what is in sight is drawn; cells of a pixel or two are drawn as one picture.
 
 const TINY_PX = 3; // device pixels of a cell, below which it has no outline of its own
 const [STAYS, CHANGES] = [90, 240]; // marks of painted cells, see `tint`
+const SHIMMER_MS = 60; // for a pixel
 
 function createLayers(root, lower, upper, view, state) {
   const [below, above] = [lower.getContext("2d"), upper.getContext("2d")];
@@ -17,6 +19,7 @@ function createLayers(root, lower, upper, view, state) {
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const dirty = { lower: true, upper: true };
   let scheduled = 0;
+  let moving = 0;
   let colours = null;
   let veil = null;
 
@@ -32,7 +35,12 @@ function createLayers(root, lower, upper, view, state) {
     if (dirty.lower) drawLower();
     if (dirty.upper) drawUpper(now);
     dirty.lower = dirty.upper = false;
-    if (state.running && state.step && !calm.matches) invalidate("upper");
+    if (state.running && state.step && !calm.matches) moving ||= setTimeout(move, SHIMMER_MS);
+  }
+
+  function move() {
+    moving = 0;
+    invalidate("upper");
   }
 
   function readColours() {
@@ -340,7 +348,7 @@ function createLayers(root, lower, upper, view, state) {
     });
     const moves = state.running && !calm.matches;
     const tile = stripes();
-    tile.setTransform(new DOMMatrix().translate(moves ? (now / 60) * view.ratio : 0, 0));
+    tile.setTransform(new DOMMatrix().translate(moves ? Math.floor(now / SHIMMER_MS) * view.ratio : 0, 0));
     above.fillStyle = tile;
     above.fill(path);
   }

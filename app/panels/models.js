@@ -5,16 +5,13 @@
 // event "choose". The server knows what is here and what is on its way; it is asked when the
 // dialog opens, and again and again while something goes on. Text reaches the page by textContent.
 //
-// The choice is kept in the browser, so that a reload or a new tab goes on with it: as long as the
-// server still begins with the model that it began with then.
+// The choice is kept with the document, as all controls are; the canvas puts it back.
 
 const ASK_AGAIN_MS = 500;
 const PATIENCE_MS = 15_000; // for the page to follow a model that is ready
-const KEPT = "maskgit-studio-model";
 
 const find = (selector) => element.querySelector(selector);
 const { words } = props;
-const begun = props.value;
 const [opener, dialog, list] = [".mgm-open", ".mgm-dialog", ".mgm-dialog ul"].map(find);
 
 let models = [props.first];
@@ -65,7 +62,6 @@ async function use(id) {
     setTimeout(giveUp, PATIENCE_MS, id);
   } catch (error) {
     loading = null;
-    keep(props.value);
     say(error.message);
     await update();
   }
@@ -81,7 +77,6 @@ function giveUp(id) {
 function followed() {
   if (props.value === loading && dialog.open) dialog.close();
   loading = null;
-  keep(props.value);
   show();
 }
 
@@ -168,28 +163,6 @@ function showRow(row, model) {
   }
 }
 
-// --- what is kept in the browser -------------------------------------------------------------
-
-function keep(id) {
-  const words = `${begun}\n${id}`;
-  for (const store of stores()) store.setItem(KEPT, words);
-}
-
-function kept() {
-  const found = stores().map((store) => store.getItem(KEPT)).find(Boolean) ?? "";
-  const [first, id] = found.split("\n");
-  return first === begun ? id : null;
-}
-
-/** This tab's memory, then the browser's; neither where the browser keeps nothing for a page. */
-function stores() {
-  try {
-    return [sessionStorage, localStorage];
-  } catch {
-    return [];
-  }
-}
-
 // --- the beginning ---------------------------------------------------------------------------
 
 write(dialog.querySelector("h2"), words.heading);
@@ -206,7 +179,4 @@ dialog.addEventListener("click", (event) => {
 });
 watch("value", followed);
 show();
-update().then(() => {
-  const id = kept();
-  if (models.some((model) => model.id === id && model.is_here)) use(id);
-});
+update();

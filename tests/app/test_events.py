@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.state_holder import SessionState
 
 from app.canvas.drawing import Drawing
 from app.controls import Controls
@@ -105,3 +106,33 @@ def test_a_chosen_model_is_followed_by_everything_that_depends_on_it() -> None:
 
     (only,) = choose.fn(970, gr.EventData(None, {"id": "broken"})).items()
     assert (ids[only[0]._id], only[1]) == ("status", "There is no model broken.")
+
+
+def test_a_page_that_has_not_heard_of_a_change_of_models_yet_is_understood() -> None:
+    """Gradio keeps what it sent last, the other model's classes; the page may have the old ones."""
+    old = Controls(model="fake", label=970, top_k=16, steps=2)
+
+    async def ask() -> list[list[Any]]:
+        studio = FakeStudio()
+        page = build_interface(Handlers(studio), ModelMenu(studio.models))
+        state = SessionState(page)
+
+        async def send(part: str, event: str, inputs: list[Any], **data: Any) -> list[Any]:
+            block = next(id for id, block in page.blocks.items() if block.elem_id == part)
+            asked = (f for f in page.fns.values() if f.fn and (block, event) in f.targets)
+            detail = gr.EventData(None, data)
+            done = await page.process_api(next(asked), inputs, state, event_data=detail)
+            return done["data"]
+
+        await send("models", "choose", [970], id="other")
+        return [
+            await send("generate", "click", [None, *old]),
+            await send("models", "choose", [970], id="fake"),
+            await send("models", "choose", [970], id="other"),
+            await send("canvas", "settle", ["fake", 970], controls={"model": "fake", "steps": 3}),
+        ]
+
+    run, back, _, settled = asyncio.run(ask())
+    assert json.loads(run[CANVAS]["props"]["frame"])["kind"] == "start"
+    assert back[2]["value"] == 970
+    assert 3 in settled

@@ -1,14 +1,24 @@
 """The page starts from one command, and tells nobody."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
 
 from app.errors import UserError
-from app.launch import no_downloads, parser, serve, stay_private, wait_asleep
+from app.launch import (
+    look_seldom,
+    no_downloads,
+    parser,
+    serve,
+    stay_private,
+    wait_asleep,
+)
 from app.words import Sentence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +87,20 @@ def test_threads_wait_asleep_unless_somebody_says_otherwise(
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     wait_asleep()
     assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
+def test_the_queue_looks_less_often_than_gradio_lets_it() -> None:
+    async def queue() -> tuple[dict[str, Any], dict[str, Any]]:
+        with gr.Blocks() as page:
+            page.queue()
+        before = dict(vars(page._queue))
+        look_seldom(page)
+        return before, vars(page._queue)
+
+    before, after = asyncio.run(queue())
+    changed = {name for name, value in after.items() if value is not before[name]}
+    assert changed == {"sleep_when_free", "progress_update_sleep_when_free"}
+    assert all(after[name] > before[name] for name in changed)
 
 
 def test_the_launcher_is_read_before_torch_is() -> None:

@@ -1,7 +1,8 @@
 """Find a Chromium for the tests, or install one: `python -m tests.browser.chromium`.
 
 The system's packages come first, because a browser from there is kept up to date by the system and
-can be had where Playwright's own download cannot.
+can be had where Playwright's own download cannot. Of two, the one that can do without a screen
+only is preferred: it opens the page in half of the time.
 """
 
 import os
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SHELL = "chromium-headless-shell"
+NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 def find() -> str | None:
@@ -28,7 +30,7 @@ def find() -> str | None:
 
 def install() -> None:
     """Install a browser from the system's packages; where that cannot be, Playwright's own."""
-    if not _install_package():
+    if not (_install_package(SHELL) or _install_package("chromium")):
         command = [sys.executable, "-m", "playwright", "install", "chromium"]
         subprocess.run(command, check=False)
 
@@ -39,7 +41,7 @@ def _of_playwright() -> str | None:
     return str(path) if path.exists() else None
 
 
-def _install_package() -> bool:
+def _install_package(name: str) -> bool:
     if not shutil.which("apt-get"):
         return False
     if os.geteuid() == 0:
@@ -48,7 +50,7 @@ def _install_package() -> bool:
         apt = ["sudo", "apt-get"]
     else:
         return False
-    packages = ["chromium", "fonts-dejavu-core"]  # without any font the page has no letters
+    packages = [name, "fonts-dejavu-core"]  # without any font the page has no letters
     quiet = ["-qq", "-o", "Dpkg::Use-Pty=0"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):

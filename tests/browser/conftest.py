@@ -1,27 +1,51 @@
-"""One server and one browser for all tests; a fresh page with empty storage for each.
+"""One server, one browser, one desktop and one phone for all tests; each finds empty storage.
 
 `desktop` and `phone` are pages of 1440x900 and 390x844 pixels; `either` is both, one after the
 other. A test fails if its page reported an error or asked another machine for anything. What a
 failed test saw last lies in `outputs/browser/`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser import chromium
-from tests.browser.editor import DESKTOP, PATIENCE_MS, PHONE, ROOT, Editor, opened, serve
+from tests.browser import chromium, fewer_steps
+from tests.browser.editor import (
+    DESKTOP,
+    PATIENCE_MS,
+    PHONE,
+    ROOT,
+    Editor,
+    close_tabs,
+    forget,
+    new_context,
+    serve,
+    visit,
+)
 from tests.browser.editor import chromium as started
 
+Contexts: TypeAlias = Callable[[str], BrowserContext]
+DEVICES = {"desktop": DESKTOP, "phone": PHONE}
 HAS_FAILED = pytest.StashKey[bool]()
 SEEN = ROOT / "outputs" / "browser"
 expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")
-def address() -> Iterator[str]:
-    with serve() as where:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of the models that the server has."""
+    folder = tmp_path_factory.mktemp("models")
+    fewer_steps.write_models(folder)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def address(models: Path) -> Iterator[str]:
+    with serve(start=("-m", "tests.browser.fewer_steps", str(models))) as where:
         yield where
 
 
@@ -34,29 +58,38 @@ def browser() -> Iterator[Browser]:
         yield one
 
 
-@pytest.fixture
-def desktop(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Editor]:
-    yield from _watched(browser, address, DESKTOP, request)
+@pytest.fixture(scope="package")
+def contexts(browser: Browser) -> Contexts:
+    """Give the device of a name; one that was used before has to be made to forget."""
+    return cache(lambda device: new_context(browser, DEVICES[device]))
 
 
 @pytest.fixture
-def phone(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Editor]:
-    yield from _watched(browser, address, PHONE, request)
+def desktop(contexts: Contexts, address: str, request: pytest.FixtureRequest) -> Iterator[Editor]:
+    yield from _watched("desktop", contexts, address, request)
 
 
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def either(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Editor]:
-    yield from _watched(browser, address, request.param, request)
+@pytest.fixture
+def phone(contexts: Contexts, address: str, request: pytest.FixtureRequest) -> Iterator[Editor]:
+    yield from _watched("phone", contexts, address, request)
+
+
+@pytest.fixture(params=list(DEVICES))
+def either(contexts: Contexts, address: str, request: pytest.FixtureRequest) -> Iterator[Editor]:
+    yield from _watched(request.param, contexts, address, request)
 
 
 def _watched(
-    browser: Browser, address: str, device: dict, request: pytest.FixtureRequest
+    device: str, contexts: Contexts, address: str, request: pytest.FixtureRequest
 ) -> Iterator[Editor]:
-    with opened(browser, address, device) as editor:
-        yield editor
-        if request.node.stash.get(HAS_FAILED, False):
-            SEEN.mkdir(parents=True, exist_ok=True)
-            editor.page.screenshot(path=SEEN / f"{request.node.name}.png")
+    context = contexts(device)
+    forget(context, address)
+    editor = visit(context, address, DEVICES[device])
+    yield editor
+    if request.node.stash.get(HAS_FAILED, False):
+        SEEN.mkdir(parents=True, exist_ok=True)
+        editor.page.screenshot(path=SEEN / f"{request.node.name}.png")
+    close_tabs(context)
     assert editor.trouble == []
 
 

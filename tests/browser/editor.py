@@ -4,6 +4,7 @@ Read in this order:
     serve     the real server in a process of its own
     chromium  the real browser
     opened    one page of it as an `Editor`, which notes every sign of trouble
+    forget    lets a browser be used again by somebody who was never there
     Editor    what a person can do and see
 
 Nothing here waits for a time: every wait is for something that can be seen, mostly through the
@@ -34,6 +35,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Request,
+    Response,
     TimeoutError,
     sync_playwright,
 )
@@ -78,6 +80,9 @@ def serve(
 ) -> Iterator[str]:
     """Run the editor as its users do and give its address.
 
+    What it says of errors goes where the tests' own does, so pytest shows it with the test that
+    failed meanwhile.
+
     Args:
         port: Where it listens; 0 takes a free one.
         start: What starts it, and options.
@@ -89,7 +94,6 @@ def serve(
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
         text=True,
     ) as server:
         assert server.stdout is not None
@@ -140,15 +144,48 @@ def chromium(executable: str) -> Iterator[Browser]:
 @contextmanager
 def opened(browser: Browser, address: str, device: dict[str, Any]) -> Iterator["Editor"]:
     """Open the page on a device, with storage of its own, and wait until it can be used."""
+    context = new_context(browser, device)
+    yield visit(context, address, device)
+    context.close()
+
+
+def new_context(browser: Browser, device: dict[str, Any]) -> BrowserContext:
+    """Take a device that nobody has used yet."""
     context = browser.new_context(**device, service_workers="block")
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(
         "window.clicks = 0; addEventListener('click', () => window.clicks++, { capture: true })"
     )
+    return context
+
+
+def visit(context: BrowserContext, address: str, device: dict[str, Any]) -> "Editor":
+    """Open the page in a new tab and wait until it can be used."""
     editor = Editor(context.new_page(), address, is_touch=device.get("has_touch", False))
     editor.open()
-    yield editor
-    context.close()
+    return editor
+
+
+def forget(context: BrowserContext, address: str) -> None:
+    """Make a device as good as new: no tabs, and nothing that a page could have kept.
+
+    What the browser has loaded and compiled stays, which is the point: that takes longer than all
+    the rest of opening the page.
+    """
+    close_tabs(context)
+    context.unroute_all()
+    context.clear_cookies()
+    context.clear_permissions()
+    blank = context.new_page()
+    where = {"origin": address.rstrip("/"), "storageTypes": "all"}
+    context.new_cdp_session(blank).send("Storage.clearDataForOrigin", where)
+    blank.close()
+
+
+def close_tabs(context: BrowserContext) -> None:
+    """Close every tab."""
+    for page in context.pages:
+        page.close()
 
 
 @dataclass
@@ -159,7 +196,8 @@ class Editor:
         page: The page of the browser.
         address: Where the editor is served.
         is_touch: Whether this is a device for fingers.
-        trouble: What must not happen: errors in the console, requests to other machines.
+        trouble: What must not happen: errors in the console, requests to other machines, answers
+            that say that the server failed.
     """
 
     page: Page
@@ -171,6 +209,7 @@ class Editor:
         self.page.on("console", lambda message: self._note(message.type, message.text))
         self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
         self.page.on("request", self._note_request)
+        self.page.on("response", self._note_response)
 
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
@@ -181,6 +220,11 @@ class Editor:
         is_local = where.scheme in ("data", "blob") or where.hostname in ("127.0.0.1", "localhost")
         if not is_local:
             self.trouble.append(f"request to {request.url}")
+
+    def _note_response(self, response: Response) -> None:
+        if response.status >= 500:
+            asked = f"{response.request.method} {response.url}"
+            self.trouble.append(f"answer {response.status} to {asked}")
 
     # --- opening ---------------------------------------------------------------------------
 

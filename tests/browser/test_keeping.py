@@ -6,10 +6,20 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Dialog
 
-from tests.browser.editor import DESKTOP, SOME_CLASS, Editor, free_port, opened, serve
+from maskgit.config import ModelConfig
+from tests.browser.editor import (
+    DESKTOP,
+    EMBEDDED,
+    SOME_CLASS,
+    Editor,
+    free_port,
+    opened,
+    serve,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+CONFIG = ModelConfig.from_json((EMBEDDED / "config.json").read_text(encoding="utf-8"))
 EVERYTHING = "[studio.cells, studio.historyLength, studio.position, studio.picture]"
 
 
@@ -216,6 +226,7 @@ def test_a_new_server_gets_the_picture_again(browser: Browser) -> None:
             editor = later.enter_context(opened(browser, address, DESKTOP))
             editor.tap("#generate")  # a picture that no server finds among its examples
             editor.wait_result(1)
+            assert editor.see("studio.steps") == CONFIG.decode.steps  # as users start it
             editor.paint_box(2, 2, 5, 5)
             editor.wait("studio.saved")
             editor.page.goto("about:blank")

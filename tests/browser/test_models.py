@@ -247,17 +247,23 @@ def test_a_damaged_folder_is_a_sentence_and_the_old_model_goes_on(
 
 def test_a_choice_is_kept_by_a_reload_and_tabs_choose_for_themselves(desktop: Editor) -> None:
     use(desktop, "official")
+    desktop.unfold("advanced")
+    desktop.type_number("steps", 3)
+    chosen = desktop.choose("class", "class 3")
+    desktop.wait(f"window.studioControls.label === {chosen.split()[-1]}")
     desktop.paint_box(1, 1, 2, 1)
     cells = desktop.cells
     desktop.wait("studio.saved")
     desktop.reload()
     followed(desktop, "official")
     assert np.array_equal(desktop.cells, cells)
+    assert desktop.page.locator("#class input").input_value() == chosen
     second = desktop.another_tab()
     followed(second, "official")
     use(second, "halton")
     fill_and_compare(second)
     fill_and_compare(desktop)
+    assert desktop.see("studio.steps") == 3
     assert desktop.page.locator(".mgm-name").inner_text() == "Official"
     assert second.page.locator(".mgm-name").inner_text() == "Halton"
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import maskgit
-from maskgit import recipe_files, recipes
+from maskgit import pipeline, recipe_files, recipes
 from maskgit.images import open_picture, to_png
 from maskgit.originals import open_original
 from maskgit.pipeline import find_folder
@@ -17,6 +17,11 @@ from tests.browser.editor import SOME_CLASS, Editor
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CONTROLS = "[window.studioControls.label, window.studioControls.seed, window.studioControls.steps]"
+
+
+@pytest.fixture(autouse=True)
+def same_models(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "MODELS", models)
 
 
 @pytest.fixture

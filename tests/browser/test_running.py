@@ -6,13 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskgit.config import ModelConfig
-from tests.browser.editor import EMBEDDED, ROOT, Editor, press
+from tests.browser.editor import ROOT, Editor, press
+from tests.browser.fewer_steps import STEPS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-CONFIG = ModelConfig.from_json((EMBEDDED / "config.json").read_text(encoding="utf-8"))
-STEPS = CONFIG.decode_edits.steps
 
 
 def slow_down(editor: Editor) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WIDTH, HEIGHT = 6000, 4000
 WIDE = round(HEIGHT * 16 / 9)
 SHOWN = "[studio.picture.width, studio.picture.height, studio.cells, studio.historyLength]"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Start the editor as its users do; the shell makes the same picture then."""
+    with serve() as where:
+        yield where
 
 
 @pytest.fixture
