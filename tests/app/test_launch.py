@@ -128,6 +128,42 @@ def start(*options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+THREADS = """
+import ctypes, threading
+from app.launch import share_memory
+
+share_memory()
+glibc = ctypes.CDLL(None)
+all_there = threading.Barrier(8)
+
+def work():
+    all_there.wait()
+    glibc.malloc(1000)
+    all_there.wait()
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+glibc.malloc_info(0, ctypes.c_void_p.in_dll(glibc, "stdout"))
+glibc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own")
+@pytest.mark.parametrize(("said", "most"), [({}, 2), ({"MALLOC_ARENA_MAX": "5"}, 5)])
+def test_threads_share_memory_unless_somebody_says_otherwise(
+    said: dict[str, str], most: int
+) -> None:
+    command = [sys.executable, "-c", THREADS]
+    environment = {**os.environ, **said}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("<heap nr=") == most
+
+
 @pytest.mark.slow
 def test_a_model_that_is_not_there_is_a_sentence() -> None:
     done = start("--model", "no-such-model")
