@@ -50,6 +50,12 @@ class Controls(NamedTuple):
     feather: float = FEATHER
     refine: bool = True
 
+    def model_or(self, first: str) -> str:
+        """Take the model's id, or that of the model a page begins with."""
+        if not isinstance(self.model, str):  # it is as the page sent it
+            raise UserError(Sentence("said.no_model"), "no-model")
+        return self.model or first
+
     def seed_or(self, fresh: int) -> int:
         """Take the seed in the field, or a fresh one where that is wished."""
         return fresh if self.randomise else int(_number("make.seed", self.seed, 0, MAX_SEED))

@@ -74,7 +74,7 @@ class Desk:
         self._studio = studio
         self._drawing = drawing
         self._controls = controls
-        self._model = controls.model or studio.models.default
+        self._model = controls.model_or(studio.models.default)
         self._info = studio.models.info(self._model)
         self._label = controls.label_for(self._info)
         self._count = controls.num_pictures()

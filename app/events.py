@@ -81,8 +81,8 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     outputs = [
         ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run, *sides
     ]  # fmt: skip
-    one_each = {"concurrency_id": "model", "concurrency_limit": AT_ONCE, "trigger_mode": "once"}
-    one_each = {**one_each, **AS_SENT}
+    places = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
+    one_each = {**places, "trigger_mode": "once", **AS_SENT}
 
     def said(shown: Shown) -> Shown:
         frame, status = ui.words.say(shown.frame), ui.words.say(shown.status)

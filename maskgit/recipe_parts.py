@@ -45,7 +45,7 @@ def grids(values: object) -> tuple[Grid, ...]:
 def _grid(value: object) -> Grid:
     if not isinstance(value, list) or len(value) != 2:
         raise damaged("tokens")
-    (side,) = whole_numbers("tokens", value[:1], (1,), MAX_GRID)
+    side = whole_number("tokens", value[0], 1, MAX_GRID)
     tokens = np.frombuffer(unpacked(value[1], 2 * side**2), "<u2")
     return tokens.astype(np.int64).reshape(side, side)
 
@@ -61,7 +61,7 @@ def cells(values: object) -> Cells | None:
         return None
     if not isinstance(values, list) or len(values) != 2 or not isinstance(values[1], str):
         raise damaged("cells")
-    (grid,) = whole_numbers("cells", values[:1], (1,), MAX_GRID)
+    grid = whole_number("cells", values[0], 1, MAX_GRID)
     if len(values[1]) != 2 * -(-(grid**2) // 8) or not re.fullmatch("[0-9a-f]*", values[1]):
         raise damaged("cells")
     bits = np.frombuffer(bytes.fromhex(values[1]), np.uint8)
@@ -106,7 +106,12 @@ def whole_numbers(name: str, values: object, lowest: tuple[int, ...], highest: i
     """Take a list of whole numbers, each from its lowest on."""
     if not isinstance(values, list) or len(values) != len(lowest):
         raise damaged(name)
-    for value, low in zip(values, lowest, strict=True):
-        if type(value) is not int or not low <= value <= highest:
-            raise damaged(name)
-    return tuple(values)
+    bounds = zip(values, lowest, strict=True)
+    return tuple(whole_number(name, value, low, highest) for value, low in bounds)
+
+
+def whole_number(name: str, value: object, lowest: int, highest: int) -> int:
+    """Take a whole number."""
+    if type(value) is not int or not lowest <= value <= highest:
+        raise damaged(name)
+    return value

@@ -270,16 +270,12 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         options=_options(about["options"]),
         window=_window((edit or {}).get("window")),
         cells=parts.cells((edit or {}).get("cells")),
-        sides=None
-        if sides is None
-        else parts.whole_numbers("outpaint", sides, (0, 0, 0, 0), MAX_PX),
-        trim=parts.whole_numbers("trim", [about.get("trim", 0)], (0,), MAX_TRIM)[0],
+        sides=_sides(sides),
+        trim=parts.whole_number("trim", about.get("trim", 0), 0, MAX_TRIM),
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
         feather=_feather((edit or {}).get("feather", FEATHER_CELLS)),
-        refine=parts.whole_numbers("refine", [(edit or about).get("refine", 0)], (0,), MAX_LEVELS)[
-            0
-        ],
+        refine=parts.whole_number("refine", (edit or about).get("refine", 0), 0, MAX_LEVELS),
     )
     return recipe, about
 
@@ -318,6 +314,12 @@ def _window(values: object) -> Window | None:
     if values is None:
         return None
     return Window(*parts.whole_numbers("window", values, (-MAX_PX, -MAX_PX, 1), MAX_PX))
+
+
+def _sides(values: object) -> tuple[int, int, int, int] | None:
+    if values is None:
+        return None
+    return parts.whole_numbers("outpaint", values, (0, 0, 0, 0), MAX_PX)
 
 
 def _feather(value: Any) -> float:

@@ -280,6 +280,18 @@ def test_values_out_of_range_are_refused_with_what_is_allowed(
     assert "is not allowed; it must be" in message
 
 
+@pytest.mark.parametrize("name", Controls._fields)
+def test_whatever_a_page_sends_as_a_control_is_taken_or_refused(
+    studio: FakeStudio, handlers: Handlers, name: str
+) -> None:
+    drawn = opened(studio, 3)
+    actions: tuple[Action, ...] = ("fill", "generate", "outpaint")
+    for value in ("x", None, [], {"a": 1}, float("nan"), 10**30, True, 0.5):
+        for action in actions:
+            last = frames(handlers, action, drawn, CHOSEN._replace(**{name: value}))[-1].frame
+            assert last["kind"] == "done" or last["code"] in ("refused", "no-model")
+
+
 def test_a_fault_is_a_sentence_and_goes_to_the_log(
     studio: FakeStudio,
     handlers: Handlers,
