@@ -25,6 +25,7 @@ from maskgit.models import (
     TokenPredictor,
     build_transformer,
 )
+from maskgit.runtime import bf16_is_fast
 from maskgit.sizes import AnyTransformerConfig, TransformerConfig
 from maskgit.state import DecodeOptions
 from maskgit.state import start as begin
@@ -325,10 +326,15 @@ def _optimizers(network: nn.Module, recipe: TransformerRecipe) -> list[torch.opt
     if recipe.use_muon and not hasattr(torch.optim, "Muon"):
         raise ValueError(f"Muon needs torch 2.9 or newer, this is {torch.__version__}")
     if recipe.use_muon:
-        optimizers.append(
-            torch.optim.Muon(matrices, lr=0.0, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
-        )
+        optimizers.append(_muon(matrices))
     return optimizers
+
+
+def _muon(matrices: list[nn.Parameter]) -> torch.optim.Optimizer:
+    from maskgit.training.muon import Float32Muon  # an older torch has nothing to build it on
+
+    kind = torch.optim.Muon if bf16_is_fast(matrices[0].device) else Float32Muon
+    return kind(matrices, lr=0.0, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
 
 
 def _averaged(ema: Ema, recipe: TransformerRecipe) -> AnyTransformer:
