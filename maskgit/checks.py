@@ -89,6 +89,12 @@ def describe(value: object) -> str:
     return type(value).__name__
 
 
+def require_truth(name: str, value: object) -> None:
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be true or false, got {value!r}")
+
+
 def require_whole(name: str, value: object) -> None:
     """Refuse what is no whole number."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+from typing_extensions import TypedDict
 
 from maskgit import commands_models, commands_recipes, pipeline
 from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
-from maskgit.commands_recipes import begun, replay, strip, with_recipes
+from maskgit.commands_recipes import begun, borrows, replay, strip, with_recipes
 from maskgit.compositing import FEATHER_CELLS, MAX_FEATHER_CELLS
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
@@ -81,8 +82,8 @@ def edit(options: argparse.Namespace) -> None:
     with _progress() as on_step:
         result = engine.edit(
             picture, mask, _label(options), regions=regions,
-            feather=options.feather, refine=options.refine, on_step=on_step, on_tile=_say_tile,
-            **_common(options),
+            feather=options.feather, **_touches(engine, options),
+            on_step=on_step, on_tile=_say_tile, **_common(options),
         )  # fmt: skip
     files = with_recipes(begun(engine, options), result, original, mask, regions=regions)
     _write_all(options.out, files, result.seeds)
@@ -100,7 +101,7 @@ def edit_many(options: argparse.Namespace) -> None:
         mask = _mask(original.flat, mask_file, options.box)
         result = engine.edit(
             original.flat, mask, _label(options),
-            feather=options.feather, refine=options.refine, **_common(options),
+            feather=options.feather, **_touches(engine, options), **_common(options),
         )  # fmt: skip
         return with_recipes(recipe, result, original, mask)
 
@@ -115,7 +116,7 @@ def outpaint(options: argparse.Namespace) -> None:
     with _progress() as on_step:
         result = engine.outpaint(
             original.flat, *sides, label=_label(options), on_step=on_step, on_tile=_say_tile,
-            refine=options.refine, **_common(options),
+            **_touches(engine, options), **_common(options),
         )  # fmt: skip
     files = with_recipes(begun(engine, options), result, original, sides=sides)
     _write_all(options.out, files, result.seeds)
@@ -258,6 +259,11 @@ def _add_refine(parser: argparse.ArgumentParser) -> None:
         metavar="LEVELS",
         help="draw what is soft again in smaller windows, at most so many times; 0: never",
     )
+    parser.add_argument(
+        "--borrow",
+        action=argparse.BooleanOptionalAction,
+        help="write fills with pieces of the picture around them instead (default: the model's)",
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -323,6 +329,16 @@ def _common(options: argparse.Namespace) -> "_Common":
     given = {name: getattr(options, name, None) for name in names}
     chosen: Choices = {name: value for name, value in given.items() if value is not None}  # pyright: ignore
     return {"seed": options.seed, "count": options.count, **chosen}
+
+
+class _Touches(TypedDict):
+    refine: int
+    borrow: bool
+
+
+def _touches(engine: MaskGIT, options: argparse.Namespace) -> _Touches:
+    """Say how a finished fill is made sharp."""
+    return {"refine": options.refine, "borrow": borrows(engine, options)}
 
 
 class _Common(Choices):

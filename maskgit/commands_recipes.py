@@ -93,8 +93,15 @@ def begun(engine: MaskGIT, options: argparse.Namespace) -> Callable[..., Recipe]
     weights = recipes.fingerprint(pipeline.find_folder(options.model))
     name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
     feather = getattr(options, "feather", FEATHER_CELLS)  # of verbs that edit
-    refine = getattr(options, "refine", 0)
-    return partial(Recipe, name, weights, dtype, options.label, feather=feather, refine=refine)
+    about = {"feather": feather, "refine": getattr(options, "refine", 0)}
+    about["borrow"] = borrows(engine, options)
+    return partial(Recipe, name, weights, dtype, options.label, **about)
+
+
+def borrows(engine: MaskGIT, options: argparse.Namespace) -> bool:
+    """Tell whether fills are written with pieces of the picture: as asked, else as usual."""
+    asked = getattr(options, "borrow", False)  # of verbs that change pictures
+    return engine.config.borrow if asked is None else asked
 
 
 def with_recipes(

@@ -52,6 +52,8 @@ class ModelConfig:
         transformer: Architecture and sizes of the predictor.
         decode: Decoding defaults.
         edit: Those of edits and of outpainting, where they differ.
+        borrow: Whether interfaces write fills with pieces of the picture (`maskgit.borrowing`)
+            unless they are asked not to: what a small model draws itself is soft.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ModelConfig:
     transformer: AnyTransformerConfig = field(default_factory=TransformerConfig)
     decode: DecodeDefaults = field(default_factory=DecodeDefaults)
     edit: DecodeDefaults | None = None
+    borrow: bool = False
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""

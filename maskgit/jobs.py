@@ -60,6 +60,18 @@ class Place:
     seen: Square
     feather: float = FEATHER_CELLS
 
+    @property
+    def hole(self) -> Region:
+        """What of the region the window shows."""
+        shown = self.window.inside(*self.region.shape).slices
+        hole = np.zeros_like(self.region)
+        hole[shown] = self.region[shown]
+        return hole
+
+    def feather_px(self, grid_size: int) -> int:
+        """Give over how many pixels the new content fades in, with so many cells along a side."""
+        return round(self.feather * self.window.side / grid_size)
+
 
 @dataclass(frozen=True, eq=False)
 class Job:

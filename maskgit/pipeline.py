@@ -28,6 +28,7 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from maskgit import checks, decoding, graphs, hub, runtime
+from maskgit.borrowing import borrow, is_possible
 from maskgit.checkpoints import CheckpointError, Model, load_model
 from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
@@ -189,6 +190,7 @@ class MaskGIT:
         window: Window | None = None,
         feather: float = FEATHER_CELLS,
         refine: int = 0,
+        borrow: bool = False,
         on_step: OnStep | None = None,
         on_tile: OnTile | None = None,
         **choices: Unpack[Choices],
@@ -209,6 +211,8 @@ class MaskGIT:
                 (a hard edge) to 2.
             refine: Levels of refinement at most, 0 to MAX_LEVELS (`maskgit.tiles`): 0 leaves the
                 fill as the window shows it, MAX_LEVELS goes on until it is sharp.
+            borrow: Whether the fill is written with pieces of the picture around it instead, where
+                there are enough (`maskgit.borrowing`): sharp, but only what the picture has.
             on_step: As for `generate`.
             on_tile: Sees each tile of the refinement when it is done, and the plan.
             choices: As for `generate`.
@@ -221,7 +225,9 @@ class MaskGIT:
             picture, mask, label, regions=regions,
             seed=seed, count=count, window=window, feather=feather, **choices,
         )  # fmt: skip
-        plan = self.plan(job, refine)  # before the passes, so that a wrong number costs nothing
+        plan = self.plan(
+            job, refine, borrow
+        )  # before the passes, so that a wrong number costs nothing
         result = self._run(job, on_step)
         states = DecodeState.stack([trace[-1] for trace in result.traces])
         return self.refine(job, states, result, plan, on_tile)
@@ -239,6 +245,7 @@ class MaskGIT:
         count: int = 1,
         trim: int = TRIM,
         refine: int = 0,
+        borrow: bool = False,
         on_step: OnStep | None = None,
         on_tile: OnTile | None = None,
         **choices: Unpack[Choices],
@@ -258,6 +265,7 @@ class MaskGIT:
             trim: Cells at its sides that a window draws and leaves to the next, 0 to 4; see
                 `maskgit.outpainting`.
             refine: As for `edit`.
+            borrow: As for `edit`.
             on_step: As for `generate`, for one window after the other.
             on_tile: As for `edit`, for one picture after the other.
             choices: As for `generate`.
@@ -272,7 +280,7 @@ class MaskGIT:
         height, width = picture.shape[:2]
         sides = left, top, right, bottom
         plan = outpaint_windows(height, width, *sides, grid_size=self.grid_size, trim=trim)
-        tiles = self.plan_growth(plan, refine)
+        touches = self.plan_growth(plan, refine, borrow)
         results, traces = [], []
         for each in seeds:
             canvas, unknown = plan.lay_out(picture)
@@ -283,7 +291,8 @@ class MaskGIT:
                 self.extend(canvas, unknown, job, states[-1], plan.part(window))
                 trace += states
             made = Result(canvas[None], (each,), (tuple(trace),))
-            made = self.refine(self.grown(plan, canvas, trace[-1]), trace[-1], made, tiles, on_tile)
+            grown = self.grown(plan, canvas, trace[-1])
+            made = self.refine(grown, trace[-1], made, touches, on_tile)
             results.append(made.pictures[0])
             traces += made.traces
         return Result(np.stack(results), seeds, tuple(traces))
@@ -314,22 +323,28 @@ class MaskGIT:
         varied = vary(state, share, checks.seeds(seed, count))
         return self._run(replace(job, state=varied), on_step)
 
-    def plan(self, job: Job, refine: int = MAX_LEVELS) -> Plan:
+    def plan(self, job: Job, refine: int = MAX_LEVELS, borrow: bool = False) -> Plan:
         """Plan the refinement of a job; no tiles where its fill is sharp as it is.
 
         Raises:
             ValueError: If `refine` is out of range.
-            TypeError: If it is no whole number.
+            TypeError: If it is no whole number, or `borrow` neither true nor false.
         """
         checks.require_whole("refine", refine)
+        checks.require_truth("borrow", borrow)
         if job.place is None:
             return Plan()
-        return plan_tiles(job.place.region, job.place.window, self.image_size, refine)
+        planned = plan_tiles(job.place.region, job.place.window, self.image_size, refine)
+        return Plan(borrows=True) if borrow and is_possible(job.place.hole) else planned
 
-    def plan_growth(self, plan: OutpaintPlan, refine: int = MAX_LEVELS) -> Plan:
+    def plan_growth(
+        self, plan: OutpaintPlan, refine: int = MAX_LEVELS, borrow: bool = False
+    ) -> Plan:
         """Plan the refinement of what a plan of `outpaint` added; errors as `plan`."""
         checks.require_whole("refine", refine)
-        return plan_growth(plan.added, plan.windows[0].side, self.image_size, refine)
+        checks.require_truth("borrow", borrow)
+        planned = plan_growth(plan.added, plan.windows[0].side, self.image_size, refine)
+        return Plan(borrows=True) if borrow and is_possible(plan.added) else planned
 
     def grown(self, plan: OutpaintPlan, canvas: Picture, state: DecodeState) -> Job:
         """Give all that `outpaint` added to a picture as one job, so that it can be refined.
@@ -369,6 +384,8 @@ class MaskGIT:
         Returns:
             The same with sharper pictures; `result` itself where nothing is planned.
         """
+        if plan.borrows:
+            return self.borrow(job, result)
         if not plan.tiles:
             return result
         refining = self.refining(job, state, result, plan)
@@ -378,6 +395,23 @@ class MaskGIT:
             if on_tile is not None:
                 on_tile(tile, plan)
         return replace(result, pictures=refining.pictures)
+
+    def borrow(self, job: Job, result: Result) -> Result:
+        """Write what `finish` gave with pieces of the picture around it (`maskgit.borrowing`).
+
+        Args:
+            job: What was prepared; an edit, or `grown`.
+            result: From `finish`.
+
+        Returns:
+            The same with sharper pictures, where there is enough to borrow from.
+        """
+        if job.place is None:
+            raise ValueError("there is nothing to borrow from: the job has no picture")
+        place, hole = job.place, job.place.hole
+        feather_px = place.feather_px(self.grid_size)
+        written = [borrow(place.picture, each, hole, feather_px) for each in result.pictures]
+        return replace(result, pictures=np.stack(written))
 
     def encode(self, pictures: Picture | Pictures) -> TokenGrid:
         """Give the tokens of pictures whose sides are multiples of the tokenizer's stride.
@@ -589,7 +623,7 @@ class MaskGIT:
         squares = self.preview(state)
         place = job.place
         if place is not None:
-            radius = round(place.feather * place.window.side / self.grid_size)
+            radius = place.feather_px(self.grid_size)
             squares = np.stack(
                 [
                     paste(

@@ -40,7 +40,7 @@ from maskgit.types import Picture, Region
 from maskgit.window import Window
 
 KEY = "maskgit"
-VERSION = 2  # of what has a key that `_SINCE_2` names; all others are of version 1
+VERSION = 3  # of what has a key of `_SINCE_3`; with one of `_SINCE_2` it is 2, else 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
@@ -48,8 +48,9 @@ MAX_LENS = 1000  # characters
 DTYPES = ("float32", "bfloat16", "int8")
 
 _NAMES = {"version", "model", "weights", "dtype", "label", "options", "edit"}
-_OPTIONAL = {"outpaint", "trim", "refine", "state", "regions", "tokens"}
+_OPTIONAL = {"outpaint", "trim", "refine", "borrow", "state", "regions", "tokens"}
 _SINCE_2 = {"trim", "refine", "regions", "tokens"}
+_SINCE_3 = {"borrow"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
@@ -78,6 +79,7 @@ class Recipe:
         regions: Where other classes were asked for than `label`: class and mask, in order. Masks
             are of the picture's size; empty while that is not known.
         refine: For an edit or a larger picture, levels of refinement at most (`maskgit.tiles`).
+        borrow: For these, whether the fill was written with pieces of the picture instead.
         tokens: The finished grid of every window, in the order they were decoded, before any
             refinement; empty where they are not known.
     """
@@ -97,6 +99,7 @@ class Recipe:
     feather: float = FEATHER_CELLS
     regions: tuple[tuple[str | None, Region], ...] = ()
     refine: int = 0
+    borrow: bool = False
     trim: int = 0
     tokens: Sequence[Grid] = ()
 
@@ -158,6 +161,8 @@ def _written(recipe: Recipe) -> dict[str, Any]:
         about["trim"] = recipe.trim
     if recipe.sides is not None and recipe.refine:
         about["refine"] = recipe.refine
+    if recipe.borrow:
+        about["borrow"] = True
     if recipe.state is not None:
         about["state"] = recipe.state
     if recipe.regions:
@@ -166,11 +171,17 @@ def _written(recipe: Recipe) -> dict[str, Any]:
 
 
 def _dumped(about: dict[str, Any]) -> str:
-    version = VERSION if _SINCE_2 & about.keys() else 1
-    text = json.dumps({**about, "version": version})
+    text = json.dumps({**about, "version": _version(about)})
     if len(text) > MAX_TEXT:
         raise RecipeError("The painted region is too large to be kept inside the picture.")
     return text
+
+
+def _version(about: Mapping[str, Any]) -> int:
+    """Give the oldest version that has all keys."""
+    if _SINCE_3 & about.keys():
+        return VERSION
+    return 2 if _SINCE_2 & about.keys() else 1
 
 
 def from_text(text: str, result: Picture) -> Recipe:
@@ -260,6 +271,8 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         raise damaged("edit")
     if edit is not None and sides is not None:
         raise damaged("outpaint")
+    if "borrow" in about and (about["borrow"] is not True or (edit is None and sides is None)):
+        raise damaged("borrow")
     if sides is None and (misplaced := {"trim", "refine"} & about.keys()):
         raise damaged(min(misplaced))
     if "regions" in about:
@@ -271,6 +284,7 @@ def _read(text: str) -> tuple[Recipe, dict[str, Any]]:
         window=_window((edit or {}).get("window")),
         cells=parts.cells((edit or {}).get("cells")),
         sides=_sides(sides),
+        borrow="borrow" in about,
         trim=parts.whole_number("trim", about.get("trim", 0), 0, MAX_TRIM),
         state=about.get("state"),
         lens=_lens((edit or {}).get("lens")),
@@ -301,7 +315,7 @@ def _opened(text: str) -> dict[str, Any]:
         raise RecipeError("The recipe is damaged: it is not JSON.") from error
     if not isinstance(about, dict) or type(about.get("version")) is not int:
         raise RecipeError("The recipe is damaged: it does not say its version.")
-    if about["version"] != (VERSION if _SINCE_2 & about.keys() else 1):
+    if about["version"] != _version(about):
         raise RecipeError(
             f"The recipe is of version {about['version']}; this program reads up to {VERSION}."
         )

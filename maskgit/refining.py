@@ -100,12 +100,9 @@ class Refining:
             plan: From `plan_tiles` for that region and window.
         """
         self._engine, self._state, self._window = engine, state, place.window
-        shown = place.window.inside(*place.region.shape).slices
-        region = np.zeros_like(place.region)
-        region[shown] = place.region[shown]
         self._filled = filled
-        feather_px = round(place.feather * place.window.side / engine.grid_size)
-        self._patches = [Patch(place.picture, each, region, plan, feather_px) for each in filled]
+        about = place.hole, plan, place.feather_px(engine.grid_size)
+        self._patches = [Patch(place.picture, each, *about) for each in filled]
 
     def begin(self, tile: Tile) -> DecodeState:
         """Make a tile ready to be decoded: one row for each picture."""

@@ -35,7 +35,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Result:
     if recipe.sides is not None:
         return engine.outpaint(
             recipe.original, *recipe.sides, label,
-            seed=seed, trim=recipe.trim, refine=recipe.refine, **choices,
+            seed=seed, trim=recipe.trim, refine=recipe.refine, borrow=recipe.borrow, **choices,
         )  # fmt: skip
     assert recipe.mask is not None
     job = engine.prepare_edit(
@@ -52,7 +52,7 @@ def replay(engine: MaskGIT, recipe: Recipe) -> Result:
     state = job.state
     while not state.finished:
         state = engine.step(state)
-    return _drawn(engine, job, state, recipe.refine)
+    return _drawn(engine, job, state, recipe)
 
 
 def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Result:
@@ -65,9 +65,9 @@ def _finished(engine: MaskGIT, recipe: Recipe, text: str) -> Result:
         window = recipe.window or choose(recipe.mask, engine.grid_size)
         seen = view(recipe.original, window, engine.image_size)
         place = Place(recipe.original, recipe.mask, window, seen, recipe.feather)
-    return _drawn(engine, Job(state, place), state, recipe.refine)
+    return _drawn(engine, Job(state, place), state, recipe)
 
 
-def _drawn(engine: MaskGIT, job: Job, state: DecodeState, refine: int) -> Result:
+def _drawn(engine: MaskGIT, job: Job, state: DecodeState, recipe: Recipe) -> Result:
     result = engine.finish(job, state)
-    return engine.refine(job, state, result, engine.plan(job, refine))
+    return engine.refine(job, state, result, engine.plan(job, recipe.refine, recipe.borrow))

@@ -55,9 +55,15 @@ class Tile:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a refinement will do, in order; without tiles there is nothing to do."""
+    """What will be done to a finished fill so that it is sharp.
+
+    Attributes:
+        tiles: Windows that are drawn again, in order.
+        borrows: Whether it is written with pieces of the picture instead (`maskgit.borrowing`).
+    """
 
     tiles: tuple[Tile, ...] = ()
+    borrows: bool = False
 
     @property
     def num_levels(self) -> int:

@@ -21,6 +21,8 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "tiles",
         "outpainting",
         "compositing",
+        "pieces",
+        "borrowing",
         "keepsakes",
         "images",
         "originals",

@@ -90,7 +90,8 @@ def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model
     stage = recipe.transformer(len(images.classes))
     if start is not None:
         stage = fine_tuning.transformer_recipe(stage, start, len(images.classes))
-        recipe = replace(recipe, decode=start.config.decode, edit=start.config.edit)
+        decodes = {"decode": start.config.decode, "edit": start.config.edit}
+        recipe = replace(recipe, **decodes, borrow=start.config.borrow)
     sizes = start.config.tokenizer if start else recipe.tokenizer.model
     _description(
         "any", images, recipe, sizes, stage.model
@@ -144,6 +145,7 @@ def _description(
         transformer=transformer,
         decode=recipe.decode,
         edit=recipe.edit,
+        borrow=recipe.borrow,
     )
     return config, known_classes(images, transformer.null_label)
 

@@ -31,6 +31,7 @@ class Recipe:
             into pictures of everything, not of the classes alone.
         decode: What the finished model decodes best with.
         edit: The same for edits, where that differs.
+        borrow: As in `ModelConfig`.
     """
 
     image_size: int
@@ -41,6 +42,7 @@ class Recipe:
     background_packs: tuple[str, ...] = ()
     decode: DecodeDefaults = field(default_factory=DecodeDefaults)
     edit: DecodeDefaults | None = None
+    borrow: bool = False
 
 
 def embedded() -> Recipe:
@@ -82,6 +84,7 @@ def embedded() -> Recipe:
         decode=DecodeDefaults(steps=12, choice_temperature=12.0, top_p=0.95, guidance_scale=2.5),
         # What makes generated pictures vary draws garish blobs into holes in photos.
         edit=DecodeDefaults(steps=12, temperature=0.8, top_p=0.9, guidance_scale=1.5),
+        borrow=True,
     )
 
 
@@ -99,7 +102,7 @@ def holes() -> Recipe:
         return replace(
             recipe.transformer(num_classes),
             schedule=Schedule(steps=4000, learning_rate=4e-3, warmup_steps=50),
-            views=6,
+            views=4,
             smallest_crop=0.4,
             hole_share=0.5,
         )

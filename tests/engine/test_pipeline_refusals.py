@@ -57,6 +57,16 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         TypeError,
         "feather must be a number of cells, got 'soft'",
     ),
+    "borrowing as number": (
+        lambda e: e.edit(PICTURE, MASK, borrow=1),
+        TypeError,
+        "borrow must be true or false, got 1",
+    ),
+    "borrowing as text": (
+        lambda e: e.outpaint(PICTURE, left=8, borrow="yes"),
+        TypeError,
+        "borrow must be true or false, got 'yes'",
+    ),
     "grey picture": (lambda e: e.edit(PICTURE[..., 0], MASK), ValueError, r"RGB.*uint8 \(40, 50\)"),
     "float picture": (lambda e: e.edit(PICTURE / 255, MASK), TypeError, "uint8 array.*got float64"),
     "picture as list": (lambda e: e.edit(PICTURE.tolist(), MASK), TypeError, "got list"),
