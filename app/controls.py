@@ -49,6 +49,7 @@ class Controls(NamedTuple):
     previews: bool = True
     feather: float = FEATHER
     refine: bool = True
+    borrow: bool = False
 
     def model_or(self, first: str) -> str:
         """Take the model's id, or that of the model a page begins with."""

@@ -60,7 +60,8 @@ class Job(NamedTuple):
         if isinstance(self.request, Outpaint):
             return {}
         if isinstance(self.request, Fill):
-            edges = {"feather": self.request.feather, "refine": self.request.refine}
+            names = ("feather", "refine", "borrow")
+            edges = {name: getattr(self.request, name) for name in names}
         else:
             edges = {"refine": False}
         context = write_context(self.request.model, first.window, self.drawing, **edges)
@@ -112,6 +113,7 @@ class Desk:
             lens=document.lens,
             regions=self._regions(document),
             refine=bool(self._controls.refine),
+            borrow=bool(self._controls.borrow),
         )
         return Job(request, region, {}, self._drawing)
 
@@ -141,6 +143,7 @@ class Desk:
             self._settings,
             self._previews,
             refine=bool(self._controls.refine),
+            borrow=bool(self._controls.borrow),
         )
         is_new = np.ones((height, width), bool)
         is_new[top : top + picture.shape[0], left : left + picture.shape[1]] = False

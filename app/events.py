@@ -165,16 +165,26 @@ def _of_model(info: ModelInfo) -> dict[str, Any]:
     return {"grid": info.grid, "resolution": info.image_size, "classes": class_list(info)}
 
 
+def _of_settings(ui: Layout) -> dict[str, Any]:
+    """Give the controls that follow a model, by their names."""
+    return {**ui.advanced._asdict(), "borrow": ui.make.borrow}
+
+
+def _usual(info: ModelInfo) -> dict[str, Any]:
+    """Say what changes in them with the model."""
+    return {**advanced_updates(info), "borrow": info.borrows}
+
+
 def _bind_models(ui: Layout, menu: ModelMenu) -> None:
     """Let the page follow the model that was chosen: lattice, classes, settings."""
-    settings = ui.advanced._asdict()
+    settings = _of_settings(ui)
 
     def choose(label: Any, event: gr.EventData) -> dict[Any, Any]:
         try:
             chosen = menu.choose(event._data["id"], label)
         except UserError as error:
             return {ui.make.status: ui.words.say(error.sentence)}
-        updates = advanced_updates(chosen.info).items()
+        updates = _usual(chosen.info).items()
         choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
@@ -184,21 +194,21 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
             **{settings[name]: update for name, update in updates},
         }
 
-    outputs = [ui.models, ui.canvas, ui.make.label, ui.make.status, *ui.advanced]
+    outputs = [ui.models, ui.canvas, ui.make.label, ui.make.status, *settings.values()]
     ui.models.choose(choose, ui.make.label, outputs, queue=False, **AS_SENT)
 
 
 def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
     """Put controls back as a file that was opened says."""
     named = dict(zip(Controls._fields, ui.controls(), strict=True))
-    settings = ui.advanced._asdict()
+    settings = _of_settings(ui)
 
     def put_back(model: str, label: Any, event: gr.EventData) -> dict[Any, Any]:
         try:
             settled = settle(menu, event._data["controls"], model, label)
         except UserError as error:
             return {ui.make.status: ui.words.say(error.sentence)}
-        chosen, updates = settled.chosen, advanced_updates(settled.info).items()
+        chosen, updates = settled.chosen, _usual(settled.info).items()
         choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,

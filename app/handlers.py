@@ -167,7 +167,8 @@ class Handlers:
                 continue
             if isinstance(answer, Refining):
                 about_window = {"window": answer.window, "windows": answer.windows}
-                said = Sentence("said.refining", **about_window)
+                what = "said.borrowing" if answer.borrows else "said.refining"
+                said = Sentence(what, **about_window)
                 frame = {**about, "kind": "refining", "message": said}
                 yield Shown(frame, said, is_running=True, seed=seed)
                 continue

@@ -55,6 +55,7 @@ class ModelInfo:
         reveal_rules: Names of the rules for which tokens stay.
         defaults: What it fills holes best with; the controls begin there.
         for_new: What it makes new pictures best with, where that differs.
+        borrows: Whether its fills are written with pieces of the picture, unless one wants it not.
         curves: For each schedule the share still masked, at evenly spaced moments.
     """
 
@@ -68,6 +69,7 @@ class ModelInfo:
     reveal_rules: tuple[str, ...]
     defaults: Settings
     for_new: Settings | None = None
+    borrows: bool = False
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 

@@ -71,6 +71,7 @@ class Remembered:
         feather: Cells over which an edit's new content faded in.
         regions: Where there are other classes than `label`, by number or name.
         refine: Whether what was soft was refined, or would have been.
+        borrow: Whether it was written with pieces of the picture instead.
     """
 
     model: str
@@ -86,6 +87,7 @@ class Remembered:
     feather: float
     regions: Sequence[tuple[str | None, Region]] = ()
     refine: bool = False
+    borrow: bool = False
 
 
 class RecipeBook(Protocol):
@@ -198,7 +200,7 @@ def _controls(found: Remembered) -> dict[str, Any]:
     if found.region is not None:
         controls["feather"] = found.feather
     if found.region is not None or found.sides is not None:
-        controls["refine"] = found.refine
+        controls |= {"refine": found.refine, "borrow": found.borrow}
     if found.sides is not None:
         controls |= zip(("left", "top", "right", "bottom"), found.sides, strict=True)
     return controls

@@ -53,6 +53,7 @@ class Fill:
         feather: Cells over which the new content fades in.
         regions: Where other classes are wished than `label`.
         refine: Whether a fill that would look soft is drawn again in smaller windows.
+        borrow: Whether it is written with pieces of the picture instead, where there are enough.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Fill:
     feather: float = FEATHER
     regions: Regions = ()
     refine: bool = True
+    borrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Generate:
 
 @dataclass(frozen=True, eq=False)
 class Outpaint:
-    """Make a picture larger; the new sides are given in pixels. `refine` is as for `Fill`."""
+    """Make a picture larger; the new sides are given in pixels. The rest is as for `Fill`."""
 
     model: str
     picture: Picture
@@ -97,6 +99,7 @@ class Outpaint:
     settings: Settings
     previews: bool = True
     refine: bool = True
+    borrow: bool = False
 
 
 Request: TypeAlias = Fill | Generate | Outpaint
@@ -144,10 +147,12 @@ class Refining:
     Attributes:
         window: Which, from 1.
         windows: How many there are.
+        borrows: Whether they are whole pictures, which are written with pieces of themselves.
     """
 
     window: int
     windows: int
+    borrows: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,8 @@ class Context(Strict):
         window: Left, top and side of the square the model sees, in pixels of the picture.
         drawing: What the canvas showed; None where the whole picture is new.
         feather: Cells over which the new content fades in.
+        refine: As in `Scene`.
+        borrow: Likewise.
     """
 
     model: str = Field(max_length=256)
@@ -67,6 +69,7 @@ class Context(Strict):
     drawing: str | None = None
     feather: float = Field(FEATHER, ge=0, le=MAX_FEATHER, strict=False)
     refine: bool = True
+    borrow: bool = False
 
 
 class Pin(Strict):
@@ -218,13 +221,12 @@ def write_context(
     model: str,
     window: tuple[int, int, int],
     drawing: Drawing | None,
-    feather: float = FEATHER,
-    refine: bool = True,
+    **edges: Any,
 ) -> dict[str, Any]:
-    """Write what the page keeps of a run and sends back; see `Context`."""
+    """Write what the page keeps of a run and sends back; `edges` are the rest of `Context`."""
     names = [field.name for field in fields(Drawing) if field.name not in ("rows", "cols")]
     drawn = drawing and json.dumps({name: getattr(drawing, name) for name in names})
-    context = Context(model=model, window=window, drawing=drawn, feather=feather, refine=refine)
+    context = Context(model=model, window=window, drawing=drawn, **edges)
     return context.model_dump(mode="json")
 
 
@@ -271,6 +273,7 @@ class Scene:
         feather: Cells over which the new content fades in.
         regions: Those that are of further classes, for the recipe.
         refine: Whether a finished fill that would look soft is drawn again in smaller windows.
+        borrow: Whether it is written with pieces of the picture instead, where there are enough.
     """
 
     model: str
@@ -281,6 +284,7 @@ class Scene:
     feather: float = FEATHER
     regions: Regions = ()
     refine: bool = True
+    borrow: bool = False
 
 
 @dataclass(frozen=True, eq=False)

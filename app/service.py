@@ -80,15 +80,18 @@ class EditRequest(GenerateRequest, Part):
         picture: A file as base64, or an id.
         regions: Parts of it that are to be of other classes; later ones lie over those before.
         refine: Whether a fill that would look soft is drawn again in smaller windows.
+        borrow: Whether it is written with pieces of the picture instead, where there are enough;
+            None: as the model is used best.
     """
 
     picture: str
     regions: list[PartOfClass] = Field([], max_length=MAX_CLASSES - 1)
     refine: bool = True
+    borrow: bool | None = None
 
 
 class OutpaintRequest(GenerateRequest):
-    """A larger picture; sides in pixels, `refine` as for an edit."""
+    """A larger picture; sides in pixels, `refine` and `borrow` as for an edit."""
 
     picture: str
     left: Added = 0
@@ -96,6 +99,7 @@ class OutpaintRequest(GenerateRequest):
     right: Added = 0
     bottom: Added = 0
     refine: bool = True
+    borrow: bool | None = None
 
 
 class PlanRequest(Strict):
@@ -150,7 +154,7 @@ class Service:
             picture = self._picture(asked.picture)
             require_room(picture.shape, asked.count)
             region = self._region(asked, picture)
-            about = {"feather": feather, "refine": asked.refine}
+            about = {"feather": feather, **self._touches(asked, model)}
             about["regions"] = self._regions(asked, picture)
             whole = model, picture, region, None, None, label, asked.count, settings
             return self._run(Fill(*whole, previews=False, **about))
@@ -169,9 +173,14 @@ class Service:
                 raise UserError(Sentence("said.no_sides_named"))
             require_room(require_fit(picture.shape, *sides), asked.count)
             whole = model, picture, *sides, label, asked.count, settings
-            return self._run(Outpaint(*whole, previews=False, refine=asked.refine))
+            return self._run(Outpaint(*whole, previews=False, **self._touches(asked, model)))
 
         return answer(outpainted)
+
+    def _touches(self, asked: EditRequest | OutpaintRequest, model: str) -> dict[str, bool]:
+        """Say how what is finished is made sharp."""
+        usual = self._models.info(model).borrows
+        return {"refine": asked.refine, "borrow": usual if asked.borrow is None else asked.borrow}
 
     def plan(self, request: object) -> Answer:
         """Say what outpaint would take: `{"model", "width", "height", "left", "top", ...}`."""

@@ -56,7 +56,7 @@ def settle(menu: ModelMenu, wanted: Mapping[str, Any], model: str, label: object
     except UserError as error:
         trouble.append(error.sentence)
         chosen = menu.choose(model, label)
-    info, names = chosen.info, SETTINGS if chosen.model != model else ()
+    info, names = chosen.info, {*SETTINGS, "borrow"} if chosen.model != model else ()
     if "label" in wanted:
         found = class_id(info, wanted["label"])
         if found is None:
@@ -105,6 +105,7 @@ def _others(controls: Controls, wanted: Mapping[str, Any], settings: Settings) -
         "previews": bool(controls.previews),
         "feather": controls.soft_edge(),
         "refine": bool(controls.refine),
+        "borrow": bool(controls.borrow),
     }
     return {name: value for name, value in checked.items() if name in wanted}
 

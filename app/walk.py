@@ -237,7 +237,8 @@ class Walk:
             return Scene(context.model, context.window)
         picture = known_picture(self._studio, document)
         about = document.region, document.lens, context.feather, document.regions
-        return Scene(context.model, context.window, picture, *about, refine=context.refine)
+        touches = context.refine, context.borrow
+        return Scene(context.model, context.window, picture, *about, *touches)
 
 
 def walk_frame(step: Step) -> Frame:

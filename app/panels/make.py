@@ -32,6 +32,7 @@ class MakePanel(NamedTuple):
     label: gr.Dropdown
     fill: gr.Button
     generate: gr.Button
+    borrow: gr.Checkbox
     stop: gr.Button
     variations: gr.Radio
     seed: gr.Number
@@ -67,6 +68,12 @@ def make_panel(info: ModelInfo, label: int | None, words: Words) -> MakePanel:
             stop = gr.Button(
                 words("make.stop"), variant="stop", min_width=70, interactive=False, elem_id="stop"
             )
+        borrow = gr.Checkbox(
+            info.borrows,
+            label=words("make.borrow"),
+            info=words("make.borrow_info"),
+            elem_id="borrow",
+        )
         variations = gr.Radio(
             list(COUNTS), value=COUNTS[0], label=words("make.variations"), elem_id="variations"
         )
@@ -95,7 +102,9 @@ def make_panel(info: ModelInfo, label: int | None, words: Words) -> MakePanel:
             js_on_load=STATUS_SCRIPT,
             elem_id="status",
         )
-    return MakePanel(picker, fill, generate, stop, variations, seed, randomise, next_seed, status)
+    return MakePanel(
+        picker, fill, generate, borrow, stop, variations, seed, randomise, next_seed, status
+    )
 
 
 def class_choices(info: ModelInfo, words: Words) -> list[tuple[str, int]]:

@@ -198,6 +198,7 @@ def describe(engine: maskgit.MaskGIT) -> ModelInfo:
         schedules=tuple(SCHEDULES),
         reveal_rules=tuple(REVEAL_RULES),
         defaults=defaults,
+        borrows=config.borrow,
         for_new=None if for_new == defaults else for_new,
         curves={name: _curve(name, config.grid_size**2) for name in SCHEDULES},
     )

@@ -45,20 +45,18 @@ class RecipeBook:
         label = None if request.label is None else str(request.label)
         recipe = Recipe(*about, label, options)
         tokens = dict(zip(result.seeds, result.tokens, strict=True))
-        refine = MAX_LEVELS if not isinstance(request, Generate) and request.refine else 0
+        if isinstance(request, Generate):
+            return _written(replace(recipe, regions=_named(request.regions)), tokens)
+        recipe = replace(recipe, **_touches(request))
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
-            return _written(replace(recipe, sides=sides, trim=TRIM, refine=refine), tokens)
-        recipe = replace(recipe, regions=_named(request.regions))
-        if not isinstance(request, Fill):
-            return _written(recipe, tokens)
+            return _written(replace(recipe, sides=sides, trim=TRIM), tokens)
         seen = request.window
         window = seen and Window(seen.left, seen.top, seen.side)
         about_edit = {"mask": request.region, "window": window, "cells": request.cells}
-        lens = _words(request.lens)
-        return _written(
-            replace(recipe, **about_edit, lens=lens, feather=request.feather, refine=refine), tokens
-        )
+        about_edit |= {"lens": _words(request.lens), "feather": request.feather}
+        about_edit |= {"regions": _named(request.regions)}
+        return _written(replace(recipe, **about_edit), tokens)
 
     def draft_of_state(self, scene: Scene, state: str) -> str:
         """Write a decode that was walked to its end: no seed leads there."""
@@ -74,8 +72,7 @@ class RecipeBook:
         if scene.picture is None:
             return _written(recipe, tokens)
         about_edit = {"mask": scene.region, "window": Window(*scene.window)}
-        about_edit |= {"lens": _words(scene.lens), "feather": scene.feather}
-        about_edit |= {"refine": MAX_LEVELS if scene.refine else 0}
+        about_edit |= {"lens": _words(scene.lens), "feather": scene.feather, **_touches(scene)}
         return _written(replace(recipe, **about_edit, regions=_named(scene.regions)), tokens)
 
     def complete(self, draft: str, seed: int, picture: Picture | None) -> str:
@@ -105,6 +102,7 @@ class RecipeBook:
             feather=recipe.feather,
             regions=recipe.regions,
             refine=recipe.refine > 0,
+            borrow=recipe.borrow,
         )
 
     def _about(self, model: str) -> tuple[str, str, str] | None:
@@ -130,6 +128,11 @@ class RecipeBook:
             return ""
         files = (file.stat() for file in sorted(folder.iterdir()))
         return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
+
+
+def _touches(asked: Fill | Outpaint | Scene) -> dict[str, Any]:
+    """Say how what was finished was made sharp."""
+    return {"refine": MAX_LEVELS if asked.refine else 0, "borrow": asked.borrow}
 
 
 def _named(regions: Regions) -> tuple[tuple[str | None, Region], ...]:

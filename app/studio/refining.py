@@ -1,4 +1,4 @@
-"""Finished fills drawn again in smaller windows, where they would look soft.
+"""Finished fills made sharp: drawn again in smaller windows, or written with the picture's own.
 
 What callers may rely on (tests/app/test_studio.py):
     * The machine is held only while a network runs or a picture is put together; the passes of a
@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import TypeVar
+
+import numpy as np
 
 import maskgit
 from app.runs import Refining
@@ -31,12 +33,12 @@ class Refiner:
         self._batcher = batcher
 
     def drawn(
-        self, engine: MaskGIT, job: maskgit.Job, state: DecodeState, refine: bool
+        self, engine: MaskGIT, job: maskgit.Job, state: DecodeState, refine: bool, borrow: bool
     ) -> Generator[Refining, None, maskgit.Result]:
         """Draw the finished pictures of a decode; yields before every window of a refinement."""
         with self._pass:
             result = engine.finish(job, state)
-        plan = engine.plan(job, MAX_LEVELS if refine else 0)
+        plan = engine.plan(job, MAX_LEVELS if refine else 0, borrow)
         return (yield from self.refined(engine, job, state, result, plan))
 
     def refined(
@@ -48,6 +50,8 @@ class Refiner:
         plan: Plan,
     ) -> Generator[Refining, None, maskgit.Result]:
         """Refine finished pictures as planned; yields before every window."""
+        if plan.borrows:
+            return (yield from self._borrowed(engine, job, result))
         if not plan.tiles:
             return result
         refining = engine.refining(job, state, result, plan)
@@ -60,6 +64,18 @@ class Refiner:
             with self._pass:
                 refining.end(tile, now)
         return replace(result, pictures=refining.pictures)
+
+    def _borrowed(
+        self, engine: MaskGIT, job: maskgit.Job, result: maskgit.Result
+    ) -> Generator[Refining, None, maskgit.Result]:
+        """Write finished pictures with pieces of themselves; yields before each."""
+        written = []
+        for number, picture in enumerate(result.pictures, 1):
+            yield Refining(number, len(result.pictures), borrows=True)
+            with self._pass:
+                one = replace(result, pictures=picture[None])
+                written.append(engine.borrow(job, one).pictures[0])
+        return replace(result, pictures=np.stack(written))
 
 
 def outcome(steps: Generator[object, None, R]) -> R:

@@ -131,7 +131,8 @@ class Studio:
         with self._pass:
             job = prepare(engine, request)
         state = yield from self._decode(engine, job.state, square_of(engine, job), request.previews)
-        result = yield from self._refiner.drawn(engine, job, state, request.refine)
+        touches = request.refine, request.borrow
+        result = yield from self._refiner.drawn(engine, job, state, *touches)
         yield finished(result)
 
     def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Answered]:
@@ -166,14 +167,20 @@ class Studio:
         pictures = np.stack([picture for picture, _ in canvases])
         traces = tuple(zip(*(state.rows for state in decoded), strict=True))
         result = maskgit.Result(pictures, tuple(seeds), traces)
-        result = yield from self._refined_growth(engine, plan, result, request.refine)
+        touches = request.refine, request.borrow
+        result = yield from self._refined_growth(engine, plan, result, *touches)
         tokens = [result.tokens(index) for index in range(len(seeds))]
         yield Result(list(result.pictures), seeds, tokens=tokens)
 
     def _refined_growth(
-        self, engine: MaskGIT, plan: OutpaintPlan, result: maskgit.Result, refine: bool
+        self,
+        engine: MaskGIT,
+        plan: OutpaintPlan,
+        result: maskgit.Result,
+        refine: bool,
+        borrow: bool,
     ) -> Generator[Refining, None, maskgit.Result]:
-        tiles = engine.plan_growth(plan, MAX_LEVELS if refine else 0)
+        tiles = engine.plan_growth(plan, MAX_LEVELS if refine else 0, borrow)
         state = DecodeState.stack([trace[-1] for trace in result.traces])
         job = engine.grown(plan, result.pictures[0], state)
         return (yield from self._refiner.refined(engine, job, state, result, tiles))

@@ -177,7 +177,7 @@ class Walker:
     def _finished(self, engine: MaskGIT, scene: Scene, state: DecodeState) -> Result:
         """Draw the finished pictures, and refine them where the scene says so."""
         job = maskgit.Job(state, _place(engine, scene))
-        drawing = self._refiner.drawn(engine, job, state, scene.refine)
+        drawing = self._refiner.drawn(engine, job, state, scene.refine, scene.borrow)
         return finished(outcome(drawing))
 
     def _drawn(self, engine: MaskGIT, state: DecodeState) -> Picture:

@@ -42,6 +42,7 @@ OTHER = replace(
     codebook_size=32,
     classes=(ClassChoice(3, "shark"), ClassChoice(207, "golden retriever")),
     has_no_class=False,
+    borrows=True,
     defaults=Settings(steps=12, schedule="linear", temperature=0.5, reveal="raster"),
 )
 

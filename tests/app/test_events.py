@@ -100,6 +100,7 @@ def test_a_chosen_model_is_followed_by_everything_that_depends_on_it() -> None:
     assert found["canvas"].props["grid"] == OTHER.grid
     assert (found["class"].value, len(found["class"].choices)) == (3, 2)
     assert (found["steps"], found["schedule"], found["reveal"]) == (12, "linear", "raster")
+    assert found["borrow"] is True
     assert not found["guidance"].visible
     assert found["top-k"].maximum == OTHER.codebook_size
     assert "Other" in found["status"]

@@ -136,6 +136,21 @@ def test_a_refinement_is_told_in_words_and_can_be_switched_off(
     assert all(s.is_running for s in told)
 
 
+def test_texture_is_borrowed_where_it_is_wished_and_told_in_words(
+    studio: FakeStudio, handlers: Handlers
+) -> None:
+    drawn = opened(studio, 8)
+    for action in ("fill", "outpaint"):
+        for wish in (True, False):
+            shown = frames(handlers, action, drawn, CHOSEN._replace(borrow=wish, left=8))
+            assert shown[0].frame.get("context", {}).get("borrow", wish) is wish
+    assert [getattr(request, "borrow", None) for request in studio.requests] == [True, False] * 2
+    studio.run = lambda _: iter([Refining(2, 3, borrows=True)])  # pyright: ignore[reportAttributeAccessIssue]
+    (told,) = frames(handlers, "fill", drawn)
+    assert told.frame["kind"] == "refining"
+    assert told.status == "Borrowing texture: picture 2 of 3"
+
+
 def test_new_pictures_have_settings_of_their_own_until_one_is_changed() -> None:
     wilder = Settings(temperature=1.5, guidance_scale=2.5)
     studio = FakeStudio(replace(INFO, for_new=wilder))

@@ -86,6 +86,11 @@ def test_guidance_shows_only_where_the_model_can_do_it() -> None:
     assert not component(page(replace(INFO, has_no_class=False)), "guidance").visible
 
 
+def test_texture_is_borrowed_from_the_start_where_the_model_asks_for_it() -> None:
+    assert component(page(), "borrow").value is False
+    assert component(page(replace(INFO, borrows=True)), "borrow").value is True
+
+
 def test_the_class_to_begin_with_fits_the_picture_to_begin_with() -> None:
     assert component(page(), "class").value == 970
 

@@ -35,6 +35,7 @@ RUN = {
         "drawing": None,
         "feather": 1.5,
         "refine": False,
+        "borrow": True,
     },
     "window": [10, 0, 40],
     "grid": 4,

@@ -88,6 +88,18 @@ def test_an_edit_with_another_soft_edge_is_made_again(handlers: Handlers, studio
     assert found["controls"]["feather"] == 0
 
 
+def test_borrowed_texture_is_borrowed_again(handlers: Handlers, studio: Studio) -> None:
+    request = replace(fill(studio), borrow=True)
+    made = carried(handlers, studio, request)
+    assert not np.array_equal(made, result(studio, fill(studio)).pictures[0])
+    text = studio.recipes.complete(drafted(studio, request), 5, PHOTO)
+    found = opened(handlers, to_png(made, {recipes.KEY: text}))["recipe"]
+    assert found["controls"]["borrow"] is True
+    model = studio.models.default
+    larger = Outpaint(model, PHOTO, 0, 8, 12, 0, 207, 1, SETTINGS, False, borrow=True)
+    carried(handlers, studio, larger)
+
+
 def test_new_and_larger_pictures_are_made_again(handlers: Handlers, studio: Studio) -> None:
     model = studio.models.default
     carried(handlers, studio, Generate(model, None, 2, SETTINGS, previews=False), 1)
@@ -209,7 +221,7 @@ def test_whatever_is_asked_gets_an_answer(
 def test_a_steered_decode_is_drafted_from_its_state(handlers: Handlers, studio: Studio) -> None:
     model = studio.models.default
     step = studio.walker.start(fill(studio))
-    scene = Scene(model, step.window, PHOTO, REGION, feather=1.5)
+    scene = Scene(model, step.window, PHOTO, REGION, feather=1.5, borrow=True)
     while step.is_masked.any():
         step = studio.walker.step(scene, step.state, previews=False)
     made = studio.walker.finish(scene, step.state)

@@ -87,6 +87,27 @@ def test_an_edit_is_the_engines_by_mask_by_box_and_by_id(
     np.testing.assert_array_equal(made(again)[0][10:, 10:], expected[10:, 10:])
 
 
+def test_texture_is_borrowed_as_wished_or_else_as_the_model_is_used_best(
+    service: Service, small_engine: maskgit.MaskGIT
+) -> None:
+    picture = some_picture(90, 110)
+    hole = np.zeros((90, 110), bool)
+    hole[30:60, 40:70] = True
+    wish = {"model": "small", "label": 1000, "settings": {"seed": 1}, "picture": file(picture)}
+    box = {"box": [40, 30, 30, 30]}
+    without, with_texture = (
+        small_engine.edit(picture, hole, 1000, seed=1, borrow=borrow).pictures
+        for borrow in (False, True)
+    )
+    assert not small_engine.config.borrow
+    for asked, expected in (({}, without), ({"borrow": True}, with_texture)):
+        np.testing.assert_array_equal(made(service.edit({**wish, **box, **asked})), expected)
+    larger = small_engine.outpaint(picture, right=20, label=1000, seed=1, trim=TRIM, borrow=True)
+    answer = service.outpaint({**wish, "right": 20, "borrow": True})
+    np.testing.assert_array_equal(made(answer), larger.pictures)
+    assert not service.edit({**wish, **box, "borrow": 1})["ok"]
+
+
 def test_parts_of_other_classes_are_filled_as_the_engine_fills_them(
     service: Service, small_engine: maskgit.MaskGIT
 ) -> None:

@@ -17,6 +17,7 @@ WANTED = {
     "variations": 4,
     "left": 16,
     "feather": 1.5,
+    "borrow": True,
 }
 
 
@@ -30,7 +31,7 @@ def test_everything_a_file_names_is_put_back(menu: ModelMenu) -> None:
     assert (settled.chosen.model, settled.chosen.label) == ("other", 3)
     assert (settled.info.defaults.steps, settled.info.defaults.temperature) == (7, 0.4)
     assert settled.info.defaults.schedule == "linear"  # not named: the model's own
-    others = ("seed", "randomise", "variations", "left", "feather")
+    others = ("seed", "randomise", "variations", "left", "feather", "borrow")
     assert settled.values == {name: WANTED[name] for name in others}
     assert settled.status == ""
 

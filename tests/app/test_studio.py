@@ -259,6 +259,25 @@ def test_a_larger_picture_is_refined_as_the_engine_does(
     np.testing.assert_array_equal(np.stack(result.pictures), made.pictures)
 
 
+def test_texture_is_borrowed_as_the_engine_does(studio: Studio, engine: maskgit.MaskGIT) -> None:
+    picture = np.repeat(np.repeat(photo(), SOFT, 0), SOFT, 1)
+    larger = Outpaint("tiny", picture, 30, 0, 0, 20, 970, 2, SETTINGS, borrow=True)
+    request = replace(fill(count=2, scale=SOFT), borrow=True)
+    window = request.window
+    assert window is not None
+    how = {"seed": 5, "count": 2, "borrow": True, "steps": STEPS}
+    seen = maskgit.Window(window.left, window.top, window.side)
+    expected = [
+        engine.edit(request.picture, request.region, 970, window=seen, **how),
+        engine.outpaint(picture, 30, 0, 0, 20, 970, **how),
+    ]
+    for asked, made in zip((request, larger), expected, strict=True):
+        *told, result = list(studio.run(asked))
+        assert isinstance(result, Result)
+        assert told[-2:] == [Refining(1, 2, borrows=True), Refining(2, 2, borrows=True)]
+        np.testing.assert_array_equal(np.stack(result.pictures), made.pictures)
+
+
 def test_a_run_without_refinement_ends_with_its_last_pass(studio: Studio) -> None:
     request = replace(fill(scale=SOFT), refine=False)
     assert not any(isinstance(answer, Refining) for answer in studio.run(request))

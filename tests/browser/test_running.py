@@ -54,7 +54,7 @@ def test_every_step_is_seen_and_only_painted_pixels_change(either: Editor) -> No
     assert "Done" in either.page.locator("#status").inner_text()
 
 
-def test_a_soft_fill_is_refined_in_sight_and_not_where_that_is_off(
+def test_a_soft_fill_is_made_sharp_in_sight_and_not_where_that_is_off(
     desktop: Editor, tmp_path: Path
 ) -> None:
     with Image.open(ROOT / "assets" / "examples" / "mountains.jpg") as small:
@@ -72,18 +72,21 @@ def test_a_soft_fill_is_refined_in_sight_and_not_where_that_is_off(
     desktop.fix_seed(3)
     desktop.paint_box(4, 3, 6, 5)
     region = desktop.lattice.region(desktop.cells)
-    before = desktop.pixels()
-    desktop.fill()
-    fine = desktop.pixels()
-    told = desktop.see("[...window.told].filter((words) => words.startsWith('Refining'))")
-    assert told
-    assert np.array_equal(fine[~region], before[~region])
-    desktop.undo()
-    desktop.page.locator("#refine input").uncheck()
-    desktop.fill()
-    coarse = desktop.pixels()
-    assert np.array_equal(coarse[~region], before[~region])
-    assert np.mean(coarse[region] != fine[region]) > 0.3
+    before, made = desktop.pixels(), []
+    for words, then in (("Borrowing texture", "#borrow"), ("Refining", "#refine"), (None, None)):
+        desktop.see("window.told.clear()")
+        desktop.fill()
+        told = desktop.see("[...window.told].filter((words) => /Borr|Refin/.test(words))")
+        assert all(each.startswith(words) for each in told), told
+        assert bool(told) == bool(words)
+        made.append(desktop.pixels())
+        assert np.array_equal(made[-1][~region], before[~region])
+        if then:
+            desktop.undo()
+            desktop.page.locator(f"{then} input").uncheck()
+    borrowed, refined, coarse = made
+    assert np.mean(borrowed[region] != refined[region]) > 0.3
+    assert np.mean(coarse[region] != refined[region]) > 0.3
 
 
 def test_the_timeline_goes_back_and_forth(either: Editor) -> None:
