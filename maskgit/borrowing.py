@@ -51,9 +51,9 @@ from maskgit.types import Picture, Region
 
 MARGIN = 1.0  # around the hole, in its longer side: where pieces come from
 LEAST_MARGIN_PX = 32
-SMALLEST_PX = 48  # longer side of the coarsest level
+SMALLEST_PX = 64  # longer side of the coarsest level; smaller ones have no piece beside a hole
 LARGEST_PX = 448  # longer side of the finest level; larger pictures take over where pieces lie
-ROUNDS = (10, 6, 3)  # of search and vote where all pieces are compared, coarsest level first
+ROUNDS = (10, 6)  # of search and vote where all pieces are compared, coarsest level first
 FEWEST = 64  # pieces there have to be to choose from
 MIDDLE = 2.5  # how far from its middle a piece counts, in pixels: a Gaussian's deviation
 FINE_MIDDLE = 1.0  # the same at last, when sharpness counts

@@ -40,24 +40,30 @@ TASKS: dict[str, Callable[[int, int], Region]] = {
 
 
 def fill(
-    engine: MaskGIT, images: ImageSet, task: str, seed: int = 0, **choices: Unpack[Choices]
+    engine: MaskGIT,
+    images: ImageSet,
+    task: str,
+    seed: int = 0,
+    *,
+    borrow: bool = False,
+    **choices: Unpack[Choices],
 ) -> Pictures:
     """Fill the same hole of every picture, shared out among processes; picture i has seed + i.
 
-    Outpainting does not see the half it makes. Inpainting is what the editor does: the whole
-    picture is encoded, so cells beside the hole know a few pixels of what was inside.
+    With `borrow`, fills are written with pieces of the picture around them. Outpainting does not
+    see the half it makes. Inpainting is what the editor does: the whole picture is encoded, so
+    cells beside the hole know a few pixels of what was inside.
     """
     region = TASKS[task](*images.pictures.shape[1:3])
     missing = int(region.all(0).sum())  # columns of which nothing is known: they lie on the right
 
     def one(index: int) -> Picture:
         picture, label = images.pictures[index], engine.classes[int(images.labels[index])].id
+        asked = {"label": label, "seed": seed + index, "borrow": borrow, **choices}
         if not missing:
-            return engine.edit(picture, region, label, seed=seed + index, **choices).pictures[0]
+            return engine.edit(picture, region, **asked).pictures[0]
         known = np.ascontiguousarray(picture[:, :-missing])
-        return engine.outpaint(
-            known, right=missing, label=label, seed=seed + index, **choices
-        ).pictures[0]
+        return engine.outpaint(known, right=missing, **asked).pictures[0]
 
     return np.stack(share_out(range(len(images)), one, task))
 

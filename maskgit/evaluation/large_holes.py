@@ -1,7 +1,8 @@
 """Holes that are larger than the model's square: each fill before and after what is done to it.
 
-Two sets. Each hole is filled by one decode, which is put into the picture in three ways: as the
-model drew it, with colours evened out and the edge faded in (what `finish` does), and refined:
+Two sets. Each hole is filled by one decode, which is put into the picture in four ways: as the
+model drew it, with colours evened out and the edge faded in (what `finish` does), refined, and
+written with pieces of the picture around it:
 
     held out, enlarged   the middle of held-out pictures at ENLARGED times their size; their class
                          is known, so it can be asked whether the filled picture still shows it
@@ -33,7 +34,7 @@ HOLES = (0.25, 0.5, 0.75)  # where holes in photos lie along the long side
 DIAMETER = 0.3  # of them, by the photo's short side
 REACH_PX = 8  # how far from the border colours are compared
 SHOWN_PX = 192  # of the sheet's pictures
-WAYS = ("as drawn", "plain", "refined")
+WAYS = ("as drawn", "plain", "refined", "borrowed")
 MAX_PIXELS = 2**20  # of a photo; larger ones are made smaller first
 
 
@@ -48,8 +49,8 @@ class Hole(NamedTuple):
 class Filled(NamedTuple):
     """A hole filled in all `WAYS`."""
 
-    pictures: tuple[Picture, Picture, Picture]
-    seconds: tuple[float, float, float]
+    pictures: Sequence[Picture]
+    seconds: Sequence[float]
 
 
 def in_enlarged(engine: MaskGIT, images: ImageSet) -> list[Hole]:
@@ -93,8 +94,12 @@ def fill(
         result = engine.finish(job, state)
         middle = time.perf_counter()
         refined = engine.refine(job, state, result, engine.plan(job))
-        seconds = first - began, middle - began, time.perf_counter() - began
-        return Filled((drawn, result.pictures[0], refined.pictures[0]), seconds)
+        third = time.perf_counter()
+        borrowed = engine.borrow(job, result)
+        fourth = middle + time.perf_counter() - third
+        seconds = [each - began for each in (first, middle, third, fourth)]
+        made = [each.pictures[0] for each in (result, refined, borrowed)]
+        return Filled([drawn, *made], seconds)
 
     return share_out(range(len(holes)), one, "large holes")
 

@@ -114,10 +114,14 @@ def measure_editing(bench: Bench) -> Report:
     places = sheets.evenly(len(val), COLUMNS)
     rows, shown = [], [val.pictures[places]]
     for task, region_of in TASKS.items():
-        filled = editing.fill(engine, val, task, bench.request.seed, **bench.choices)
-        rows.append(editing.measure(task, val, filled, bench.real, bench.judge))
         region = region_of(*val.pictures.shape[1:3])
-        shown += [sheets.with_hole(val.pictures[places], region), filled[places]]
+        shown.append(sheets.with_hole(val.pictures[places], region))
+        for borrow in (False, True):
+            seed = bench.request.seed
+            filled = editing.fill(engine, val, task, seed, borrow=borrow, **bench.choices)
+            row = editing.measure(task, val, filled, bench.real, bench.judge)
+            rows.append({**row, "task": f"{task}, borrowed" if borrow else task})
+            shown.append(filled[places])
     sheet = bench.keep(".webp", sheets.columns_of(shown))
     large, pairs = _large_holes(bench)
     return _report(
@@ -129,12 +133,13 @@ def measure_editing(bench: Bench) -> Report:
         "the seam is the mean difference of neighbours on either side of the border, in levels of "
         "255; a ratio of 1 is a seam like any other place. Holes in larger pictures are filled by "
         "one decode, put there as drawn, then with colours evened out and the edge faded in "
-        "(plain), then refined; there sharpness is the hole's alone, and the step in colour is "
-        "taken between the means on either side of the border.",
+        "(plain), then refined, or written with pieces of the picture around (borrowed); there "
+        "sharpness is the hole's alone, and the step in colour is taken between the means on "
+        "either side of the border.",
         {"Holes in held-out pictures": rows, "Holes in larger pictures": large},
         {
-            "Real, then each hole and what was put there": sheet,
-            "Larger pictures: real, the fill as drawn, plain, refined": pairs,
+            "Real, then each hole and what was put there: drawn, and borrowed": sheet,
+            "Larger pictures: real, the fill as drawn, plain, refined, borrowed": pairs,
         },
     )
 

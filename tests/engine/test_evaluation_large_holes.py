@@ -45,30 +45,32 @@ def test_photos_get_several_holes_and_huge_ones_are_made_smaller() -> None:
     assert rows[0] < rows[-1]
 
 
-def test_both_fills_come_from_one_decode(engine: MaskGIT) -> None:
+def test_all_fills_come_from_one_decode(engine: MaskGIT) -> None:
     images = ImageSet(np.stack([some_picture(32, 32)]), np.array([1]), ())
     (hole,) = large_holes.in_enlarged(engine, images)
     assert hole.picture.shape == (96, 96, 3)
     (filled,) = large_holes.fill(engine, [hole], seed=4, steps=2)
-    plain, refined = (
-        engine.edit(hole.picture, hole.region, hole.label, seed=4, steps=2, refine=n).pictures[0]
-        for n in (0, 8)
+    plain, refined, borrowed = (
+        engine.edit(hole.picture, hole.region, hole.label, seed=4, steps=2, **how).pictures[0]
+        for how in ({}, {"refine": 8}, {"borrow": True})
     )
     assert np.array_equal(filled.pictures[1], plain)
     assert np.array_equal(filled.pictures[2], refined)
-    assert filled.seconds[1] > filled.seconds[0]
+    assert np.array_equal(filled.pictures[3], borrowed)
+    assert min(filled.seconds[1:]) > filled.seconds[0] > 0
 
 
 def test_rows_compare_with_the_real_pictures() -> None:
     worse = PHOTO.copy()
     worse[REGION] = cv2.GaussianBlur(PHOTO, (0, 0), 3)[REGION]
     hole = Hole(PHOTO, REGION, None)
-    fills = Filled((worse, worse, PHOTO), (1, 1, 3))
-    _, plain, refined = large_holes.measure("photos", [hole], [fills])
+    fills = Filled((worse, worse, PHOTO, PHOTO), (1, 1, 3, 2))
+    _, plain, refined, borrowed = large_holes.measure("photos", [hole], [fills])
     assert (plain["fill"], refined["fill"]) == ("plain", "refined")
     assert float(plain["sharpness"]) < 0.6
     assert refined["sharpness"] == 1
     assert refined["error"] == 0 < float(plain["error"])
     assert refined["shift"] == refined["shift_real"]
     assert plain["changed_outside"] == 0
-    assert (plain["seconds"], refined["seconds"]) == (1, 3)
+    assert (plain["seconds"], refined["seconds"], borrowed["seconds"]) == (1, 3, 2)
+    assert borrowed["fill"] == "borrowed"
