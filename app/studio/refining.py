@@ -3,6 +3,8 @@
 What callers may rely on (tests/app/test_studio.py):
     * The machine is held only while a network runs or a picture is put together; the passes of a
       window share batches with everybody's.
+    * Where texture is borrowed nobody waits for it, which takes seconds for a hole of megapixels;
+      pictures are written one at a time, as each takes memory.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from maskgit.batching import Batcher
 from maskgit.tiles import MAX_LEVELS, Plan
 
 R = TypeVar("R")
+WRITING = threading.Lock()
 
 
 class Refiner:
@@ -72,7 +75,7 @@ class Refiner:
         written = []
         for number, picture in enumerate(result.pictures, 1):
             yield Refining(number, len(result.pictures), borrows=True)
-            with self._pass:
+            with WRITING:
                 one = replace(result, pictures=picture[None])
                 written.append(engine.borrow(job, one).pictures[0])
         return replace(result, pictures=np.stack(written))
