@@ -24,8 +24,8 @@ GUIDE = 0.6  # weight of the colour that the model drew, relative to the piece's
 GUIDE_BLUR = 2.0  # how soft that is made before, in pixels of a level
 MEAN = 0.4  # weight of a piece's mean colour, relative to what it shows
 SHIFT = 15.0  # levels of 255 that a piece's colour may be moved by: skies grow lighter and darker
-TRUST = 1.3  # how much less a piece counts for each REFERENCE_PX of a level's longer side inwards
-REFERENCE_PX = 64
+TRUST = 1.3  # how much less a piece counts for every step that it lies inside
+TRUST_STEPS = 64  # so many steps are a level's longer side
 GOOD = 0.2  # share of the pieces that count as good ones: they set how fast others lose weight
 LEAST = 0.02  # what counts less than that beside a piece's middle is left out
 CHUNK = 512  # places compared at once
@@ -68,7 +68,7 @@ class Level:
         is_hole, is_place, is_source = lay_out(resized(hole, width, height))
         depth = cv2.distanceTransform(is_hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
         depth = np.minimum(depth, max(width, height))  # endless where all is hole
-        trust = is_place * TRUST ** (-depth * REFERENCE_PX / max(width, height))
+        trust = is_place * TRUST ** (-depth * TRUST_STEPS / max(width, height))
         after = np.where(is_hole[..., None], after, before)
         self.height, self.width = height + 2 * RADIUS, width + 2 * RADIUS
         self.picture, self.drawn = framed(before), framed(after)
@@ -103,13 +103,13 @@ class Level:
 
     def inside(self, colours: Colours) -> Map:
         """Give the picture without the frame."""
-        framed = colours.view(self.height, self.width, 3).numpy()
-        return framed[RADIUS:-RADIUS, RADIUS:-RADIUS]
+        whole = colours.view(self.height, self.width, 3).numpy()
+        return whole[RADIUS:-RADIUS, RADIUS:-RADIUS]
 
     def means(self, colours: Colours) -> Colours:
         """Give for every pixel the mean colour of the piece around it."""
-        framed = colours.view(self.height, self.width, 3).numpy()
-        return torch.from_numpy(cv2.blur(framed, (SIDE, SIDE))).view(-1, 3)
+        whole = colours.view(self.height, self.width, 3).numpy()
+        return torch.from_numpy(cv2.blur(whole, (SIDE, SIDE))).view(-1, 3)
 
     def source(self, numbers: Flat) -> Flat:
         """Give the sources that are closest to any pixels, of the frame or beyond."""
@@ -208,7 +208,7 @@ def lay_out(
         True for those that are written, for middles of pieces that touch them, and for middles of
         pieces that lie wholly in the picture and do not.
     """
-    is_hole = hole > 1 / 255
+    is_hole = hole > 0
     is_place = cv2.dilate(is_hole.astype(np.uint8), np.ones((SIDE, SIDE), np.uint8)) > 0
     is_source = ~is_place
     is_source[:RADIUS] = is_source[-RADIUS:] = False

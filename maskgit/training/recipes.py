@@ -93,8 +93,12 @@ def holes() -> Recipe:
 
     Command: `python -m maskgit train transformer --recipe holes --from MODEL --data DATA
     --run runs/holes --out MODEL_FOLDER`. It sees pictures of everything, without their classes, and
-    closer crops, since edits are of any photo and at any scale. Hardware, hours and score: not run
-    yet.
+    closer crops, since edits are of any photo and at any scale.
+
+    Hardware, hours and score: begun at the embedded model with `--steps 1200`, two cores with AVX2,
+    28 min for tokens and 45 min of training. NLL of a held-out hole of 4x4 and 8x8 cells, in nats:
+    pictures of other classes 5.672 -> 5.647 and 5.916 -> 5.869, of its own 5.156 -> 5.184 and
+    5.387 -> 5.389. Too little to replace the model; all 4000 steps have not been run.
     """
     recipe = embedded()
 

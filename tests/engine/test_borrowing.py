@@ -107,6 +107,15 @@ def test_a_hole_of_one_pixel_is_filled(at: tuple[int, int]) -> None:
     assert (written != PHOTO).any(-1).sum() <= 1
 
 
+def test_single_pixels_far_apart_in_a_large_picture_are_filled() -> None:
+    rows = np.linspace(0, 200, 4000)[:, None, None]
+    picture = np.broadcast_to(rows, (4000, 3000, 3)).astype(np.uint8)
+    hole = np.zeros((4000, 3000), bool)
+    hole[[0, 17, 2001, 3999, 3999], [0, 2990, 1500, 0, 2999]] = True
+    written = borrow(picture, np.where(hole[..., None], 0, picture).astype(np.uint8), hole)
+    assert np.abs(written.astype(int) - picture).max() <= 25
+
+
 def test_whether_it_is_possible_and_what_is_done_agree() -> None:
     for rest in range(0, 40, 3):  # columns that are left of a picture
         hole = np.ones((50, 60), bool)
