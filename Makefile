@@ -52,8 +52,10 @@ gallery: $(VENV)/.run-time  ## Write pictures to judge by eye into outputs/galle
 screenshots: browser  ## Take the pictures of the README anew, from the running editor
 	$(BIN)/python -m tests.browser.screenshots
 
-bench: browser  ## Measure how long pictures, growing requests and a start take, and what precisions cost
-	set -e; for part in decode precision curves start; do $(BIN)/python -m benchmarks.$$part; done
+# Every part prints its own table, too; the last one prints all of them in one.
+BENCHMARKS := decode precision curves start load interface painting summary
+bench: browser  ## Measure everything there is to say about speed, in one table; half an hour
+	set -e; for part in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$part; done
 
 train-embedded: $(VENV)/.run-time  ## Train the embedded model (DATA=folder of pictures); hours on a CPU
 	$(BIN)/python -m maskgit train tokenizer --recipe embedded --data $(DATA) --run runs/tokenizer

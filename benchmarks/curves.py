@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import maskgit
 from benchmarks.decode import machine, make_random
 from maskgit import runtime
+from maskgit.borrowing import borrow
 from maskgit.config import ModelConfig
 from maskgit.decoding import DecodeState, trace
 from maskgit.evaluation.plot import line_chart
@@ -88,7 +89,7 @@ class Curve:
 
 def main() -> None:
     """Measure, print the table, and write figures, plots and the section down."""
-    curves = {each.__name__: each for each in (share, steps, grid, batch, pixels)}
+    curves = {each.__name__: each for each in (share, steps, grid, batch, pixels, holes)}
     parser = argparse.ArgumentParser(description="How time grows with what is asked for.")
     parser.add_argument("--quick", action="store_true", help="three repeats instead of seven")
     parser.add_argument("--only", choices=curves, help="one curve, printed and nothing else")
@@ -264,6 +265,23 @@ def pixels(repeats: int) -> Curve:
         "finish, a quarter": finishing(None),
     }
     return Curve("pixels", "megapixels", measured(list(SHAPES), repeats, parts, lambda x: x))
+
+
+def holes(repeats: int) -> Curve:
+    """Pixels of a hole in 12 megapixels, written with pieces of the picture around it."""
+    width, height = SHAPES[12]
+    picture = photo(width, height)
+
+    def writing(x: float) -> Task:
+        side = round(x**0.5)
+        hole = np.zeros((height, width), bool)
+        hole[Box((height - side) // 2, (width - side) // 2, side, side).slices] = True
+        filled = np.where(hole[..., None], np.uint8(128), picture)
+        return lambda: borrow(picture, filled, hole)
+
+    xs = [float(side * side) for side in (64, 128, 256, 512, 1024, 2048)]
+    lines = measured(xs, repeats, {"texture is borrowed": writing}, lambda x: x)
+    return Curve("holes", "pixels of a hole", lines)
 
 
 @lru_cache
