@@ -63,10 +63,7 @@ class Place:
     @property
     def hole(self) -> Region:
         """What of the region the window shows."""
-        shown = self.window.inside(*self.region.shape).slices
-        hole = np.zeros_like(self.region)
-        hole[shown] = self.region[shown]
-        return hole
+        return self.window.shown(self.region)
 
     def feather_px(self, grid_size: int) -> int:
         """Give over how many pixels the new content fades in, with so many cells along a side."""

@@ -225,9 +225,8 @@ class MaskGIT:
             picture, mask, label, regions=regions,
             seed=seed, count=count, window=window, feather=feather, **choices,
         )  # fmt: skip
-        plan = self.plan(
-            job, refine, borrow
-        )  # before the passes, so that a wrong number costs nothing
+        # Before the passes, so that a wrong number costs nothing.
+        plan = self.plan(job, refine, borrow)
         result = self._run(job, on_step)
         states = DecodeState.stack([trace[-1] for trace in result.traces])
         return self.refine(job, states, result, plan, on_tile)

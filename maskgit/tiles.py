@@ -20,8 +20,6 @@ Elsewhere: what is done in each tile (refining), the coarse window (window).
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from maskgit.masks import bounding_box
 from maskgit.types import Region
 from maskgit.window import Window, place
@@ -87,10 +85,7 @@ def plan_tiles(region: Region, coarse: Window, size: int, levels: int = MAX_LEVE
     Raises:
         ValueError: If `levels` is out of range.
     """
-    shown = coarse.inside(*region.shape).slices
-    hole = np.zeros_like(region)
-    hole[shown] = region[shown]
-    return _plan(hole, coarse.side, size, levels)
+    return _plan(coarse.shown(region), coarse.side, size, levels)
 
 
 def plan_growth(region: Region, side: int, size: int, levels: int = MAX_LEVELS) -> Plan:

@@ -73,6 +73,13 @@ class Window:
             raise ValueError(f"{self} shows nothing of a picture of {height}x{width} px")
         return Box(top, left, bottom - top, right - left)
 
+    def shown(self, region: Region) -> Region:
+        """Give what of a region the window shows; errors as `inside`."""
+        part = self.inside(*region.shape).slices
+        shown = np.zeros_like(region)
+        shown[part] = region[part]
+        return shown
+
     def spot(self, height: int, width: int, size: int) -> Box:
         """Give where `inside` lies in the model's square of `size` px: whole pixels, at least 1."""
         shown = self.inside(height, width)
