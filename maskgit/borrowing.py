@@ -16,6 +16,7 @@ Read in this order:
 What callers may rely on (tests/engine/test_borrowing.py holds each promise):
     * Pixels outside the region come back bit-identical.
     * The same picture and fill give the same result, whatever else is being done.
+    * What has colours that the picture around lacks stays as it was drawn.
     * Where the picture has too little to borrow from, the fill comes back as it was.
 
 Elsewhere: one level (pieces), windows that the model draws again instead (refining).
@@ -24,6 +25,7 @@ Elsewhere: one level (pieces), windows that the model draws again instead (refin
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -58,6 +60,8 @@ FEWEST = 64  # pieces there have to be to choose from
 MIDDLE = 2.5  # how far from its middle a piece counts, in pixels: a Gaussian's deviation
 FINE_MIDDLE = 1.0  # the same at last, when sharpness counts
 FADE_PX = 2  # at most, at the border: pieces fit there, and a wider fade lets through what was
+STRANGE = (10.0, 18.0)  # more a*b* of CIELAB: from where on a fill shows through, and is kept
+STRANGE_SHARE = 8  # of a hole's longer side: over which colours are compared
 PIXELS_AT_ONCE = 1 << 20  # that are written together at a large picture's size
 
 
@@ -86,6 +90,7 @@ def borrow(picture: Picture, filled: Picture, region: Region, feather_px: int = 
         written = _written(before, filled[cut], region[cut])
     if written is None:
         return filled
+    written = _with_strange_colours(written, filled[cut], region[cut])
     result = picture.copy()
     result[cut] = composite(before, written, region[cut], min(feather_px, FADE_PX))
     return result
@@ -159,6 +164,23 @@ def _taken_over(level: Level, coarser: Answer) -> Flat:
     down = (piece // above.width - place // above.width) * ratio_down
     across = (piece % above.width - place % above.width) * ratio_across
     return level.source(level.places + down.round().long() * level.width + across.round().long())
+
+
+def _with_strange_colours(written: Picture, filled: Picture, region: Region) -> Picture:
+    """Keep the fill as it was drawn where the picture has no such colours: a new flower, say.
+
+    What is drawn is often paler than the picture, which is no colour of its own: so the difference
+    counts along the drawn colour alone.
+    """
+    down, across = np.nonzero(region)
+    side = max(3, max(np.ptp(down), np.ptp(across)) // STRANGE_SHARE)
+    soft = (cv2.blur(each.astype(np.float32) / 255, (side, side)) for each in (written, filled))
+    ours, theirs = (cv2.cvtColor(each, cv2.COLOR_RGB2LAB)[..., 1:] for each in soft)
+    first, last = STRANGE
+    strength = np.linalg.norm(theirs, axis=-1, keepdims=True)
+    more = ((theirs - ours) * theirs).sum(-1, keepdims=True) / (strength + 1e-3)
+    kept = np.clip((more - first) / (last - first), 0, 1)
+    return _levels(written + kept * (filled.astype(np.float32) - written))
 
 
 def _at_full_size(picture: Picture, region: Region, answer: Answer) -> Picture:

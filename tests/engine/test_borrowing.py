@@ -79,6 +79,18 @@ def test_what_the_model_drew_does_matter() -> None:
     assert np.ptp(borrow(picture, striped, hole)[hole]) > 100
 
 
+def test_what_has_colours_that_the_picture_lacks_stays_as_drawn() -> None:
+    picture = stripes(150, 180)
+    hole = hole_in(picture, 50, 50, 60, 80)
+    drawn = with_fog(picture, hole)
+    drawn[65:95, 75:105] = 30, 60, 220
+    written = borrow(picture, drawn, hole)
+    assert np.abs(written.astype(int) - drawn)[72:88, 82:98].max() <= 2
+    beside = np.s_[52:108, 118:128]
+    wrong = np.abs(written.astype(int) - picture)[beside].mean()
+    assert wrong < 0.5 * np.abs(drawn.astype(int) - picture)[beside].mean()
+
+
 def test_pictures_that_can_only_be_read_are_taken() -> None:
     before, after, hole = PHOTO.copy(), with_fog(PHOTO, MASK), MASK.copy()
     for each in (before, after, hole):
