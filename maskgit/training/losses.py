@@ -75,6 +75,34 @@ def gradient_penalty(scores_of_real: Tensor, real: Images) -> Float[Tensor, ""]:
     return gradient.float().square().sum((1, 2, 3)).mean()
 
 
+def texture_loss(
+    ours: Images, theirs: Images, filters: Float[Tensor, "F 3 k k"], tile: int = 32
+) -> Float[Tensor, ""]:
+    """Ask for texture as a picture has it, wherever exactly within a tile it lies.
+
+    Where codes cannot say exactly where things lie, such as blades of grass, the error of pixels is
+    smallest when none are drawn. So patches of a tile are compared as a heap, without their places:
+    by the sliced Wasserstein distance, which compares sorted answers to random filters. Fine and
+    coarser detail are compared apart, since the coarser is stronger by far.
+
+    Args:
+        ours: What is compared; gradients go here. Sides are multiples of `tile`.
+        theirs: With what.
+        filters: Unit length each; other ones in every step.
+        tile: Side of a tile in pixels.
+
+    Source: GPDM, Elnekave and Weiss 2022 (arXiv:2203.11862), section 3; there for whole pictures.
+    """
+    distances = []
+    for _ in range(2):
+        coarser = [F.avg_pool2d(images, 2) for images in (ours, theirs)]
+        pairs = zip((ours, theirs), coarser, strict=True)
+        a, b = (_heaps(fine - _enlarged(coarse), filters, tile) for fine, coarse in pairs)
+        distances.append(F.l1_loss(a, b))
+        (ours, theirs), tile = coarser, tile // 2
+    return torch.stack(distances).sum()
+
+
 def adaptive_weight(gradient_of_rest: Tensor, gradient_of_adversarial: Tensor) -> Float[Tensor, ""]:
     """Weigh the adversarial term so that it moves the last layer as far as all else does.
 
@@ -103,3 +131,17 @@ def perplexity(counts: Int[Tensor, " K"]) -> float:
     """How many codes are in use, counting evenly used ones fully: exp of the entropy."""
     p = counts.double() / counts.sum()
     return float(torch.exp(-(p * (p + 1e-12).log()).sum()))
+
+
+def _enlarged(images: Tensor) -> Tensor:
+    return F.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def _heaps(
+    images: Float[Tensor, "B 3 H W"], filters: Float[Tensor, "F 3 k k"], tile: int
+) -> Float[Tensor, "B F _ _ _"]:
+    """Give the filters' answers in every tile in order of size; every second row and column."""
+    answers = F.conv2d(images, filters, stride=2, padding=filters.shape[-1] // 2)
+    side = tile // 2
+    tiles = answers.unflatten(3, (-1, side)).unflatten(2, (-1, side)).transpose(3, 4)
+    return tiles.flatten(4).sort(-1).values

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -22,6 +23,8 @@ from maskgit.training.perceptual import Perceptual
 from maskgit.training.run import Ema, Run, Schedule
 from maskgit.types import Images
 
+TEXTURE = 1 << 21  # purpose of its random numbers, see `step_generator`
+
 
 @dataclass(frozen=True)
 class TokenizerRecipe:
@@ -35,6 +38,7 @@ class TokenizerRecipe:
         l1_weight: Weight of the absolute error of the pixels.
         l2_weight: Weight of their squared error (official: this one alone).
         perceptual_weight: Weight of the perceptual loss (official: 0.1); 0 leaves it out.
+        texture_weight: Weight of the difference in texture (`losses.texture_loss`).
         adversarial_start: Step at which the discriminator joins; negative means never.
         decoder_only_from: Step from which encoder and codes stay as they are (at their average) and
             only the decoder learns; negative means never. Tokens are final then, so stage 2 may
@@ -65,6 +69,7 @@ class TokenizerRecipe:
     l1_weight: float = 1.0
     l2_weight: float = 1.0
     perceptual_weight: float = 0.0
+    texture_weight: float = 0.0
     adversarial_start: int = -1
     decoder_only_from: int = -1
     adversarial: losses.Adversarial = "hinge"
@@ -170,6 +175,10 @@ class Stage1:
         if self.perceptual:
             figures["perceptual"] = self.perceptual(reconstruction, images)
             total = total + recipe.perceptual_weight * figures["perceptual"]
+        if recipe.texture_weight:
+            filters = self._filters(step).to(images.device)
+            figures["texture"] = losses.texture_loss(reconstruction, images, filters)
+            total = total + recipe.texture_weight * figures["texture"]
         if step < recipe.quantize_start:
             return total, figures
         figures["codebook"] = losses.codebook_loss(features, quantized, recipe.commitment)
@@ -178,6 +187,12 @@ class Stage1:
             figures["entropy"] = losses.entropy_loss(distances)
             total = total + recipe.entropy_weight * figures["entropy"]
         return total, figures
+
+    def _filters(self, step: int) -> Float[Tensor, "F 3 k k"]:
+        """Draw what textures are compared by in a step."""
+        generator = step_generator(self.recipe.seed, step, TEXTURE)
+        filters = generator.standard_normal((32, 3, 5, 5), np.float32)
+        return F.normalize(torch.from_numpy(filters).flatten(1)).view(filters.shape)
 
     def _fooling_loss(self, reconstruction: Images) -> Float[Tensor, ""]:
         """Ask the critic itself, not what shares its gradients: it learns nothing here."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from maskgit.training import losses
@@ -145,6 +146,39 @@ def test_the_adaptive_weight_makes_both_gradients_equally_long_up_to_a_limit() -
     rest, adversarial = torch.tensor([3.0, 4.0]), torch.tensor([0.0, 2.0])
     assert float(losses.adaptive_weight(rest, adversarial)) == pytest.approx(2.5, rel=1e-3)
     assert float(losses.adaptive_weight(rest, torch.zeros(2))) == pytest.approx(1e4)
+
+
+def unit_filters() -> torch.Tensor:
+    return F.normalize(torch.randn(8, 3, 5, 5).flatten(1)).view(8, 3, 5, 5)
+
+
+def test_texture_counts_and_not_where_it_lies() -> None:
+    torch.manual_seed(0)
+    real, filters = torch.rand(2, 3, 64, 64), unit_filters()
+    moved, blurred = real.roll((6, 4), (-2, -1)), F.avg_pool2d(real, 3, 1, 1)
+    assert float(losses.texture_loss(real, real, filters)) == 0
+    distances = [float(losses.texture_loss(each, real, filters)) for each in (moved, blurred)]
+    assert distances[0] < 0.2 * distances[1]
+    assert float(F.l1_loss(moved, real)) > float(F.l1_loss(blurred, real))
+
+
+def test_texture_is_compared_tile_by_tile() -> None:
+    torch.manual_seed(0)
+    noise, grey = torch.rand(1, 3, 64, 32), torch.full((1, 3, 64, 32), 0.5)
+    here, there = torch.cat([noise, grey], dim=3), torch.cat([grey, noise], dim=3)
+    filters = unit_filters()
+    assert float(losses.texture_loss(here, there, filters)) > 0.1
+    assert float(losses.texture_loss(here, there, filters, tile=64)) < 0.02
+
+
+def test_a_blurred_picture_is_sharpened_for_its_texture() -> None:
+    torch.manual_seed(0)
+    real, filters = torch.rand(2, 3, 64, 64), unit_filters()
+    blurred = F.avg_pool2d(real, 3, 1, 1).requires_grad_()
+    losses.texture_loss(blurred, real, filters).backward()
+    assert blurred.grad is not None
+    moved = (blurred - 20 * blurred.grad).detach()
+    assert moved.std() > blurred.detach().std()
 
 
 def test_perplexity_counts_evenly_used_codes() -> None:

@@ -28,6 +28,7 @@ RECIPE = replace(
     decoder_only_from=-1,
     adversarial_start=1,
     perceptual_weight=0.1,
+    texture_weight=1.0,
     l1_weight=0.0,
     adversarial="non-saturating",
     is_adaptive=True,
@@ -58,7 +59,7 @@ def test_every_loss_can_be_asked_for_at_once_and_the_log_names_them(
     train_tokenizer(RECIPE, train, val, run, looks)
     lines = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
     assert lines[0]["perceptual"] == "pack classifier runs/judge"
-    parts = {"pixel", "perceptual", "codebook", "entropy", "fooled", "critic", "r1"}
+    parts = {"pixel", "perceptual", "texture", "codebook", "entropy", "fooled", "critic", "r1"}
     assert (parts | {"adaptive_weight"}) <= lines[3].keys()
 
 
