@@ -38,7 +38,8 @@ class TokenizerRecipe:
         l1_weight: Weight of the absolute error of the pixels.
         l2_weight: Weight of their squared error (official: this one alone).
         perceptual_weight: Weight of the perceptual loss (official: 0.1); 0 leaves it out.
-        texture_weight: Weight of the difference in texture (`losses.texture_loss`).
+        texture_weight: Weight of the difference in texture (`losses.texture_loss`), for crops of a
+            multiple of 32 px.
         adversarial_start: Step at which the discriminator joins; negative means never.
         decoder_only_from: Step from which encoder and codes stay as they are (at their average) and
             only the decoder learns; negative means never. Tokens are final then, so stage 2 may
