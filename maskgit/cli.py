@@ -23,6 +23,7 @@ from maskgit.compositing import FEATHER_CELLS, MAX_FEATHER_CELLS
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
 from maskgit.evaluation import commands as evaluation
+from maskgit.evaluation import curves as learning
 from maskgit.film import FILM_FORMATS, OVERLAYS, film, overlaid
 from maskgit.hub import HubError
 from maskgit.images import open_picture, to_png
@@ -166,7 +167,7 @@ def classes(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train a stage on your own pictures; stage 2 also writes the model folder."""
+    """Train a stage on your own pictures; `--out` also writes the model folder."""
     from maskgit.training import commands  # slow to import, and only this verb needs it
 
     commands.run(options)
@@ -175,6 +176,11 @@ def train(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure how good a model is: its table, its figures as JSON, its section of a page."""
     evaluation.run(options)
+
+
+def curves(options: argparse.Namespace) -> None:
+    """Draw how runs of `train` learned, from their logs."""
+    learning.run(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -244,6 +250,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(add(classes))
     _add_train(add(train))
     evaluation.add_arguments(add(evaluate))
+    learning.add_arguments(add(curves))
     commands_models.add_convert(add(convert))
     commands_models.add_models(add(models))
     commands_recipes.add_replay(add(replay))
@@ -308,7 +315,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--data", required=True, help="folder of class folders, tar shards or packs; hf://name")
     add("--run", type=Path, required=True, help="folder of the run; continues what is there")
     add("--tokenizer-run", type=Path, help="folder of the finished stage 1 (for stage 2)")
-    add("--recipe", default="embedded", help="embedded, holes, imagenet256, imagenet512 or tiny")
+    add(
+        "--recipe",
+        default="embedded",
+        help="embedded, holes, sharper, imagenet256, imagenet512 or tiny",
+    )
     add("--from", dest="start", metavar="MODEL", help="begin at this model (fine-tuning)")
     add("--classifier", type=Path, help="run of the classifier, for a perceptual loss")
     add("--accumulate", type=int, default=1, help="parts to compute a batch in; saves memory")
@@ -317,7 +328,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--save-every", type=int, default=500, help="steps between checkpoints and sheets")
     add("--threads", type=int, help="CPU threads")
     add("--no-compile", action="store_true", help="do not compile the transformer")
-    add("--out", type=Path, help="model folder to write after stage 2")
+    add(
+        "--out",
+        type=Path,
+        help="model folder to write: after stage 2, or with a decoder that learned",
+    )
 
 
 def _engine(options: argparse.Namespace) -> MaskGIT:

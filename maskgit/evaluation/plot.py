@@ -83,7 +83,8 @@ def _text(x: Number, y: Number, text: str, font: str = "12px", anchor: str = "st
 
 def _ticks(low: Number, high: Number) -> list[float]:
     """Give round numbers, about five, that reach from below `low` to above `high`."""
-    span = (high - low) or abs(high) or 1.0
+    size = max(abs(low), abs(high)) or 1.0
+    span = high - low if high - low > 1e-9 * size else size  # less is a rounding
     power = 10.0 ** math.floor(math.log10(span / 4))
     step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= 5)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -114,9 +114,14 @@ def write_section(report: Report, page: Path, folder: Path, arguments: Sequence[
         folder: Where the report's pictures lie.
         arguments: The command line that makes it, without `python -m maskgit`.
     """
+    put_section(page, report.part, markdown(report, page.parent, folder, arguments))
+
+
+def put_section(page: Path, name: str, body: str) -> None:
+    """Put a section on a Markdown page, in the place of the one of this name, or at the end."""
     text = page.read_text(encoding="utf-8") if page.is_file() else "# Results\n"
-    begin, end = f"<!-- {report.part}: begin -->", f"<!-- {report.part}: end -->"
-    section = f"{begin}\n{markdown(report, page.parent, folder, arguments)}{end}\n"
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    section = f"{begin}\n{body}{end}\n"
     present = re.compile(re.escape(begin) + ".*?" + re.escape(end) + "\n?", re.DOTALL)
     if present.search(text):
         text = present.sub(lambda _: section, text, count=1)

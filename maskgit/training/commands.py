@@ -28,7 +28,7 @@ SEED_APART = 7  # of the classifier that trains a tokenizer: the one that judges
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train a stage as the command line says; stage 2 also writes the model folder.
+    """Train a stage as the command line says; `--out` also writes the model folder.
 
     Raises:
         ValueError: If an option is missing, there is no data, or stage 1 was not trained.
@@ -56,6 +56,11 @@ def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model |
     stage = recipe.tokenizer
     if start is not None:
         stage = fine_tuning.tokenizer_recipe(stage, start)
+    if options.out and (start is None or stage.decoder_only_from != 0):
+        raise ValueError(
+            "--out of stage 1 writes the model of --from with another decoder: it needs both that "
+            "and a recipe that leaves the codes as they are, such as `sharper`"
+        )
     steps = options.steps or stage.schedule.steps
     stage = replace(stage, schedule=replace(stage.schedule, steps=steps), seed=options.seed)
     images, val = _data(options.data, recipe, recipe.tokenizer_packs)
@@ -75,7 +80,10 @@ def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model |
             _train_classifier(options.data, recipe, ClassifierRecipe(seed=SEED_APART), classifier)
         perceptual = find_perceptual(classifier, run.accelerator.device)
     network = start.tokenizer if start else None
-    train_tokenizer(stage, images, val, run, perceptual, network)  # pyright: ignore[reportArgumentType]
+    trained = train_tokenizer(stage, images, val, run, perceptual, network)  # pyright: ignore[reportArgumentType]
+    if options.out and start is not None and run.is_main:
+        better = fine_tuning.with_decoder(start, trained)
+        _save(options.out, better.tokenizer, start.transformer, start.config, start.classes)
 
 
 def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model | None) -> None:
@@ -126,8 +134,19 @@ def write_model(
     config, classes = _description(
         folder.name, images, recipe, tokenizer.config, transformer.config
     )
+    _save(folder, tokenizer, transformer, config, classes)
+
+
+def _save(
+    folder: Path,
+    tokenizer: AnyTokenizer,
+    transformer: AnyTransformer,
+    config: ModelConfig,
+    classes: Classes,
+) -> None:
     card = folder / "CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else f"# {folder.name}\n"
+    config = replace(config, name=folder.name)
     save_model(folder, tokenizer, transformer, config, classes, text, dtype=torch.float16)
 
 

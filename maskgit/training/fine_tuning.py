@@ -1,7 +1,8 @@
 """Begin training at a model that is there: its weights, and its classes where the data share them.
 
-The tokenizer goes on as it is. The predictor gets one row for each class of the data: that of the
-same class where the model knows it, otherwise the mean of all its classes.
+The tokenizer goes on as it is; where its decoder alone was trained, the model takes that. The
+predictor gets one row for each class of the data: that of the same class where the model knows it,
+otherwise the mean of all its classes.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,19 @@ def tokenizer_recipe(recipe: TokenizerRecipe, model: Model) -> TokenizerRecipe:
             f"stage 1 trains the official VQGAN; {model.config.name} has another tokenizer"
         )
     return replace(recipe, model=model.tokenizer.config, quantize_start=-1)
+
+
+def with_decoder(model: Model, trained: VQGAN) -> Model:
+    """Give a model whose tokenizer has the decoder of another; all else stays, bit for bit.
+
+    An average of weights that did not change is not quite these weights, and codes that moved by a
+    rounding might be other codes. So encoder and codebook are the model's own.
+    """
+    own, new = model.tokenizer.state_dict(), trained.state_dict()
+    tokenizer = VQGAN(trained.config)
+    decoder = {name: new[name] for name in own if name.startswith("decoder.")}
+    tokenizer.load_state_dict({**own, **decoder})
+    return model._replace(tokenizer=tokenizer.eval())
 
 
 def transformer_recipe(

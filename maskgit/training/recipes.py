@@ -118,8 +118,7 @@ def sharper() -> Recipe:
     """What makes the decoder of `embedded` draw sharper: it learns texture, its codes stay.
 
     Command: `python -m maskgit train tokenizer --recipe sharper --from MODEL --data DATA
-    --run runs/sharper`; `train transformer --from MODEL --tokenizer-run runs/sharper` then trains
-    on, and writes both. A predictor that was trained on the codes fits as it is.
+    --run runs/sharper --out MODEL_FOLDER`. A predictor that was trained on the codes fits as it is.
 
     Hardware, hours and score: begun at the embedded model, 87 min of two cores with AVX2; 64 of the
     held-out pictures had 22.1 dB and now have 22.7, and the model's card has the other figures. In

@@ -110,6 +110,37 @@ def test_the_tokenizer_begins_at_the_models_pictures(
     assert lines[-1]["val_psnr"] == pytest.approx(expected, abs=2e-3)
 
 
+def test_a_decoder_that_learned_comes_into_the_model_and_all_else_stays_bit_for_bit(
+    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = recipes.tiny()
+    stage = replace(tiny.tokenizer, decoder_only_from=0, adversarial_start=-1)
+    monkeypatch.setitem(recipes.RECIPES, "decoder", lambda: replace(tiny, tokenizer=stage))
+    common = ["--from", str(model), "--data", str(data), "--steps", "2"]
+    out = tmp_path / "better"
+    line = ["train", "tokenizer", *common, "--run", str(tmp_path / "run"), "--out", str(out)]
+    assert cli.main([*line, "--recipe", "decoder"]) == 0
+    before, after = load_model(model), load_model(out)
+    for network in ("tokenizer", "transformer"):
+        old, new = (getattr(each, network).state_dict() for each in (before, after))
+        changed = {name for name in old if not torch.equal(old[name], new[name])}
+        assert all(name.startswith("decoder.") for name in changed)
+        assert bool(changed) == (network == "tokenizer")
+    assert after.config == replace(before.config, name="better")
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["codes move", "no predictor"])
+def test_a_model_folder_that_stage_1_cannot_write_is_refused_before_it_learns(
+    data: Path, model: Path, tmp_path: Path, begun: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", "tokenizer", "--data", str(data), "--run", str(tmp_path / "run")]
+    line += ["--out", str(tmp_path / "out"), *(["--from", str(model)] if begun else [])]
+    line += ["--recipe", "tiny" if begun else "sharper"]
+    assert cli.main(line) == 1
+    assert "--out of stage 1 writes the model of --from" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_tokenizer_of_another_architecture_is_refused(model: Path) -> None:
     other = LlamaGenVQ(LlamaGenConfig(32, (1,), 1, 8, 8, 4))
     with pytest.raises(ValueError, match="stage 1 trains the official VQGAN"):
