@@ -212,7 +212,10 @@ def require_room(size: tuple[int, ...], count: int) -> None:
 
 def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
     """Take the model's own settings for new pictures, as long as nobody has changed any."""
-    if info.for_new is None or replace(settings, seed=info.defaults.seed) != info.defaults:
+    asked = replace(settings, seed=info.defaults.seed)
+    if asked.guidance_scale == info.stand_out:  # was for what was painted
+        asked = replace(asked, guidance_scale=info.defaults.guidance_scale)
+    if info.for_new is None or asked != info.defaults:
         return settings
     return replace(info.for_new, seed=settings.seed)
 

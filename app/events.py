@@ -25,7 +25,7 @@ from app.handlers import Handlers, Shown
 from app.menu import ModelMenu
 from app.models import ModelInfo
 from app.panels.advanced import advanced_updates
-from app.panels.make import class_choices, class_list
+from app.panels.make import class_choices, of_model
 from app.panels.outpaint import add_script
 from app.panels.schedule import drawn_script
 from app.panels.tour import SITUATION
@@ -160,11 +160,6 @@ def _bind_schedule(ui: Layout, handlers: Handlers) -> None:
     names.change(None, names, curve, js="(name) => name", queue=False, **QUIET)
 
 
-def _of_model(info: ModelInfo) -> dict[str, Any]:
-    """Give what the canvas must know about a model."""
-    return {"grid": info.grid, "resolution": info.image_size, "classes": class_list(info)}
-
-
 def _of_settings(ui: Layout) -> dict[str, Any]:
     """Give the controls that follow a model, by their names."""
     return {**ui.advanced._asdict(), "borrow": ui.make.borrow}
@@ -188,7 +183,7 @@ def _bind_models(ui: Layout, menu: ModelMenu) -> None:
         choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(**_of_model(chosen.info)),
+            ui.canvas: gr.HTML(**of_model(chosen.info)),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
             ui.make.status: ui.words.say(chosen.status),
             **{settings[name]: update for name, update in updates},
@@ -212,7 +207,7 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
         choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
-            ui.canvas: gr.HTML(**_of_model(chosen.info)),
+            ui.canvas: gr.HTML(**of_model(chosen.info)),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
             ui.make.status: ui.words.say(settled.status),
             **{settings[name]: update for name, update in updates if name in settled.names},

@@ -22,7 +22,7 @@ from app.panels.advanced import AdvancedPanel, advanced_panel
 from app.panels.gallery import gallery_panel
 from app.panels.header import TITLE, header
 from app.panels.language import language_panel
-from app.panels.make import MakePanel, class_list, make_panel
+from app.panels.make import MakePanel, make_panel, of_model
 from app.panels.models import models_panel
 from app.panels.outpaint import OutpaintPanel, outpaint_panel
 from app.panels.tour import tour_panel
@@ -85,7 +85,7 @@ def _lay_out(handlers: Handlers, menu: ModelMenu, words: Words) -> Layout:
     with gr.Row(elem_id="studio"):
         with gr.Column(scale=1, elem_id="stage"):
             answers = _functions(words, *_about_pictures(handlers))
-            canvas = Canvas(info.grid, info.image_size, class_list(info), answers, words.code)
+            canvas = Canvas(**of_model(info), server_functions=answers, language=words.code)
         with gr.Column(scale=0, min_width=320, elem_id="side"):
             return Layout(
                 words=words,

@@ -56,6 +56,7 @@ class ModelInfo:
         defaults: What it fills holes best with; the controls begin there.
         for_new: What it makes new pictures best with, where that differs.
         borrows: Whether its fills are written with pieces of the picture, unless one wants it not.
+        stand_out: Guidance for things that the picture does not show; None: not known to help.
         curves: For each schedule the share still masked, at evenly spaced moments.
     """
 
@@ -70,6 +71,7 @@ class ModelInfo:
     defaults: Settings
     for_new: Settings | None = None
     borrows: bool = False
+    stand_out: float | None = None
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 

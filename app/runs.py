@@ -54,6 +54,7 @@ class Fill:
         regions: Where other classes are wished than `label`.
         refine: Whether a fill that would look soft is drawn again in smaller windows.
         borrow: Whether it is written with pieces of the picture instead, where there are enough.
+        is_close_up: Whether the engine is to choose a window that frames it closely.
     """
 
     model: str
@@ -70,6 +71,7 @@ class Fill:
     regions: Regions = ()
     refine: bool = True
     borrow: bool = False
+    is_close_up: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Read in this order:
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -82,12 +82,15 @@ class EditRequest(GenerateRequest, Part):
         refine: Whether a fill that would look soft is drawn again in smaller windows.
         borrow: Whether it is written with pieces of the picture instead, where there are enough;
             None: as the model is used best.
+        stand_out: Whether it is a thing that the picture does not show: it is framed closely, and
+            its class leads, unless another guidance is wished.
     """
 
     picture: str
     regions: list[PartOfClass] = Field([], max_length=MAX_CLASSES - 1)
     refine: bool = True
     borrow: bool | None = None
+    stand_out: bool = False
 
 
 class OutpaintRequest(GenerateRequest):
@@ -156,6 +159,11 @@ class Service:
             region = self._region(asked, picture)
             about = {"feather": feather, **self._touches(asked, model)}
             about["regions"] = self._regions(asked, picture)
+            strong = self._models.info(model).stand_out
+            if asked.stand_out:
+                about["is_close_up"] = True
+                if strong is not None and "guidance_scale" not in asked.settings:
+                    settings = replace(settings, guidance_scale=strong)
             whole = model, picture, region, None, None, label, asked.count, settings
             return self._run(Fill(*whole, previews=False, **about))
 

@@ -35,7 +35,7 @@ from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
 from maskgit.tiles import MAX_LEVELS, Plan, Tile
 from maskgit.traces import to_json, to_npz
 from maskgit.types import Picture, Region
-from maskgit.window import resample
+from maskgit.window import Window, close_up, resample
 
 TRACE_FILES = {"npz": to_npz, "json": to_json}
 
@@ -80,13 +80,15 @@ def edit(options: argparse.Namespace) -> None:
         mask = _mask(picture, options.mask, options.box)
     else:
         mask = np.logical_or.reduce(list(regions.values()))
+    window = _framed(engine, options, mask)
     with _progress() as on_step:
         result = engine.edit(
-            picture, mask, _label(options), regions=regions,
+            picture, mask, _label(options), regions=regions, window=window,
             feather=options.feather, **_touches(engine, options),
             on_step=on_step, on_tile=_say_tile, **_common(options),
         )  # fmt: skip
-    files = with_recipes(begun(engine, options), result, original, mask, regions=regions)
+    about = {"regions": regions, "window": window}
+    files = with_recipes(begun(engine, options), result, original, mask, **about)
     _write_all(options.out, files, result.seeds)
 
 
@@ -100,14 +102,24 @@ def edit_many(options: argparse.Namespace) -> None:
     def edit_one(file: Path, mask_file: Path | None) -> Iterator[bytes]:
         original = _original(file)
         mask = _mask(original.flat, mask_file, options.box)
+        window = _framed(engine, options, mask)
         result = engine.edit(
-            original.flat, mask, _label(options),
+            original.flat, mask, _label(options), window=window,
             feather=options.feather, **_touches(engine, options), **_common(options),
         )  # fmt: skip
-        return with_recipes(recipe, result, original, mask)
+        return with_recipes(recipe, result, original, mask, window=window)
 
     seeds = range(options.seed, options.seed + options.count)
     edit_folder(options.images, options.masks, options.to, seeds, edit_one)
+
+
+def _framed(engine: MaskGIT, options: argparse.Namespace, mask: Region) -> Window | None:
+    """Frame what is to stand out, and let its class lead if nothing else is said."""
+    if not options.stand_out:
+        return None
+    if options.guidance_scale is None:
+        options.guidance_scale = engine.config.stand_out
+    return close_up(mask, engine.grid_size)
 
 
 def outpaint(options: argparse.Namespace) -> None:
@@ -232,6 +244,12 @@ def _parser() -> argparse.ArgumentParser:
             )  # fmt: skip
             _add_choices(sub, "edited.png")
             _add_refine(sub)
+            sub.add_argument(
+                "--stand-out",
+                action="store_true",
+                help="for things that the picture does not show: frames the mask closely, and "
+                "lets the class lead",
+            )
             commands_recipes.add_no_recipe(sub)
             continue
         _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))

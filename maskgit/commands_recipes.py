@@ -20,6 +20,7 @@ from maskgit.recipe_parts import Grid
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay as replay_recipe
 from maskgit.types import Region
+from maskgit.window import Window
 
 
 def replay(options: argparse.Namespace) -> None:
@@ -111,6 +112,7 @@ def with_recipes(
     mask: Region | None = None,
     sides: tuple[int, int, int, int] | None = None,
     regions: Regions | None = None,
+    window: Window | None = None,
 ) -> Iterator[bytes]:
     """Write results as PNG files with recipes, or without where one is not wanted or too large.
 
@@ -123,13 +125,14 @@ def with_recipes(
         mask: For an edit, what could change.
         sides: For a picture made larger, what was added on the left, top, right and bottom.
         regions: Where other classes were asked for.
+        window: What the model saw, unless it was chosen as usual.
     """
     at = sides[:2] if sides else (0, 0)
     for index, (made, trace) in enumerate(zip(result.pictures, result.traces, strict=True)):
         notes = {}
         if begun:
             decode = trace[0].options[0]
-            about = {"sides": sides, "trim": TRIM if sides else 0}
+            about = {"sides": sides, "trim": TRIM if sides else 0, "window": window}
             about |= {"regions": tuple((regions or {}).items()), "tokens": result.tokens(index)}
             recipe = begun(decode, original and original.flat, mask, **about)
             try:

@@ -54,6 +54,8 @@ class ModelConfig:
         edit: Those of edits and of outpainting, where they differ.
         borrow: Whether interfaces write fills with pieces of the picture (`maskgit.borrowing`)
             unless they are asked not to: what a small model draws itself is soft.
+        stand_out: Guidance at which it draws things that the picture around does not show, in a
+            window framed closely (`maskgit.window.close_up`); None: not known to help.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ModelConfig:
     decode: DecodeDefaults = field(default_factory=DecodeDefaults)
     edit: DecodeDefaults | None = None
     borrow: bool = False
+    stand_out: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other."""
@@ -95,8 +98,9 @@ class ModelConfig:
     def to_json(self) -> str:
         """Write as the text of `config.json`."""
         values = asdict(self)
-        if self.edit is None:
-            del values["edit"]
+        for name in ("edit", "stand_out"):
+            if values[name] is None:
+                del values[name]
         for name in ("tokenizer", "transformer"):
             values[name] = {"architecture": getattr(self, name).architecture, **values[name]}
         return json.dumps(values, indent=2) + "\n"
@@ -155,7 +159,7 @@ def _fit(value: Any, kind: Any, name: str) -> Any:
     """Give a parsed JSON value the type of its field, where JSON has no such type."""
     if isinstance(value, list):
         value = tuple(value)
-    if kind is float and type(value) is int:
+    if (kind is float or kind == float | None) and type(value) is int:
         value = float(value)
     if not _is_a(value, kind):
         wanted = kind.__name__ if isinstance(kind, type) else str(kind)

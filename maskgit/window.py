@@ -7,6 +7,7 @@ than the picture it reaches beyond, and what lies there is the picture's mirror 
 
 Read in this order:
     choose            the window for a mask
+    close_up          a smaller one, for things that the picture around does not show
     view, open_cells  what the model gets: pixels and the cells it may change
     class_cells       and which region these belong to, where several were painted
     project           the model's square back at the picture's size
@@ -40,6 +41,7 @@ Hole: TypeAlias = Bool[np.ndarray, "S S"]  # its pixels that are unknown or abou
 
 # Every published tokenizer has 16 px to a cell; fewer picture pixels would only be blown up.
 PIXELS_PER_CELL = 16
+CLOSE_CONTEXT = 0.25  # around a thing: models know things from pictures that are full of them
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,15 @@ def choose(
         top=place(box.top, box.height, side, height),
         side=side,
     )
+
+
+def close_up(mask: Region, grid_size: int) -> Window:
+    """Choose the window for a thing that the picture around does not show.
+
+    With more around it a small model goes on with the picture instead of drawing the thing.
+    `ModelConfig.stand_out` is the guidance to use with it. Arguments and errors as `choose`.
+    """
+    return choose(mask, grid_size, min_side=grid_size, context=CLOSE_CONTEXT)
 
 
 def resample(picture: Picture, height: int, width: int) -> UInt8[np.ndarray, "{height} {width} 3"]:

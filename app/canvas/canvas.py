@@ -52,8 +52,8 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     After "stopped" or "error", and when frames stop coming for three minutes, further frames of
     that run are ignored; the same holds after "done".
 
-    grid, resolution and classes may be changed too, when another model is chosen: masks are
-    carried to its lattice, after the run if there is one.
+    grid, resolution, classes and stand_out may be changed too, when another model is chosen: masks
+    are carried to its lattice, after the run if there is one.
 
 Server functions take one object and answer {"ok": true, ...} or {"ok": false, "error": {"code",
 "message"}}: `open_picture({"name", "data": base64})` and `open_example({"name"})` answer with
@@ -103,6 +103,7 @@ SCRIPTS = (
     "keys.js",
     "history.js",
     "classes.js",
+    "standing.js",
     "document.js",
     "store.js",
     "remaking.js",
@@ -161,6 +162,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         grid: The model's tokens per side; as a rule cells on the short side of a picture.
         resolution: Side of the square that the model sees, in its own pixels.
         classes: Its classes: JSON, pairs of id and name.
+        stand_out: Its guidance as usual and for things that stand out: JSON; null: it has none.
         server_functions: `open_picture`, `open_example` and `has_picture`, see the module.
         language: Code of the language it speaks.
         elem_id: Id of the element in the page; its property `studio` is a read-only probe.
@@ -175,6 +177,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         grid: int,
         resolution: int,
         classes: str,
+        stand_out: str,
         server_functions: list[Callable[..., Any]],
         language: str = FIRST,
         elem_id: str = "canvas",
@@ -196,6 +199,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             grid=grid,
             resolution=resolution,
             classes=classes,
+            stand_out=stand_out,
             language=language,
             example=example,
             frame=frame,

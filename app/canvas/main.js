@@ -195,6 +195,7 @@ const refresh = () => {
   enlarging.refresh();
   framing.refresh();
   classes.refresh();
+  standing.refresh();
 };
 const redraw = () => {
   layers.invalidate();
@@ -325,6 +326,10 @@ const framing = createWindowTool(root, stage, state, {
 const classes = createClasses(root, state, {
   doc, say, redraw,
   list: () => JSON.parse(props.classes || "[]"),
+});
+const standing = createStandingOut(state, {
+  framing, settle, controls, say,
+  strength: () => JSON.parse(props.stand_out || "null"),
 });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, say, fail,
@@ -462,6 +467,7 @@ watch("command", () => {
 watch("grid", () => ready.then(followModel));
 watch("resolution", refresh);
 watch("classes", () => ready.then(classes.follow));
+watch("stand_out", standing.refresh);
 
 // --- leaving -----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 
 const GRIP_PX = 22; // CSS pixels around a corner that take it: enough for a finger
 const WINDOW_STEP = 1.25; // how much larger or smaller at a press
+const CLOSE_CONTEXT = 0.25; // of a close-up, on each side: as in maskgit/window.py
 
 function createWindowTool(root, stage, state, { doc, view, redraw, announce }) {
   const panel = root.querySelector(".mgs-window");
@@ -122,6 +123,22 @@ function createWindowTool(root, stage, state, { doc, view, redraw, announce }) {
     set(movedLens(resized, moved ?? null, state.picture), true);
   }
 
+  /** As small as helps to draw a thing: what is painted and a quarter more on every side. */
+  function closeUp() {
+    const box = paintedBox(state.lattice, state.cells);
+    if (!canSet() || !box) return;
+    const lens = { ...lensNow(), at: null };
+    const longest = 1 + Math.max(box.bottom - box.top, box.right - box.left);
+    const { width, height } = state.picture;
+    const wanted = longest * state.lattice.side * (1 + 2 * CLOSE_CONTEXT);
+    set(resizedLens(lens, (Math.min(width, height) * lens.tokens) / wanted, state.picture));
+  }
+
+  /** As large as may be, and it follows what is painted. */
+  function whole() {
+    if (canSet()) set(resizedLens({ ...lensNow(), at: null }, 0, state.picture));
+  }
+
   function move(rows, cols) {
     if (!canSet()) return;
     const { at } = frame();
@@ -208,7 +225,7 @@ function createWindowTool(root, stage, state, { doc, view, redraw, announce }) {
   });
 
   return {
-    over, onKey, frame, refresh, follow, setFine,
+    over, onKey, frame, refresh, follow, setFine, closeUp, whole,
     larger: () => resize(1),
     smaller: () => resize(-1),
   };

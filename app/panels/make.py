@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -119,6 +119,17 @@ def class_list(info: ModelInfo) -> str:
     named = sorted(info.classes, key=lambda choice: choice.name.casefold())
     pairs = [[choice.id, choice.name] for choice in named]
     return json.dumps([*pairs, [NO_CLASS_ID, ""]] if info.has_no_class else pairs)
+
+
+def of_model(info: ModelInfo) -> dict[str, Any]:
+    """Give what the canvas must know about a model."""
+    strength = info.stand_out and [info.defaults.guidance_scale, info.stand_out]
+    return {
+        "grid": info.grid,
+        "resolution": info.image_size,
+        "classes": class_list(info),
+        "stand_out": json.dumps(strength),
+    }
 
 
 def class_text(choice: ClassChoice) -> str:

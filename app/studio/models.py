@@ -199,6 +199,7 @@ def describe(engine: maskgit.MaskGIT) -> ModelInfo:
         reveal_rules=tuple(REVEAL_RULES),
         defaults=defaults,
         borrows=config.borrow,
+        stand_out=config.stand_out,
         for_new=None if for_new == defaults else for_new,
         curves={name: _curve(name, config.grid_size**2) for name in SCHEDULES},
     )

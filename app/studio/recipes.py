@@ -26,6 +26,7 @@ from maskgit.outpainting import TRIM
 from maskgit.recipe_parts import Grid
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.tiles import MAX_LEVELS
+from maskgit.window import close_up
 
 SETTINGS = [field.name for field in fields(Settings)]
 
@@ -51,8 +52,7 @@ class RecipeBook:
         if isinstance(request, Outpaint):
             sides = request.left, request.top, request.right, request.bottom
             return _written(replace(recipe, sides=sides, trim=TRIM), tokens)
-        seen = request.window
-        window = seen and Window(seen.left, seen.top, seen.side)
+        window = window_of(request, self._models.info(request.model).grid)
         about_edit = {"mask": request.region, "window": window, "cells": request.cells}
         about_edit |= {"lens": _words(request.lens), "feather": request.feather}
         about_edit |= {"regions": _named(request.regions)}
@@ -128,6 +128,14 @@ class RecipeBook:
             return ""
         files = (file.stat() for file in sorted(folder.iterdir()))
         return _fingerprint(folder, tuple((file.st_size, file.st_mtime_ns) for file in files))
+
+
+def window_of(request: Fill, grid_size: int) -> Window | None:
+    """Give the window that was asked for; None: the engine is to choose as usual."""
+    if request.is_close_up:
+        return close_up(request.region, grid_size)
+    seen = request.window
+    return seen and Window(seen.left, seen.top, seen.side)
 
 
 def _touches(asked: Fill | Outpaint | Scene) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from app.runs import Fill, Generate, Picture, Result, Step
 from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
+from app.studio.recipes import window_of
 from app.studio.refining import Refiner, outcome
 from app.words import Sentence
 from maskgit import DecodeState, MaskGIT, Window, inspection, steering
@@ -226,11 +227,14 @@ def prepare(engine: MaskGIT, request: Fill | Generate) -> maskgit.Job:
     choices = choices_of(request)
     if isinstance(request, Generate):
         return engine.prepare_generate(**choices)
-    window = request.window and Window(request.window.left, request.window.top, request.window.side)
     return engine.prepare_edit(
-        request.picture, request.region,
-        window=window, cells=request.cells, feather=request.feather, **choices,
-    )  # fmt: skip
+        request.picture,
+        request.region,
+        window=window_of(request, engine.grid_size),
+        cells=request.cells,
+        feather=request.feather,
+        **choices,
+    )
 
 
 def choices_of(request: Fill | Generate) -> dict[str, Any]:

@@ -99,7 +99,9 @@ def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model
     if start is not None:
         stage = fine_tuning.transformer_recipe(stage, start, len(images.classes))
         decodes = {"decode": start.config.decode, "edit": start.config.edit}
-        recipe = replace(recipe, **decodes, borrow=start.config.borrow)
+        recipe = replace(
+            recipe, **decodes, borrow=start.config.borrow, stand_out=start.config.stand_out
+        )
     sizes = start.config.tokenizer if start else recipe.tokenizer.model
     _description(
         "any", images, recipe, sizes, stage.model
@@ -165,6 +167,7 @@ def _description(
         decode=recipe.decode,
         edit=recipe.edit,
         borrow=recipe.borrow,
+        stand_out=recipe.stand_out,
     )
     return config, known_classes(images, transformer.null_label)
 

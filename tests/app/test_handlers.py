@@ -163,6 +163,16 @@ def test_new_pictures_have_settings_of_their_own_until_one_is_changed() -> None:
     assert found == [replace(wilder, seed=7), plain, *[replace(plain, steps=3)] * 2]
 
 
+def test_guidance_of_what_stands_out_is_no_change_of_settings_for_new_pictures() -> None:
+    wilder = Settings(temperature=1.5, guidance_scale=2.5)
+    studio = FakeStudio(replace(INFO, for_new=wilder, stand_out=6.0))
+    strong = CHOSEN._replace(guidance_scale=6)
+    for action, drawn in (("generate", Drawing()), ("fill", opened(studio, 8))):
+        frames(Handlers(studio), action, drawn, strong)
+    found = [request.settings for request in studio.requests]
+    assert found == [replace(wilder, seed=7), Settings(seed=7, guidance_scale=6.0)]
+
+
 def test_a_schedule_of_ones_own_reaches_the_model(studio: FakeStudio, handlers: Handlers) -> None:
     frames(handlers, "generate", Drawing(), CHOSEN._replace(schedule="custom:1,0.5,0"))
     assert studio.requests[0].settings.schedule == "custom:1,0.5,0"

@@ -2,6 +2,8 @@
 
 import base64
 import io
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from app.handlers import Handlers
 from app.service import MAX_PICTURES, Service
 from app.studio import ModelStore, Studio
 from maskgit.outpainting import TRIM, outpaint_windows
+from maskgit.window import close_up
 from tests.models import some_picture
 
 SIZE = 32
@@ -106,6 +109,23 @@ def test_texture_is_borrowed_as_wished_or_else_as_the_model_is_used_best(
     answer = service.outpaint({**wish, "right": 20, "borrow": True})
     np.testing.assert_array_equal(made(answer), larger.pictures)
     assert not service.edit({**wish, **box, "borrow": 1})["ok"]
+
+
+@pytest.mark.parametrize("wish", [{}, {"guidance_scale": 2.0}], ids=["strong", "as wished"])
+def test_what_stands_out_is_framed_closely_and_its_class_leads(
+    small_engine: maskgit.MaskGIT, wish: dict[str, float]
+) -> None:
+    leads = copy(small_engine)
+    leads.config = replace(leads.config, stand_out=3.5)
+    service = Handlers(Studio(ModelStore(leads, "small"))).service
+    asked = {"label": 1000, "settings": {"seed": 1, **wish}, "picture": file(PICTURE)}
+    answer = service.edit({**asked, "box": [20, 10, 21, 15], "stand_out": True})
+    expected = leads.edit(
+        PICTURE, hole(), 1000, seed=1, window=close_up(hole(), leads.grid_size),
+        guidance_scale=wish.get("guidance_scale", 3.5),
+    )  # fmt: skip
+    np.testing.assert_array_equal(made(answer), expected.pictures)
+    assert not service.edit({**asked, "box": [20, 10, 21, 15], "stand_out": "yes"})["ok"]
 
 
 def test_parts_of_other_classes_are_filled_as_the_engine_fills_them(

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import maskgit
 from maskgit import MaskGIT, borrowing, pieces, recipe_files, recipes
 from maskgit.borrowing import borrow, is_possible
 from maskgit.decoding import DecodeOptions
@@ -15,9 +17,10 @@ from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay
 from maskgit.tiles import Plan
 from maskgit.types import Picture, Region
-from maskgit.window import Window
+from maskgit.window import Window, close_up
 from tests.models import some_picture
 
+ROOT = Path(__file__).resolve().parents[2]
 PHOTO = some_picture(150, 190)
 MASK = np.zeros((150, 190), bool)
 MASK[60:90, 80:120] = True
@@ -89,6 +92,33 @@ def test_what_has_colours_that_the_picture_lacks_stays_as_drawn() -> None:
     beside = np.s_[52:108, 118:128]
     wrong = np.abs(written.astype(int) - picture)[beside].mean()
     assert wrong < 0.5 * np.abs(drawn.astype(int) - picture)[beside].mean()
+
+
+def test_what_such_colours_nearly_enclose_stays_too() -> None:
+    picture = stripes(150, 180)
+    picture[..., 0] = 40  # no red anywhere
+    hole = hole_in(picture, 35, 50, 80, 80)
+    drawn = picture.copy()
+    drawn[55:95, 70:110] = (230, 20, 20)
+    drawn[68:95, 84:96] = 0  # a dark heart, open to below
+    written = borrow(picture, drawn, hole)
+    np.testing.assert_array_equal(written[70:85, 86:94], 0)
+
+
+def test_flowers_grow_in_the_meadow_where_they_are_to_stand_out() -> None:
+    """What the model's configuration promises of itself, on the picture that people try first."""
+    engine = maskgit.load("embedded", "cpu", "float32")
+    assert engine.config.stand_out is not None
+    meadow = open_picture((ROOT / "assets" / "examples" / "meadow.jpg").read_bytes())
+    hole = hole_in(meadow, 200, 260, 160, 160)
+    strong = {"guidance_scale": engine.config.stand_out}
+    close = {"window": close_up(hole, engine.grid_size), **strong}
+    grown = []
+    for wish in ({}, close):
+        made = engine.edit(meadow, hole, "tulip", seed=20, count=4, borrow=True, **wish).pictures
+        red = (made[..., 0].astype(int) - made[..., 1] > 60)[:, hole].mean(1)
+        grown.append(int((red > 0.1).sum()))
+    assert grown[1] >= 3 > grown[0]
 
 
 def test_pictures_that_can_only_be_read_are_taken() -> None:

@@ -16,6 +16,7 @@ from maskgit.contact_sheet import contact_sheet
 from maskgit.film import film, overlaid
 from maskgit.images import open_picture, to_png
 from maskgit.types import Picture
+from maskgit.window import close_up
 from tests.engine.test_images import SWAPPED
 from tests.models import some_picture
 
@@ -108,6 +109,14 @@ def test_edit_changes_the_mask_or_the_box_and_nothing_else(
     expected = engine.edit(shell.picture, shell.mask, "rose")
     np.testing.assert_array_equal(edited, expected.pictures[0])
     np.testing.assert_array_equal(edited[~shell.mask], shell.picture[~shell.mask])
+
+
+def test_what_stands_out_is_framed_closely_and_made_again(shell: Shell, engine: MaskGIT) -> None:
+    shell("edit", "photo.png", "--mask", "mask.png", "--label", "rose", "--stand-out")
+    window = close_up(shell.mask, engine.grid_size)
+    expected = engine.edit(shell.picture, shell.mask, "rose", window=window)
+    np.testing.assert_array_equal(shell.read("edited.png"), expected.pictures[0])
+    assert "identical" in shell("replay", "edited.png")
 
 
 def test_regions_are_of_other_classes_and_by_default_the_mask(

@@ -10,6 +10,7 @@ from maskgit.window import (
     Window,
     choose,
     class_cells,
+    close_up,
     mirror_fill,
     open_cells,
     project,
@@ -101,6 +102,15 @@ def test_a_mask_that_fills_the_short_side_keeps_known_pixels_in_view() -> None:
     window = choose(mask, GRID)
     assert not mask[window.inside(320, 960).slices].all()
     assert not open_cells(mask, window, SIZE, GRID).all()
+
+
+def test_a_close_up_shows_a_quarter_more_on_every_side() -> None:
+    mask = np.zeros((480, 720), bool)
+    mask[200:296, 300:380] = True
+    assert close_up(mask, GRID) == Window(left=268, top=176, side=144)
+    assert choose(mask, GRID).side == 256
+    mask[:] = True
+    assert close_up(mask, GRID) == choose(mask, GRID, context=0.25)
 
 
 def test_an_empty_mask_is_refused() -> None:
