@@ -2,17 +2,21 @@
 
     python -m benchmarks.load                 # a minute for each number of people
     python -m benchmarks.load --seconds 5     # shorter, to try it
+    python -m benchmarks.load --edits 1000    # then eight people make so many: does memory grow?
 
 The real server in a process of its own; every person is a thread with a `gradio_client` that asks
 for one edit after another and waits for each. People differ in class, steps, guidance, reveal rule
 and seed. A time is that of a whole edit: the photo there, all passes, the PNG back. Every answer is
 compared to what the same server answered to the same question when nobody else was there. People
-and server share the machine.
+and server share the machine. Before that the engine answers the same questions alone, one after the
+other: what would be possible without page, server and clients.
 """
 
 import argparse
 import base64
+import itertools
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -23,13 +27,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from gradio_client import Client
 
+import maskgit
 from benchmarks.decode import machine
+from maskgit.images import open_picture, to_png
+from maskgit.tiles import MAX_LEVELS
 
 ROOT = Path(__file__).resolve().parents[1]
 PEOPLE = (1, 2, 4, 8, 16, 32)
@@ -59,15 +68,22 @@ def main() -> None:
     """Measure, print the table and write it down."""
     parser = argparse.ArgumentParser(description="How the editor serves many people at once.")
     parser.add_argument("--seconds", type=float, default=60, help="for each number of people")
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--edits", type=int, default=0, help="that eight people make afterwards")
+    options = parser.parse_args()
+    seconds = options.seconds
     about = machine() | {"gradio": version("gradio"), "seconds_each": seconds}
+    questions = [question(number) for number in range(len(WISHES))]
+    about["engine_edits_per_s"] = round(engine_rate(questions, seconds), 2)
     rows = []
     with served() as (address, server):
-        questions = [question(number) for number in range(len(WISHES))]
         client = Client(address, verbose=False)
         alone = [ask(client, one) for one in questions]
+        crowd = partial(measure, address, server, questions, alone)
         for people in PEOPLE:
-            rows.append(measure(address, server, people, seconds, questions, alone))
+            rows.append(crowd(people, seconds=seconds))
+            print(line(rows[-1]), file=sys.stderr)
+        if options.edits:
+            rows.append(crowd(8, edits=options.edits))
             print(line(rows[-1]), file=sys.stderr)
     about["load_after"] = round(os.getloadavg()[0], 2)
     report = {"machine": about, "rows": rows}
@@ -112,15 +128,35 @@ def ask(client: Client, wish: dict[str, Any]) -> str:
     return answer["pictures"][0]["png"]
 
 
+def engine_rate(questions: list[dict[str, Any]], seconds: float) -> float:
+    """Give how many of these edits a second the engine makes, with nothing around it."""
+    engine, picture = maskgit.load("embedded"), open_picture(PHOTO.read_bytes())
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        asked = questions[count % len(questions)]
+        left, top, width, height = asked["box"]
+        mask = np.zeros(picture.shape[:2], bool)
+        mask[top : top + height, left : left + width] = True
+        result = engine.edit(
+            picture, mask, asked["label"], refine=MAX_LEVELS, borrow=engine.config.borrow,
+            **asked["settings"],
+        )  # fmt: skip
+        to_png(result.pictures[0])
+        count += 1
+    return count / (time.perf_counter() - start)
+
+
 def measure(
     address: str,
     server: int,
-    people: int,
-    seconds: float,
     questions: list[dict[str, Any]],
     alone: list[str],
+    people: int,
+    seconds: float = math.inf,
+    edits: float = math.inf,
 ) -> dict[str, Any]:
-    """Let so many people edit for a time, all beginning together."""
+    """Let so many people edit for a time, or until so many edits are made by all together."""
+    begun = itertools.count()  # a step of it is atomic
     clients = [Client(address, verbose=False) for _ in range(people)]
     together = threading.Barrier(people)
     memory = resident_mb(server)
@@ -129,7 +165,7 @@ def measure(
         tally, mine = Tally(), number % len(questions)
         together.wait()
         end = time.perf_counter() + seconds
-        while (start := time.perf_counter()) < end:
+        while (start := time.perf_counter()) < end and next(begun) < edits:
             try:
                 picture = ask(clients[number], questions[mine])
             except Exception as error:  # whatever a person would see is counted
@@ -188,7 +224,8 @@ def table(report: dict[str, Any]) -> str:
             "",
             f"{about['name']}, {about['cores']} cores, Python {about['python']}, torch "
             f"{about['torch']}, Gradio {about['gradio']}; {about['seconds_each']:g} s each, people "
-            f"and server on this machine; load average {about['load_before']} before the run and "
+            f"and server on this machine; the engine alone {about['engine_edits_per_s']} edits a "
+            f"second; load average {about['load_before']} before the run and "
             f"{about['load_after']} after it.",
         ]
     )

@@ -102,6 +102,8 @@ def start(report: Mapping[str, Any]) -> Iterator[Figure]:
 def load(report: Mapping[str, Any]) -> Iterator[Figure]:
     """Many people at once."""
     alone = report["rows"][0]["edits_per_s"]
+    if rate := report["machine"].get("engine_edits_per_s"):
+        yield Figure("the engine alone", f"{rate} edits a second", "")
     for row in report["rows"]:
         faults = f"{row['errors']} errors, {row['wrong']} wrong"
         value = f"{row['edits_per_s']} edits a second, p99 {row['p99_s']:.3g} s, {faults}"
