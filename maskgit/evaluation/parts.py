@@ -16,6 +16,7 @@ from maskgit.evaluation import (
     reconstruction,
     regions,
     sheets,
+    swaps,
 )
 from maskgit.evaluation.bench import Bench
 from maskgit.evaluation.editing import TASKS
@@ -124,6 +125,7 @@ def measure_editing(bench: Bench) -> Report:
             shown.append(filled[places])
     sheet = bench.keep(".webp", sheets.columns_of(shown))
     large, pairs = _large_holes(bench)
+    swapped, things, names = _swaps(bench)
     return _report(
         bench,
         "editing",
@@ -135,11 +137,18 @@ def measure_editing(bench: Bench) -> Report:
         "one decode, put there as drawn, then with colours evened out and the edge faded in "
         "(plain), then refined, or written with pieces of the picture around (borrowed); there "
         "sharpness is the hole's alone, and the step in colour is taken between the means on "
-        "either side of the border.",
-        {"Holes in held-out pictures": rows, "Holes in larger pictures": large},
+        "either side of the border. Another class is drawn at random for each hole, and the hole "
+        "shown to the classifier alone; to stand out means a window framed closely, and guidance "
+        f"{bench.engine.config.stand_out}.",
+        {
+            "Holes in held-out pictures": rows,
+            "Holes in larger pictures": large,
+            "Another class into the hole": swapped,
+        },
         {
             "Real, then each hole and what was put there: drawn, and borrowed": sheet,
             "Larger pictures: real, the fill as drawn, plain, refined, borrowed": pairs,
+            f"Real, then another class {' and '.join(swaps.WAYS)}: {', '.join(names)}": things,
         },
     )
 
@@ -193,6 +202,25 @@ def _large_holes(bench: Bench) -> tuple[list[Row], str]:
     columns = [large_holes.looked_at(holes[i], filled[i]) for i in shown]
     rows_of_sheet = [np.stack(row) for row in zip(*columns, strict=True)]
     return rows, bench.keep("-large.webp", sheets.columns_of(rows_of_sheet))
+
+
+def _swaps(bench: Bench) -> tuple[list[Row], str, list[str]]:
+    """Measure whether other classes come into a picture; also gives a sheet and its classes."""
+    engine, judge, seed = bench.engine, bench.judge, bench.request.seed
+    few = sheets.evenly(len(bench.val), LARGE)
+    images = ImageSet(bench.val.pictures[few], bench.val.labels[few], ())
+    wanted = swaps.others(images, len(engine.classes), seed)
+    before = swaps.enlarged(images.pictures)
+    rows = [swaps.measure("none: real, of its own class", before, images.labels, before, judge)]
+    places = sheets.evenly(len(before), COLUMNS)
+    shown = [before[places]]
+    for way in swaps.WAYS:
+        filled = swaps.fill(engine, before, wanted, way, seed, **bench.choices)
+        rows.append(swaps.measure(way, filled, wanted, before, judge))
+        shown.append(filled[places])
+    names = [engine.classes[label].name for label in wanted[places].tolist()]
+    small = [swaps.shown(each) for each in shown]
+    return rows, bench.keep("-others.webp", sheets.columns_of(small)), names
 
 
 def measure_ablation(bench: Bench) -> Report:

@@ -34,7 +34,7 @@ def evaluate(part: str, base: Path, model: Path, out: Path, *more: str) -> int:
     [
         ("reconstruction", (), [".webp"]),
         ("generation", ("--set", "steps=2"), [".webp", "-nearest.webp"]),
-        ("editing", ("--set", "steps=2", "--limit", "5"), [".webp", "-large.webp"]),
+        ("editing", ("--set", "steps=2", "--limit", "5"), [".webp", "-large.webp", "-others.webp"]),
         ("regions", ("--set", "steps=2", "--limit", "5"), [".webp"]),
         (
             "ablation",
