@@ -11,6 +11,7 @@ Points: TypeAlias = Sequence[tuple[Number, Number]]
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 168, 40, 52  # margins; the legend stands on the right
+NUMBER_WIDTH = 36  # of one under the x axis, with its margin
 COLOURS = (  # Okabe and Ito 2008: told apart by colour-blind people, too
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7"),
     *("#e69f00", "#56b4e9", "#8c8c8c", "#b8a800"),
@@ -49,7 +50,11 @@ def line_chart(title: str, x_name: str, y_name: str, lines: Mapping[str, Points]
             f'<path d="M{LEFT} {height}H{WIDTH - RIGHT}" stroke="#888" stroke-opacity=".35"/>'
         )
         parts.append(_text(LEFT - 8, height + 4, f"{tick:g}", anchor="end"))
-    parts += [_text(place(x, ticks[0])[0], HEIGHT - 32, f"{x:g}", anchor="middle") for x in columns]
+    free = math.inf
+    for x in reversed(columns):  # the last one always has its number, others where there is room
+        if (middle := place(x, ticks[0])[0]) <= free:
+            parts.append(_text(middle, HEIGHT - 32, f"{x:g}", anchor="middle"))
+            free = middle - NUMBER_WIDTH
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_name, anchor="middle"))
     parts.append(
         f'<g transform="rotate(-90 16 {HEIGHT / 2})">'

@@ -28,6 +28,14 @@ REPORT = Report(
 )
 
 
+def test_numbers_of_an_axis_do_not_lie_over_each_other() -> None:
+    points = [(x, 1.0 * x) for x in (100, 200, 390, 400)]
+    root = ET.fromstring(line_chart("Title", "step", "loss", {"a": points}))
+    words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"100", "200", "400"} <= set(words)
+    assert "390" not in words
+
+
 def test_a_table_lines_up_and_leaves_what_is_missing_empty() -> None:
     rows = [{"pictures": "real", "is": 4.0}, {"pictures": "made", "is": 12.345, "recall": 0.5}]
     assert table(rows).splitlines() == [
