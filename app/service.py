@@ -159,11 +159,10 @@ class Service:
             region = self._region(asked, picture)
             about = {"feather": feather, **self._touches(asked, model)}
             about["regions"] = self._regions(asked, picture)
+            about["is_close_up"] = asked.stand_out
             strong = self._models.info(model).stand_out
-            if asked.stand_out:
-                about["is_close_up"] = True
-                if strong is not None and "guidance_scale" not in asked.settings:
-                    settings = replace(settings, guidance_scale=strong)
+            if asked.stand_out and strong and "guidance_scale" not in asked.settings:
+                settings = replace(settings, guidance_scale=strong)
             whole = model, picture, region, None, None, label, asked.count, settings
             return self._run(Fill(*whole, previews=False, **about))
 

@@ -15,6 +15,8 @@ from maskgit.types import Images, TokenMask, Tokens
 
 Adversarial: TypeAlias = Literal["hinge", "non-saturating"]
 
+TEXTURE_TILE = 32  # pixels along one side of what is compared as one texture
+
 
 def codebook_loss(
     features: Float[Tensor, "B D h w"], quantized: Float[Tensor, "B D h w"], commitment: float
@@ -76,7 +78,7 @@ def gradient_penalty(scores_of_real: Tensor, real: Images) -> Float[Tensor, ""]:
 
 
 def texture_loss(
-    ours: Images, theirs: Images, filters: Float[Tensor, "F 3 k k"], tile: int = 32
+    ours: Images, theirs: Images, filters: Float[Tensor, "F 3 k k"], tile: int = TEXTURE_TILE
 ) -> Float[Tensor, ""]:
     """Ask for texture as a picture has it, wherever exactly within a tile it lies.
 

@@ -88,6 +88,14 @@ class TokenizerRecipe:
     ema_decay: float = 0.999
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse crops that texture cannot be compared in."""
+        if self.texture_weight and self.crop_px % losses.TEXTURE_TILE:
+            raise ValueError(
+                f"texture is compared in tiles of {losses.TEXTURE_TILE} px; crops of "
+                f"{self.crop_px} px are no multiple of that"
+            )
+
     def rate(self, step: int) -> float:
         """Learning rate of step number `step`."""
         settled = (step - self.quantize_start + 1) / max(1, self.settle_steps)

@@ -1,6 +1,7 @@
 """The objectives against slow twins in NumPy, and at the ends of their range."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskgit.training import losses
+from maskgit.training import losses, recipes
 
 
 def log_softmax(values: np.ndarray) -> np.ndarray:
@@ -169,6 +170,13 @@ def test_texture_is_compared_tile_by_tile() -> None:
     filters = unit_filters()
     assert float(losses.texture_loss(here, there, filters)) > 0.1
     assert float(losses.texture_loss(here, there, filters, tile=64)) < 0.02
+
+
+def test_crops_that_are_no_whole_tiles_are_refused_in_words() -> None:
+    stage = recipes.sharper().tokenizer
+    with pytest.raises(ValueError, match="tiles of 32 px; crops of 80 px are no multiple"):
+        replace(stage, crop_px=80)
+    assert replace(stage, crop_px=80, texture_weight=0.0).crop_px == 80
 
 
 def test_a_blurred_picture_is_sharpened_for_its_texture() -> None:
