@@ -20,7 +20,8 @@ def meadow() -> Path:
 
 def open_meadow(editor: Editor, meadow: Path) -> None:
     editor.open_file(meadow)
-    editor.wait("studio.picture.width === 720")
+    editor.wait("studio.picture.width === 720 && studio.status.kind !== 'busy'")
+    editor.wait(f"{GUIDANCE} > 0")  # the page has told the canvas its controls
 
 
 def test_the_window_frames_what_is_painted_and_pressing_again_undoes_it(
