@@ -23,7 +23,7 @@ from maskgit.evaluation.report import Row, command, put_section, table
 
 Curves: TypeAlias = dict[str, list[tuple[int, float]]]  # of each quantity: steps, and its values
 
-FIRST_STEP = 50  # where the first point is; every other is at twice the step of the one before
+FIRST_STEP = 50  # of the first point, at most; every other is at twice the step of the one before
 PAUSE_S = 1800.0  # between two lines: nobody trained meanwhile
 ABOUT_TIME = ("step", "time", "pictures_per_s")
 TEXT = (
@@ -97,7 +97,7 @@ def read(folder: Path) -> tuple[Curves, float]:
 def thin(curve: Sequence[tuple[int, float]]) -> Points:
     """Give few points of many: each the mean of what came since the one before."""
     last, points, before = curve[-1][0], [], 0
-    first = min(FIRST_STEP, last)
+    first = min(FIRST_STEP, max(1, last // 8))  # short runs have a curve, too
     ends = [first * 2**number for number in range(math.ceil(math.log2(last / first)) + 1)]
     for end in (min(end, last) for end in ends):
         values = [value for step, value in curve if before < step <= end]

@@ -36,6 +36,7 @@ def test_points_are_means_since_the_one_before_at_doubling_steps() -> None:
     curve = [(step, float(step)) for step in range(50, 501, 50)]
     assert thin(curve) == [(50, 50), (100, 100), (200, 175), (400, 325), (500, 475)]
     assert thin([(7, 1.0)]) == [(7, 1.0)]
+    assert [step for step, _ in thin([(step, 0.0) for step in range(1, 41)])] == [5, 10, 20, 40]
     assert thin([(200, 2.0)]) == [(200, 2.0)]
 
 
