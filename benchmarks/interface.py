@@ -24,7 +24,6 @@ from benchmarks.decode import machine
 from tests.browser import chromium
 from tests.browser.editor import DESKTOP, Editor, opened, serve
 from tests.browser.editor import chromium as started
-from tests.browser.many import MANY_BRANCHES
 
 RESULTS = Path(__file__).parent / "results"
 GOALS = {
@@ -34,7 +33,6 @@ GOALS = {
     "steer": "one step + 100",
 }
 KNOB = 16  # CSS pixels
-BRANCHES = (100, 1000)  # that the page remembers
 STOPWATCH = """
   const { studio } = document.querySelector("#canvas");
   window.stopwatch = (type, isDone) => {
@@ -79,8 +77,6 @@ def main() -> None:
             questions = watch_network(page)
             for _ in range(rounds):
                 measure_run(page, times)
-            for branches in BRANCHES:
-                measure_among(page, times, branches, 3 * rounds)
         versions = {name: version(name) for name in ("gradio", "playwright")}
         about = machine() | versions | {"chromium": browser.version}
     report = {"machine": about, "ms": summary(times), "bytes": sizes(questions)}
@@ -120,26 +116,6 @@ def measure_run(editor: Editor, times: Times) -> None:
     editor.wait("!studio.walking")
     editor.pick_tool("brush")
     editor.undo()
-
-
-def measure_among(editor: Editor, times: Times, branches: int, rounds: int) -> None:
-    """Open and steer branches among so many others, as after a long afternoon."""
-    editor.wait("studio.saved")
-    editor.page.evaluate(MANY_BRANCHES, branches - editor.see("studio.branches"))
-    editor.reload()
-    editor.page.evaluate(f"() => {{ {STOPWATCH} }}")
-    editor.tap("[data-do=lab]")
-    shown = editor.page.locator(".mgs-branch")
-    shown.first.wait_for()
-    nodes = [branch.get_attribute("data-node") for branch in shown.all()[-rounds:]]
-    for node in nodes:
-        is_shown = f"studio.node === {node} && studio.isDrawn"
-        branch = editor.page.locator(f".mgs-branch[data-node='{node}']")
-        branch.scroll_into_view_if_needed()
-        taken = timed(editor, "click", is_shown, branch.click)
-        times[f"open a branch, of {branches}"].append(taken)
-        editor.wait("!studio.asking && !studio.running")
-        steer(editor, times[f"steer, beside {branches} branches"], "least")
 
 
 def scrub(editor: Editor, taken: list[float], positions: range | list[int]) -> None:
