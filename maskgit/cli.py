@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -35,7 +36,7 @@ from maskgit.state import GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
 from maskgit.tiles import MAX_LEVELS, Plan, Tile
 from maskgit.traces import to_json, to_npz
 from maskgit.types import Picture, Region
-from maskgit.window import Window, close_up, resample
+from maskgit.window import resample, standing_out
 
 TRACE_FILES = {"npz": to_npz, "json": to_json}
 
@@ -80,14 +81,14 @@ def edit(options: argparse.Namespace) -> None:
         mask = _mask(picture, options.mask, options.box)
     else:
         mask = np.logical_or.reduce(list(regions.values()))
-    window = _framed(engine, options, mask)
+    wish = _wish(engine, options, mask)
     with _progress() as on_step:
         result = engine.edit(
-            picture, mask, _label(options), regions=regions, window=window,
+            picture, mask, _label(options), regions=regions,
             feather=options.feather, **_touches(engine, options),
-            on_step=on_step, on_tile=_say_tile, **_common(options),
+            on_step=on_step, on_tile=_say_tile, **wish,
         )  # fmt: skip
-    about = {"regions": regions, "window": window}
+    about = {"regions": regions, "window": wish.get("window")}
     files = with_recipes(begun(engine, options), result, original, mask, **about)
     _write_all(options.out, files, result.seeds)
 
@@ -102,24 +103,21 @@ def edit_many(options: argparse.Namespace) -> None:
     def edit_one(file: Path, mask_file: Path | None) -> Iterator[bytes]:
         original = _original(file)
         mask = _mask(original.flat, mask_file, options.box)
-        window = _framed(engine, options, mask)
+        wish = _wish(engine, options, mask)
         result = engine.edit(
-            original.flat, mask, _label(options), window=window,
-            feather=options.feather, **_touches(engine, options), **_common(options),
+            original.flat, mask, _label(options),
+            feather=options.feather, **_touches(engine, options), **wish,
         )  # fmt: skip
-        return with_recipes(recipe, result, original, mask, window=window)
+        return with_recipes(recipe, result, original, mask, window=wish.get("window"))
 
     seeds = range(options.seed, options.seed + options.count)
     edit_folder(options.images, options.masks, options.to, seeds, edit_one)
 
 
-def _framed(engine: MaskGIT, options: argparse.Namespace, mask: Region) -> Window | None:
-    """Frame what is to stand out, and let its class lead if nothing else is said."""
-    if not options.stand_out:
-        return None
-    if options.guidance_scale is None:
-        options.guidance_scale = engine.config.stand_out
-    return close_up(mask, engine.grid_size)
+def _wish(engine: MaskGIT, options: argparse.Namespace, mask: Region) -> dict[str, Any]:
+    """Give what was said about an edit; what is to stand out has a window of its own."""
+    usual = standing_out(mask, engine.config) if options.stand_out else {}
+    return {**usual, **_common(options)}
 
 
 def outpaint(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ than the picture it reaches beyond, and what lies there is the picture's mirror 
 Read in this order:
     choose            the window for a mask
     close_up          a smaller one, for things that the picture around does not show
+    standing_out      the same, and what guidance to use with it
     view, open_cells  what the model gets: pixels and the cells it may change
     class_cells       and which region these belong to, where several were painted
     project           the model's square back at the picture's size
@@ -27,12 +28,13 @@ the windows that grow a picture (outpainting).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from maskgit.config import ModelConfig
 from maskgit.masks import Box, bounding_box, painted_share
 from maskgit.types import Picture, Region
 
@@ -140,9 +142,19 @@ def close_up(mask: Region, grid_size: int) -> Window:
     """Choose the window for a thing that the picture around does not show.
 
     With more around it a small model goes on with the picture instead of drawing the thing.
-    `ModelConfig.stand_out` is the guidance to use with it. Arguments and errors as `choose`.
+    Arguments and errors as `choose`.
     """
     return choose(mask, grid_size, min_side=grid_size, context=CLOSE_CONTEXT)
+
+
+def standing_out(mask: Region, config: ModelConfig) -> dict[str, Any]:
+    """Give the arguments of `MaskGIT.edit` for things that the picture around does not show.
+
+    They are a window that frames the mask closely, and the guidance at which the model's class
+    leads, if its configuration names one. Errors as `choose`.
+    """
+    strong = {} if config.stand_out is None else {"guidance_scale": config.stand_out}
+    return {"window": close_up(mask, config.grid_size), **strong}
 
 
 def resample(picture: Picture, height: int, width: int) -> UInt8[np.ndarray, "{height} {width} 3"]:

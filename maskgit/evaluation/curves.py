@@ -113,7 +113,9 @@ def _figures(file: Path) -> Iterator[dict[str, float]]:
         try:
             line = json.loads(text)
             numbers = {k: float(v) for k, v in line.items() if isinstance(v, int | float)}
-            if not all(map(math.isfinite, numbers.values())) or not {"step", "time"} <= set(line):
+            if not all(map(math.isfinite, numbers.values())) or not {"step", "time"} <= set(
+                numbers
+            ):
                 raise ValueError("no figures")
         except (ValueError, AttributeError) as error:
             raise ValueError(f"line {number} of {file} is damaged") from error
@@ -122,7 +124,8 @@ def _figures(file: Path) -> Iterator[dict[str, float]]:
 
 def _rows(run: str, curves: Curves, hours: float, wanted: Sequence[str]) -> Iterator[Row]:
     for name in wanted:
-        if points := thin(curves.get(name, [])) if name in curves else []:
+        if name in curves:
+            points = thin(curves[name])
             (first, began), (last, ended) = points[0], points[-1]
             yield {
                 "run": run,

@@ -138,8 +138,8 @@ def measure_editing(bench: Bench) -> Report:
         "(plain), then refined, or written with pieces of the picture around (borrowed); there "
         "sharpness is the hole's alone, and the step in colour is taken between the means on "
         "either side of the border. Another class is drawn at random for each hole, and the hole "
-        "shown to the classifier alone; to stand out means a window framed closely, and guidance "
-        f"{bench.engine.config.stand_out}.",
+        "shown to the classifier alone; to stand out means a window framed closely, and the "
+        f"guidance that the model's configuration names for it ({bench.engine.config.stand_out}).",
         {
             "Holes in held-out pictures": rows,
             "Holes in larger pictures": large,

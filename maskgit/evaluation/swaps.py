@@ -2,17 +2,18 @@
 
 A person who picks a class for a hole wants to see it there. The middle of every picture, half of
 each side at `large_holes.ENLARGED` times its size, is filled with a class drawn at random among
-all others: as fills are made by default, and so that it stands out (`window.close_up`, and the
-guidance that the model's configuration names). The hole is then shown to the classifier alone.
+all others: as fills are made by default, and so that it stands out (`window.standing_out`). The
+hole is then shown to the classifier alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int, UInt8
 from typing_extensions import Unpack
 
+from maskgit.config import ModelConfig
 from maskgit.evaluation.editing import centre, changed_outside
 from maskgit.evaluation.generation import Judge
 from maskgit.evaluation.large_holes import ENLARGED, SHOWN_PX
@@ -22,23 +23,13 @@ from maskgit.jobs import Choices
 from maskgit.pipeline import MaskGIT
 from maskgit.training.data import ImageSet
 from maskgit.types import Picture, Pictures, Region
-from maskgit.window import close_up, resample
+from maskgit.window import resample, standing_out
 
-Wish = Callable[[MaskGIT, Region], Mapping[str, Any]]
+Wish = Callable[[Region, ModelConfig], dict[str, Any]]
 Others = UInt8[np.ndarray, "B h w 3"]  # pictures of another size
 
 
-def _usual(_: MaskGIT, __: Region) -> Mapping[str, Any]:
-    return {}
-
-
-def _stand_out(engine: MaskGIT, region: Region) -> Mapping[str, Any]:
-    strength = engine.config.stand_out
-    strong = {} if strength is None else {"guidance_scale": strength}
-    return {"window": close_up(region, engine.grid_size), **strong}
-
-
-WAYS: dict[str, Wish] = {"as usual": _usual, "to stand out": _stand_out}
+WAYS: dict[str, Wish] = {"as usual": lambda _, __: {}, "to stand out": standing_out}
 
 
 def others(images: ImageSet, num_classes: int, seed: int) -> Int[np.ndarray, " B"]:
@@ -66,7 +57,7 @@ def fill(
 
     def one(index: int) -> Picture:
         label = engine.classes[int(wanted[index])].id
-        wish = {**WAYS[way](engine, region), **choices, "borrow": engine.config.borrow}
+        wish = {**WAYS[way](region, engine.config), **choices, "borrow": engine.config.borrow}
         return engine.edit(pictures[index], region, label, seed=seed + index, **wish).pictures[0]
 
     return np.stack(share_out(range(len(pictures)), one, way))

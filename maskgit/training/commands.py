@@ -82,8 +82,7 @@ def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model |
     network = start.tokenizer if start else None
     trained = train_tokenizer(stage, images, val, run, perceptual, network)  # pyright: ignore[reportArgumentType]
     if options.out and start is not None and run.is_main:
-        better = fine_tuning.with_decoder(start, trained)
-        _save(options.out, better.tokenizer, start.transformer, start.config, start.classes)
+        _save(options.out, fine_tuning.with_decoder(start, trained))
 
 
 def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model | None) -> None:
@@ -136,20 +135,15 @@ def write_model(
     config, classes = _description(
         folder.name, images, recipe, tokenizer.config, transformer.config
     )
-    _save(folder, tokenizer, transformer, config, classes)
+    _save(folder, Model(config, tokenizer, transformer, classes))
 
 
-def _save(
-    folder: Path,
-    tokenizer: AnyTokenizer,
-    transformer: AnyTransformer,
-    config: ModelConfig,
-    classes: Classes,
-) -> None:
+def _save(folder: Path, model: Model) -> None:
     card = folder / "CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else f"# {folder.name}\n"
-    config = replace(config, name=folder.name)
-    save_model(folder, tokenizer, transformer, config, classes, text, dtype=torch.float16)
+    config = replace(model.config, name=folder.name)
+    networks = model.tokenizer, model.transformer
+    save_model(folder, *networks, config, model.classes, text, dtype=torch.float16)
 
 
 def _description(

@@ -17,7 +17,7 @@ from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay
 from maskgit.tiles import Plan
 from maskgit.types import Picture, Region
-from maskgit.window import Window, close_up
+from maskgit.window import Window, standing_out
 from tests.models import some_picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,10 +111,8 @@ def test_flowers_grow_in_the_meadow_where_they_are_to_stand_out() -> None:
     assert engine.config.stand_out is not None
     meadow = open_picture((ROOT / "assets" / "examples" / "meadow.jpg").read_bytes())
     hole = hole_in(meadow, 200, 260, 160, 160)
-    strong = {"guidance_scale": engine.config.stand_out}
-    close = {"window": close_up(hole, engine.grid_size), **strong}
     grown = []
-    for wish in ({}, close):
+    for wish in ({}, standing_out(hole, engine.config)):
         made = engine.edit(meadow, hole, "tulip", seed=20, count=4, borrow=True, **wish).pictures
         red = (made[..., 0].astype(int) - made[..., 1] > 60)[:, hole].mean(1)
         grown.append(int((red > 0.1).sum()))

@@ -66,8 +66,9 @@ def test_charts_table_and_section_are_written_and_written_again(
         ("[1]", "line 1 of"),
         ('{"step": 1}', "line 1 of"),
         ('{"step": 1, "time": NaN}', "line 1 of"),
+        ('{"step": 1, "time": "noon"}', "line 1 of"),
     ],
-    ids=["none", "no json", "a list", "no time", "no number"],
+    ids=["none", "no json", "a list", "no time", "no number", "words"],
 )
 def test_what_is_no_log_is_refused(
     tmp_path: Path, text: str | None, words: str, capsys: pytest.CaptureFixture[str]

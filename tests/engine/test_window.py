@@ -1,10 +1,13 @@
 """Windows on pictures of any size: where they lie, what they show, what goes back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maskgit.config import ModelConfig
 from maskgit.masks import Box, bounding_box, to_region, to_token_mask
 from maskgit.window import (
     Window,
@@ -15,6 +18,7 @@ from maskgit.window import (
     open_cells,
     project,
     resample,
+    standing_out,
     view,
 )
 
@@ -109,6 +113,9 @@ def test_a_close_up_shows_a_quarter_more_on_every_side() -> None:
     mask[200:296, 300:380] = True
     assert close_up(mask, GRID) == Window(left=268, top=176, side=144)
     assert choose(mask, GRID).side == 256
+    leads = ModelConfig("leads", GRID * 16, stand_out=6.0)
+    assert standing_out(mask, leads) == {"window": close_up(mask, GRID), "guidance_scale": 6.0}
+    assert standing_out(mask, replace(leads, stand_out=None)) == {"window": close_up(mask, GRID)}
     mask[:] = True
     assert close_up(mask, GRID) == choose(mask, GRID, context=0.25)
 
