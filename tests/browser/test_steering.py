@@ -365,6 +365,24 @@ MANY = """async (rows) => {
 }"""
 
 
+def test_a_branch_opens_though_the_tree_is_drawn_under_the_press(desktop: Editor) -> None:
+    filled(desktop)
+    desktop.reload()
+    desktop.tap("[data-do=lab]")
+    node = desktop.page.locator(".mgs-branch").last
+    node.locator("canvas").hover()
+    desktop.page.mouse.down()
+    desktop.page.evaluate(
+        """async () => {
+            const tree = document.querySelector(".mgs-tree");
+            tree.dispatchEvent(new Event("scroll"));
+            await new Promise(requestAnimationFrame);
+        }"""
+    )
+    desktop.page.mouse.up()
+    desktop.wait(f"studio.node === {node.get_attribute('data-node')}")
+
+
 def test_hundreds_of_branches_do_not_slow_the_page(desktop: Editor) -> None:
     filled(desktop)
     desktop.wait("studio.saved")
