@@ -9,7 +9,7 @@ of its rows alone, so people never wait for each other's decodes, only for a pas
 
 What callers may rely on (tests/engine/test_batching.py holds each promise):
     * The next state is the one that `decoding.step` gives alone: exactly on a CPU
-      (`runtime.independent_rows`), up to floating-point ties elsewhere.
+      (`decoding.predict`), up to floating-point ties elsewhere.
     * Who has waited longest is in the next pass; nobody overtakes within a model.
     * An error reaches only the caller whose state caused it.
     * Nothing is kept of a pass that is over, and an idle batcher has no thread.

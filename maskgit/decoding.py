@@ -21,27 +21,30 @@ may change (constraints), pixels (pipeline). Shapes are named in maskgit.types.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from maskgit.constraints import take_rows
-from maskgit.models.protocols import TokenPredictor
+from maskgit.models.predictor import listed, take_cells
+from maskgit.models.protocols import PartialPredictor, TokenPredictor
 from maskgit.noise import HASHED, Noise
 from maskgit.reveal import REVEAL_RULES, Proposal, lowest, scores
 from maskgit.sampling import Draw, Number, draw, guide, log_probability, shape
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState, start
-from maskgit.types import Logits, TokenMask
+from maskgit.types import Cells, Labels, Logits, TokenMask, Tokens
 
 __all__ = ["KNOWN", "MASKED", "DecodeOptions", "DecodeState", "decode", "start", "step", "trace"]
 
+CELLS_TOGETHER = 32  # a CPU is asked about so many more or less: it prepares for each shape once
 LOGITS_IN_CACHE = 2**18  # 1 MiB of float32; with its noise it fits the cache of one core
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Logits of all cells, with those without a class for the rows that want guidance.
+    """Logits of all masked cells, with those without a class for the rows that want guidance.
 
     Attributes:
         conditional: Logits with the class.
@@ -55,14 +58,25 @@ class Prediction:
     guided: Sequence[int] = ()
     scale: Sequence[Number] = ()
 
-    def at(self, cells: Int[Tensor, "B M"]) -> Float[Tensor, "B M K"]:
-        """Give the guided logits of some cells; a new tensor."""
-        logits = _at(self.conditional, cells)
+    def at(self, cells: Cells) -> Float[Tensor, "B M K"]:
+        """Give the guided logits of some masked cells; a new tensor."""
+        logits = take_cells(self.conditional, cells)
         if self.unconditional is not None:
-            without = _at(self.unconditional, take_rows(cells, self.guided))
+            without = take_cells(self.unconditional, take_rows(cells, self.guided))
             guided = guide(take_rows(logits, self.guided), without, self.scale)
             logits.index_copy_(0, _whole(self.guided, logits), guided)
         return logits
+
+    @classmethod
+    def of_rows(cls, rows: Sequence["Prediction"]) -> "Prediction":
+        """Put predictions of one row each under each other."""
+        unconditional = [row.unconditional for row in rows if row.unconditional is not None]
+        return cls(
+            torch.cat([row.conditional for row in rows]),
+            torch.cat(unconditional) if unconditional else None,
+            [at for at, row in enumerate(rows) if row.guided],
+            [scale for row in rows for scale in row.scale],
+        )
 
 
 @torch.inference_mode()
@@ -152,12 +166,18 @@ def decode(
     return state
 
 
-def _listed(where: TokenMask, most: int) -> Int[Tensor, "B {most}"]:
-    """List the marked cells of each row in order; rows with fewer are filled up with others."""
-    return (~where).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
-
-
 def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
+    """Run the model once; on a CPU once for each row of the state.
+
+    A CPU gains nothing from multiplying rows together, but a matrix product may round differently
+    for other row counts. One by one, a picture is bit for bit the same alone and in a batch.
+    """
+    if state.batch == 1 or not _is_cheaper_apart(predictor, state):
+        return _ask(predictor, state)
+    return Prediction.of_rows([_ask(predictor, state.take([row])) for row in range(state.batch)])
+
+
+def _ask(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     """Run the model once, each row with all its classes.
 
     Rows that ask for guidance are asked once more without a class, in that one run.
@@ -175,7 +195,7 @@ def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
         null = labels.new_full((len(guided),), predictor.null_label)
         tokens = torch.cat([tokens, take_rows(state.tokens, guided)])
         labels = torch.cat([labels, null])
-    logits = predictor.logits(tokens, labels)
+    logits = _logits(predictor, state, tokens, labels)
     num_asked = len(labels) - len(guided)
     conditional, unconditional = logits.split([num_asked, len(guided)])
     if classes is not None:
@@ -184,6 +204,26 @@ def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     if not guided:
         return Prediction(conditional)
     return Prediction(conditional, unconditional, guided, [scale[row] for row in guided])
+
+
+def _is_cheaper_apart(predictor: TokenPredictor, state: DecodeState) -> TypeGuard[PartialPredictor]:
+    """Whether rows, and cells that are not asked about, are better left out of a run."""
+    return state.tokens.device.type == "cpu" and isinstance(predictor, PartialPredictor)
+
+
+def _logits(
+    predictor: TokenPredictor, state: DecodeState, tokens: Tokens, labels: Labels
+) -> Logits:
+    """Run the model on the questions about a state; of one row, it need not predict every cell."""
+    if state.batch > 1 or not _is_cheaper_apart(predictor, state):
+        return predictor.logits(tokens, labels)
+    is_masked, num_cells = state.tokens == state.mask_id, state.tokens.shape[1]
+    num_asked = -(-int(is_masked.sum()) // CELLS_TOGETHER) * CELLS_TOGETHER
+    if num_asked >= num_cells:
+        return predictor.logits(tokens, labels)
+    cells = listed(is_masked, num_asked)
+    found = predictor.logits_at(tokens, labels, cells.expand(len(tokens), -1))
+    return found.new_zeros(len(tokens), num_cells, state.mask_id).index_copy_(1, cells[0], found)
 
 
 def _masked_again(state: DecodeState, proposal: Proposal, count: Sequence[int]) -> TokenMask:
@@ -215,7 +255,7 @@ def _propose(
         (early, num_early, None),
     ):
         if any(count):
-            cells = _listed(where, max(count))
+            cells = listed(where, max(count))
             found = _draw(prediction, state, cells, seeds, steps, source)
             pairs = zip(grid, found, strict=True)
             grid = Draw(
@@ -227,7 +267,7 @@ def _propose(
 def _draw(
     prediction: Prediction,
     state: DecodeState,
-    cells: Int[Tensor, "B M"],
+    cells: Cells,
     seeds: Int[Tensor, " B"],
     steps: Int[Tensor, " B"],
     noise: Noise | None,
@@ -243,7 +283,7 @@ def _draw(
     parts = []
     for part in cells.split(_cells_at_once(state), dim=1):
         logits = prediction.at(part)
-        bans = _at(banned, part) if banned is not None and banned.shape[1] > 1 else banned
+        bans = take_cells(banned, part) if banned is not None and banned.shape[1] > 1 else banned
         gumbel = None
         if noise and any(temperature):
             gumbel = noise.gumbel_codes(seeds, steps, part, state.mask_id)
@@ -270,14 +310,6 @@ def of_pass(wanted: Callable[[DecodeOptions, int, int], float], state: DecodeSta
     """Ask the options of each row for a value that may change from pass to pass."""
     rows = zip(state.options, state.position, state.num_open, strict=True)
     return [wanted(options, index, num_open) for options, index, num_open in rows]
-
-
-def _at(values: Shaped[Tensor, "B N K"], cells: Int[Tensor, "B M"]) -> Shaped[Tensor, "B M K"]:
-    """Take cells of each row: whole lines of memory, which `gather` would take one by one."""
-    batch, num_cells = values.shape[:2]
-    offset = torch.arange(0, batch * num_cells, num_cells, device=cells.device)[:, None]
-    lines = values.flatten(0, 1).index_select(0, (cells + offset).flatten())
-    return lines.unflatten(0, cells.shape)
 
 
 def _whole(values: Sequence[int], like: Tensor) -> Int[Tensor, " B"]:

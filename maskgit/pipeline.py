@@ -41,6 +41,7 @@ from maskgit.graphs import Graphed, Painter
 from maskgit.images import on_host, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.masks import Box
+from maskgit.models import TokenPredictor
 from maskgit.models.fused import is_wanted
 from maskgit.models.int8 import quantize
 from maskgit.models.packed import pack
@@ -126,7 +127,7 @@ class MaskGIT:
         self.device = device
         self.dtype = dtype or model.tokenizer.codebook.dtype
         self.tokenizer = model.tokenizer
-        self.predictor = runtime.independent_rows(model.transformer, device)
+        self.predictor: TokenPredictor = model.transformer
         self.painter: Painter | None = None
         if device.type == "cuda" and is_wanted():
             self.predictor = Graphed(self.predictor, device)

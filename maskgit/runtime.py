@@ -1,4 +1,4 @@
-"""Where and how a model runs: device, precision, and rows that do not influence each other.
+"""Where and how a model runs: device, precision, and pictures that do not influence each other.
 
 bfloat16 halves memory and, on machines with units for it (AMX, recent GPUs), more than doubles the
 speed. "auto" takes it only where a short measurement says that it is faster and a comparison with
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from maskgit.checkpoints import load_model
 from maskgit.models import Tokenizer, TokenPredictor, int8
-from maskgit.types import Images, Labels, Logits, TokenGrid, Tokens
+from maskgit.types import Images, Logits, TokenGrid
 
 logger = logging.getLogger(__name__)
 
@@ -157,20 +157,6 @@ class Around:
         return self._predictor.null_label
 
 
-class RowByRow(Around):
-    """Runs a predictor one row at a time.
-
-    On a CPU rows gain nothing from being multiplied together, but a matrix product may round
-    differently for other row counts. One by one, a picture is bit for bit the same alone and in a
-    batch. Implements `models.TokenPredictor`.
-    """
-
-    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
-        """Predict every cell, row by row."""
-        rows = zip(tokens.split(1), labels.split(1), strict=True)
-        return torch.cat([self._predictor.logits(*row) for row in rows])
-
-
 def encode_each(tokenizer: Tokenizer, images: Images) -> TokenGrid:
     """Encode picture by picture on a CPU, all at once on a GPU."""
     return torch.cat([tokenizer.encode(part) for part in _parts(images)])
@@ -179,11 +165,6 @@ def encode_each(tokenizer: Tokenizer, images: Images) -> TokenGrid:
 def decode_each(tokenizer: Tokenizer, tokens: TokenGrid) -> Images:
     """Decode grid by grid on a CPU, all at once on a GPU."""
     return torch.cat([tokenizer.decode(part) for part in _parts(tokens)])
-
-
-def independent_rows(predictor: TokenPredictor, device: torch.device) -> TokenPredictor:
-    """Make the rows of a batch independent of each other, where that costs nothing."""
-    return RowByRow(predictor) if device.type == "cpu" else predictor
 
 
 def _parts(batch: Tensor) -> tuple[Tensor, ...]:

@@ -11,6 +11,7 @@ softmax. The caller brings the noise (maskgit.noise).
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -134,10 +135,21 @@ def top_p_floor(logits: CellLogits, temperature: PerRow, top_p: PerRow) -> Float
         temperature: Divides the logits, per row; above 0.
         top_p: Probability of the nucleus, per row.
     """
-    descending = logits.sort(dim=-1, descending=True).values
+    descending = _descending(logits)
     divisor = per_row(temperature, logits)[:, None, None]
     probability = (descending / divisor).softmax(dim=-1)
     likelier = probability.cumsum(dim=-1) - probability  # mass of the codes before each one
     share = per_row(top_p, logits)[:, None, None]
     size = (likelier < share).sum(dim=-1, keepdim=True)  # (B, M, 1), at least 1
     return descending.gather(-1, size - 1).masked_fill(share >= 1, -torch.inf)
+
+
+def _descending(logits: CellLogits) -> CellLogits:
+    """Sort the logits of each cell, the largest first.
+
+    PyTorch's sort carries along where each value stood; NumPy's, without, takes a CPU a sixth of
+    the time, and this would be half of all that is done between two forward passes.
+    """
+    if logits.device.type != "cpu":
+        return logits.sort(dim=-1, descending=True).values
+    return torch.from_numpy(np.sort(logits.neg().numpy(), axis=-1)).neg_()

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 Images: TypeAlias = Float[Tensor, "B 3 H W"]  # RGB in [0, 1]
+Cells: TypeAlias = Int[Tensor, "B M"]  # places in the row-major grid, in [0, N)
 Tokens: TypeAlias = Int[Tensor, "B N"]  # codebook ids in [0, K); K itself is the mask token
 TokenGrid: TypeAlias = Int[Tensor, "B h w"]  # the same, laid out; row-major when flattened
 TokenMask: TypeAlias = Bool[Tensor, "B N"]  # True = masked: to be predicted

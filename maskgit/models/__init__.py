@@ -1,4 +1,4 @@
-"""The networks, and the two protocols through which everything else sees them.
+"""The networks, and the protocols through which everything else sees them.
 
 A family of models joins with its sizes in `maskgit.sizes`, a file of networks here and an entry in
 each table below.
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from maskgit.models.adaln_transformer import AdaLNTransformer
 from maskgit.models.hourglass import Hourglass
 from maskgit.models.llamagen_vq import LlamaGenVQ
-from maskgit.models.protocols import Tokenizer, TokenPredictor
+from maskgit.models.protocols import PartialPredictor, Tokenizer, TokenPredictor
 from maskgit.models.transformer import BidirectionalTransformer
 from maskgit.models.uvit import UViT
 from maskgit.models.vqgan import VQGAN
@@ -33,6 +33,7 @@ __all__ = [
     "BidirectionalTransformer",
     "Hourglass",
     "LlamaGenVQ",
+    "PartialPredictor",
     "TokenPredictor",
     "Tokenizer",
     "UViT",

@@ -16,11 +16,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from maskgit.models.fused import rms_norm, silu_gate
-from maskgit.models.predictor import Predictor
+from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import AdaLNConfig
-from maskgit.types import Labels, Logits, Tokens
+from maskgit.types import Cells, Labels, Tokens
 
 Sequence = Float[Tensor, "B L D"]  # the image tokens row by row, then the registers
+Positions = Float[Tensor, "B _ D"]  # of a sequence, all or some
 Condition = Float[Tensor, "B D"]  # what the class says, after SiLU
 EPS = 1e-5
 
@@ -34,16 +35,17 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * self.width, bias=False)
         self.out = nn.Linear(self.width, config.hidden_size, bias=False)
 
-    def forward(self, x: Sequence) -> Sequence:
-        """Let every position look at every other."""
+    def forward(self, x: Sequence, cells: Cells | None = None) -> Positions:
+        """Let every position, or some cells, look at every other."""
         batch, length, _ = x.shape
         joined = self.query_key_value(x).view(batch, length, 3, self.width)
         query_key = rms_norm(joined[:, :, :2], EPS)
         heads = (batch, length, -1, self.num_heads, self.width // self.num_heads)
-        query, key = query_key.view(heads).permute(2, 0, 3, 1, 4)  # each (B, heads, L, d)
-        value = joined[:, :, 2:].view(heads)[:, :, 0].transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, self.width))
+        query, key = query_key.view(heads).unbind(2)  # each (B, L, heads, d)
+        value = joined[:, :, 2:].view(heads)[:, :, 0]
+        query = take_cells(query, cells).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(query, key.transpose(1, 2), value.transpose(1, 2))
+        return self.out(mixed.transpose(1, 2).flatten(2))
 
 
 class FeedForward(nn.Module):
@@ -71,13 +73,13 @@ class Layer(nn.Module):
         self.mlp_scale = nn.Parameter(torch.ones(width))
         self.mlp = FeedForward(config)
 
-    def forward(self, x: Sequence, condition: Condition) -> Sequence:
-        """Apply the layer."""
+    def forward(self, x: Sequence, condition: Condition, cells: Cells | None = None) -> Positions:
+        """Apply the layer, and give what becomes of all positions or of some cells."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None].chunk(
             6, dim=-1
         )  # each (B, 1, D)
         seen = rms_norm(x, EPS, self.attention_scale * (1 + scale1), shift1)
-        x = torch.addcmul(x, gate1, self.attention(seen))
+        x = torch.addcmul(take_cells(x, cells), gate1, self.attention(seen, cells))
         seen = rms_norm(x, EPS, self.mlp_scale * (1 + scale2), shift2)
         return torch.addcmul(x, gate2, self.mlp(seen))
 
@@ -98,20 +100,24 @@ class AdaLNTransformer(Predictor[AdaLNConfig]):
         self.norm_modulation = nn.Linear(width, 2 * width)
         self.output_bias = nn.Parameter(torch.zeros(config.codebook_size + 1))
 
-    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+    def predict(
+        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+    ) -> Float[Tensor, "B M K"]:
         """Score the codes, and not the mask, which the authors' code may draw."""
-        return self.project(self.hidden(tokens, labels), self.config.codebook_size)
+        return self.project(self.hidden(tokens, labels, cells), self.config.codebook_size)
 
-    def hidden(self, tokens: Tokens, labels: Labels) -> Sequence:
-        """Run the network up to the tied projection; without the registers."""
+    def hidden(self, tokens: Tokens, labels: Labels, cells: Cells | None = None) -> Positions:
+        """Run the network up to the tied projection, of all cells or some; no registers."""
         condition = F.silu(self.class_embedding(labels))
         x = self.token_embedding(tokens) + self.position_embedding.weight
         x = torch.cat([x, self.registers.expand(len(x), -1, -1)], dim=1)
-        for layer in self.layers:
+        *most, last = self.layers
+        for layer in most:
             x = layer(x, condition)
+        x = last(x, condition, cells)[:, : self.config.num_tokens]
         shift, scale = self.norm_modulation(condition)[:, None].chunk(2, dim=-1)  # (B, 1, D)
-        scale, cells = 1 + scale, x[:, : self.config.num_tokens]
-        return rms_norm(cells, EPS, self.norm_scale * scale, self.norm_shift * scale + shift)
+        scale = 1 + scale
+        return rms_norm(x, EPS, self.norm_scale * scale, self.norm_shift * scale + shift)
 
     def project(self, hidden: Sequence, rows: int) -> Float[Tensor, "B L rows"]:
         """Score the first `rows` rows of the vocabulary, in float32."""

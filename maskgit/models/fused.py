@@ -89,7 +89,7 @@ def group_norm(
     found = _kernels_for(x)
     if found is None or not _has_plain_shape(norm, x):
         normalised = norm(x)
-        return F.silu(normalised) if silu else normalised
+        return F.silu(normalised, inplace=not torch.is_grad_enabled()) if silu else normalised
     batch, channels, size = x.shape[0], x.shape[1], x.shape[2] * x.shape[3]
     rows = max(1, TILE // channels)
     tiles = -(-size // rows)

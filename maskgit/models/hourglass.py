@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.models.predictor import Predictor
+from maskgit.models.predictor import Predictor, take_cells
 from maskgit.models.transformer import TanhGELU, attend
 from maskgit.sizes import HourglassConfig
-from maskgit.types import Labels, Logits, Tokens
+from maskgit.types import Cells, Labels, Tokens
 
-Cells = Float[Tensor, "B h w C"]
+CellGrid = Float[Tensor, "B h w C"]
 Groups = Float[Tensor, "B G D"]  # G = N / 4, row by row
 
 
@@ -34,7 +34,7 @@ class Neighbours(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
         nn.init.normal_(self.weight, std=0.1)
 
-    def forward(self, x: Cells) -> Cells:
+    def forward(self, x: CellGrid) -> CellGrid:
         """Mix every cell with the eight around it, channel by channel.
 
         Where it is compiled it is written as nine shifted products, which become one loop.
@@ -67,9 +67,12 @@ class CellBlock(nn.Module):
         self.activation = TanhGELU()
         self.mlp_out = _starts_at_zero(nn.Linear(4 * width, width))
 
-    def forward(self, x: Cells) -> Cells:
-        """Apply the block."""
-        hidden = self.activation(self.mlp_in(self.norm(self.neighbours(x))))
+    def forward(self, x: CellGrid, cells: Cells | None = None) -> Float[Tensor, "B *places C"]:
+        """Apply the block, and give what becomes of the grid or of some cells."""
+        mixed = self.neighbours(x)
+        if cells is not None:
+            x, mixed = (take_cells(values.flatten(1, 2), cells) for values in (x, mixed))
+        hidden = self.activation(self.mlp_in(self.norm(mixed)))
         return x + self.dropout(self.mlp_out(hidden))
 
 
@@ -137,31 +140,35 @@ class Hourglass(Predictor[HourglassConfig]):
         ):
             nn.init.normal_(weight, std=std)
 
-    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+    def predict(
+        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+    ) -> Float[Tensor, "B M K"]:
         """Go from the cells down to their groups and up again."""
         side = self.config.grid_size
-        cells = self.token_embedding(tokens).view(len(tokens), side, side, -1) + self.cell_position
-        groups = self.merge(_grouped(cells)) + self.group_position
+        grid = self.token_embedding(tokens).view(len(tokens), side, side, -1) + self.cell_position
+        groups = self.merge(_grouped(grid)) + self.group_position
         groups = groups + self.class_embedding(labels)[:, None]
         for layer in self.layers:
             groups = layer(groups)
-        cells = cells + _ungrouped(self.split(self.group_norm(groups)), side)
-        for layer in self.cell_layers:
-            cells = layer(cells)
-        hidden = self.head_norm(self.head_activation(self.head(self.norm(cells)))).flatten(1, 2)
+        grid = grid + _ungrouped(self.split(self.group_norm(groups)), side)
+        *most, last = self.cell_layers
+        for layer in most:
+            grid = layer(grid)
+        found = last(grid, cells).flatten(1, -2)
+        hidden = self.head_norm(self.head_activation(self.head(self.norm(found))))
         weight = self.token_embedding.weight[: self.config.codebook_size]
         logits = F.linear(hidden, weight).float()
         return logits * self.output_scale.float() + self.output_bias.float()
 
 
-def _grouped(cells: Cells) -> Groups:
+def _grouped(cells: CellGrid) -> Groups:
     """Lay the four cells of each group side by side."""
     batch, height, width, channels = cells.shape
     split = cells.view(batch, height // 2, 2, width // 2, 2, channels)
     return split.permute(0, 1, 3, 2, 4, 5).reshape(batch, height * width // 4, 4 * channels)
 
 
-def _ungrouped(groups: Groups, side: int) -> Cells:
+def _ungrouped(groups: Groups, side: int) -> CellGrid:
     """Undo `_grouped`."""
     batch, _, channels = groups.shape
     split = groups.view(batch, side // 2, side // 2, 2, 2, channels // 4)

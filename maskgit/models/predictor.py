@@ -1,12 +1,14 @@
-"""What all predictors share: ids that follow from their sizes, and the grids they take."""
+"""What all predictors share: ids that follow from their sizes, and what they are asked about."""
 
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-from torch import nn
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
 
 from maskgit.sizes import PredictorSizes
-from maskgit.types import Labels, Logits, Tokens
+from maskgit.types import Cells, Labels, Logits, TokenMask, Tokens
 
 Sizes = TypeVar("Sizes", bound=PredictorSizes)
 
@@ -46,12 +48,45 @@ class Predictor(nn.Module, ABC, Generic[Sizes]):
         Raises:
             ValueError: If the grid has another size than the weights were trained for.
         """
+        self._require_grid(tokens)
+        return self.predict(tokens, labels)
+
+    def logits_at(self, tokens: Tokens, labels: Labels, cells: Cells) -> Float[Tensor, "B M K"]:
+        """Predict some cells: what `logits` says of them, but for rounding.
+
+        Every cell is looked at; what the last layer does after that, it does for these alone.
+
+        Raises:
+            ValueError: As `logits`.
+        """
+        self._require_grid(tokens)
+        return self.predict(tokens, labels, cells)
+
+    @abstractmethod
+    def predict(
+        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+    ) -> Float[Tensor, "B M K"]:
+        """Do what `logits` says, or `logits_at` with `cells`, for a grid of the right size."""
+
+    def _require_grid(self, tokens: Tokens) -> None:
         if tokens.shape[1] != self.config.num_tokens:
             raise ValueError(
                 f"grid has {tokens.shape[1]} tokens, the model expects {self.config.num_tokens}"
             )
-        return self.predict(tokens, labels)
 
-    @abstractmethod
-    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
-        """Do what `logits` says, for a grid of the right size."""
+
+def listed(where: TokenMask, most: int) -> Cells:
+    """List the marked cells of each row in order; rows with fewer are filled up with others."""
+    return (~where).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
+
+
+def take_cells(
+    values: Shaped[Tensor, "B N *rest"], cells: Cells | None
+) -> Shaped[Tensor, "B M *rest"]:
+    """Take cells of each row, or all: whole lines of memory, which `gather` takes one by one."""
+    if cells is None:
+        return values
+    batch, num_cells = values.shape[:2]
+    offset = torch.arange(0, batch * num_cells, num_cells, device=cells.device)[:, None]
+    lines = values.flatten(0, 1).index_select(0, (cells + offset).flatten())
+    return lines.unflatten(0, cells.shape)

@@ -1,8 +1,11 @@
-"""The two contracts that let a family of models join without touching decoding or the app."""
+"""The contracts that let a family of models join without touching decoding or the app."""
 
 from typing import Protocol, runtime_checkable
 
-from maskgit.types import Images, Labels, Logits, TokenGrid, Tokens
+from jaxtyping import Float
+from torch import Tensor
+
+from maskgit.types import Cells, Images, Labels, Logits, TokenGrid, Tokens
 
 
 @runtime_checkable
@@ -48,5 +51,17 @@ class TokenPredictor(Protocol):
         ...
 
     def logits(self, tokens: Tokens, labels: Labels) -> Logits:
-        """Predict all cells at once; float32, one column per code and none for other ids."""
+        """Predict all cells at once; float32, one column per code and none for other ids.
+
+        What is said of cells that are not masked may be anything: nobody asks.
+        """
+        ...
+
+
+@runtime_checkable
+class PartialPredictor(TokenPredictor, Protocol):
+    """A predictor that can leave out what nobody asks; on a CPU that is less work."""
+
+    def logits_at(self, tokens: Tokens, labels: Labels, cells: Cells) -> Float[Tensor, "B M K"]:
+        """Predict some cells of each row: what `logits` says of them, but for rounding."""
         ...

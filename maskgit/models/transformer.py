@@ -13,12 +13,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.fused import layer_norm_of_sum
-from maskgit.models.predictor import Predictor
+from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import TransformerConfig
-from maskgit.types import Labels, Logits, Tokens
+from maskgit.types import Cells, Labels, Tokens
 
 Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens row by row
+Positions = Float[Tensor, "B _ D"]  # of a sequence, all or some
 Heads = Float[Tensor, "B heads L d"]
+Queries = Float[Tensor, "B heads _ d"]
 
 
 class TanhGELU(nn.Module):
@@ -45,14 +47,15 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.out = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, x: Sequence) -> Sequence:
-        """Let every position look at every other."""
-        batch, length, width = x.shape
+    def forward(self, x: Sequence, places: Cells | None = None) -> Positions:
+        """Let every position, or those in some places, look at every other."""
+        batch, length, _ = x.shape
         heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, L, D / heads)
+        query, key, value = heads.unbind(2)  # each (B, L, heads, D / heads)
+        query = take_cells(query, places).transpose(1, 2)
         dropout = self.dropout if self.training else 0.0
-        mixed = attend(query, key, value, dropout)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        mixed = attend(query, key.transpose(1, 2), value.transpose(1, 2), dropout)
+        return self.out(mixed.transpose(1, 2).flatten(2))
 
 
 class Layer(nn.Module):
@@ -68,9 +71,10 @@ class Layer(nn.Module):
         self.mlp_norm = _norm(config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Sequence) -> Sequence:
-        """Apply the layer."""
-        x = layer_norm_of_sum(self.attention_norm, x, self.dropout(self.attention(x)))
+    def forward(self, x: Sequence, places: Cells | None = None) -> Positions:
+        """Apply the layer, and give what becomes of all positions or of those in some places."""
+        seen = self.dropout(self.attention(x, places))
+        x = layer_norm_of_sum(self.attention_norm, take_cells(x, places), seen)
         hidden = self.activation(self.mlp_in(x))
         return layer_norm_of_sum(self.mlp_norm, x, self.dropout(self.mlp_out(hidden)))
 
@@ -91,9 +95,12 @@ class BidirectionalTransformer(Predictor[TransformerConfig]):
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
         self.apply(_initialise)
 
-    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+    def predict(
+        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+    ) -> Float[Tensor, "B M K"]:
         """Put the class in front, and leave its place out of the answer."""
-        hidden = self.hidden(self.vocabulary_ids(tokens, labels))[:, 1:]
+        ids = self.vocabulary_ids(tokens, labels)
+        hidden = self.hidden(ids)[:, 1:] if cells is None else self.hidden(ids, cells + 1)
         return self.project(hidden, self.config.codebook_size)
 
     def vocabulary_ids(self, tokens: Tokens, labels: Labels) -> Int[Tensor, "B L"]:
@@ -102,12 +109,14 @@ class BidirectionalTransformer(Predictor[TransformerConfig]):
         mask_row = self.config.vocabulary_size - 1
         return torch.cat([classes, tokens.masked_fill(tokens == self.mask_id, mask_row)], dim=1)
 
-    def hidden(self, ids: Int[Tensor, "B L"]) -> Sequence:
-        """Run the network up to the tied projection."""
+    def hidden(self, ids: Int[Tensor, "B L"], places: Cells | None = None) -> Positions:
+        """Run the network up to the tied projection, of all positions or of some."""
         x = self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
         x = self.dropout(self.embedding_norm(x))
-        for layer in self.layers:
+        *most, last = self.layers
+        for layer in most:
             x = layer(x)
+        x = last(x, places)
         return self.head_norm(self.head_activation(self.head(x)))
 
     def project(self, hidden: Sequence, rows: int) -> Float[Tensor, "B L rows"]:
@@ -116,7 +125,7 @@ class BidirectionalTransformer(Predictor[TransformerConfig]):
         return F.linear(hidden, weight).float() + self.output_bias[:rows].float()
 
 
-def attend(query: Heads, key: Heads, value: Heads, dropout: float = 0.0) -> Heads:
+def attend(query: Queries, key: Heads, value: Heads, dropout: float = 0.0) -> Queries:
     """Scaled dot-product attention.
 
     Where it is compiled for a CPU it is written out: the fused kernel's backward pass there takes

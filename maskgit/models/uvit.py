@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskgit.models.predictor import Predictor
+from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import UViTConfig
-from maskgit.types import Labels, Logits, Tokens
+from maskgit.types import Cells, Labels, Tokens
 
 Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens row by row
+Positions = Float[Tensor, "B _ D"]  # of a sequence, all or some
 
 
 class SelfAttention(nn.Module):
@@ -29,13 +30,14 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
         self.out = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, x: Sequence) -> Sequence:
-        """Let every position look at every other."""
-        batch, length, width = x.shape
+    def forward(self, x: Sequence, places: Cells | None = None) -> Positions:
+        """Let every position, or those in some places, look at every other."""
+        batch, length, _ = x.shape
         heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, L, D / heads)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        query, key, value = heads.unbind(2)  # each (B, L, heads, D / heads)
+        query = take_cells(query, places).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(query, key.transpose(1, 2), value.transpose(1, 2))
+        return self.out(mixed.transpose(1, 2).flatten(2))
 
 
 class Block(nn.Module):
@@ -52,11 +54,16 @@ class Block(nn.Module):
         self.activation = nn.GELU()
         self.mlp_out = nn.Linear(config.mlp_size, width)
 
-    def forward(self, x: Sequence, from_far: Sequence | None = None) -> Sequence:
-        """Apply the block, after mixing in what a block of the first half gave."""
+    def forward(
+        self, x: Sequence, from_far: Sequence | None = None, places: Cells | None = None
+    ) -> Positions:
+        """Apply the block, after mixing in what a block of the first half gave.
+
+        It gives what becomes of all positions or of those in some places.
+        """
         if self.skip is not None and from_far is not None:
             x = self.skip(torch.cat([x, from_far], dim=-1))
-        x = x + self.attention(self.attention_norm(x))
+        x = take_cells(x, places) + self.attention(self.attention_norm(x), places)
         return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 
 
@@ -80,16 +87,20 @@ class UViT(Predictor[UViTConfig]):
         self.head_norm = nn.LayerNorm(width)
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
 
-    def predict(self, tokens: Tokens, labels: Labels) -> Logits:
+    def predict(
+        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+    ) -> Float[Tensor, "B M K"]:
         """Put the class in front, and leave its place out of the answer."""
-        hidden = self.hidden(tokens, labels)[:, 1:]
+        places = None if cells is None else cells + 1
+        hidden = self.hidden(tokens, labels, places)
+        hidden = hidden[:, 1:] if cells is None else hidden
         hidden = self.head_norm(self.head_activation(self.head(hidden)))
         codes = self.config.codebook_size
         bias = self.output_bias[:codes].float()
         return F.linear(hidden, self.token_embedding.weight[:codes]).float() + bias
 
-    def hidden(self, tokens: Tokens, labels: Labels) -> Sequence:
-        """Run the network up to its head; the class comes first."""
+    def hidden(self, tokens: Tokens, labels: Labels, places: Cells | None = None) -> Positions:
+        """Run the network up to its head, of all positions or of some; the class comes first."""
         classes = self.config.mask_id + 1 + labels[:, None]
         ids = torch.cat([classes, tokens], dim=1)
         x = self.embedding_norm(self.token_embedding(ids) + self.position_embedding.weight)
@@ -98,6 +109,7 @@ class UViT(Predictor[UViTConfig]):
             x = block(x)
             skips.append(x)
         x = self.middle(x)
-        for block in self.second_half:
+        *most, last = self.second_half
+        for block in most:
             x = block(x, skips.pop())  # the last block of the first half meets the first here
-        return self.norm(x)
+        return self.norm(last(x, skips.pop(), places))

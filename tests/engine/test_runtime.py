@@ -9,9 +9,8 @@ import torch
 
 import maskgit
 from maskgit import CheckpointError, runtime
-from maskgit.runtime import RowByRow, choose_device, choose_dtype, regret
+from maskgit.runtime import choose_device, choose_dtype, regret
 from tests.models import write_small_model
-from tests.predictors import FakePredictor
 
 CPU = torch.device("cpu")
 
@@ -185,18 +184,6 @@ def test_regret_is_0_where_the_top_codes_agree_and_grows_with_what_is_lost() -> 
 def test_regret_of_a_model_without_preference_is_0() -> None:
     flat = torch.zeros(1, 2, 3)
     assert regret(flat, torch.rand(1, 2, 3)) == 0
-
-
-def test_rows_run_one_by_one_on_a_cpu_and_together_elsewhere() -> None:
-    predictor = FakePredictor()
-    assert runtime.independent_rows(predictor, torch.device("cuda")) is predictor
-    alone = runtime.independent_rows(predictor, CPU)
-    assert isinstance(alone, RowByRow)
-    assert (alone.mask_id, alone.num_classes, alone.null_label) == (11, 5, 5)
-    tokens, labels = torch.arange(12).view(3, 4) % 11, torch.tensor([0, 3, 5])
-    found = alone.logits(tokens, labels)
-    assert predictor.calls == [1, 1, 1]
-    assert torch.equal(found, predictor.logits(tokens, labels))
 
 
 def test_pictures_are_encoded_and_decoded_one_by_one_on_a_cpu(engine: maskgit.MaskGIT) -> None:

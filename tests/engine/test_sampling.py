@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from maskgit.noise import HASHED
-from maskgit.sampling import draw, guide, log_probability, shape
+from maskgit.sampling import _descending, draw, guide, log_probability, shape
 from tests.oracles import allowed_codes, log_softmax
 
 NEUTRAL = {"temperature": [1.0], "top_k": [0], "top_p": [1.0]}
@@ -46,6 +46,13 @@ def test_every_row_keeps_what_the_slow_twin_keeps(temperature: float, ban: bool)
             allowed = allowed_codes(values, temperature, top_k[row], top_p[row], bans)
             expected = np.where(allowed, values, -np.inf)
             np.testing.assert_array_equal(shaped[row, cell], expected)
+
+
+def test_the_sort_of_a_cpu_is_a_sort() -> None:
+    logits = torch.randn(2, 7, 100).masked_fill(torch.rand(2, 7, 100) < 0.2, -torch.inf)
+    before = logits.clone()
+    assert torch.equal(_descending(logits), logits.sort(dim=-1, descending=True).values)
+    assert torch.equal(logits, before)
 
 
 def test_bans_may_be_the_same_in_every_cell() -> None:
