@@ -1,0 +1,201 @@
+"""What each thing that makes a CPU fast is worth: each is taken away by itself.
+
+    python -m benchmarks.factors              # the embedded model and the official 256 sizes
+    python -m benchmarks.factors --quick      # to try it: a few rounds of the embedded model
+
+A picture from nothing, 8 steps and the model's own guidance, alone, with everything and without one
+thing, in turns, so that a busy moment hits all. What counts is the median of the rounds' ratios. A
+prediction is what the profile (`python -m benchmarks.profile`) and counted operations promised
+before the thing was made, where there was one. The official sizes have random weights.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import maskgit
+from benchmarks.decode import OFFICIAL, RESULTS, STEPS, machine, make_random
+from maskgit import decoding, runtime, sampling
+from maskgit.models import PartialPredictor, packed, vqgan
+from maskgit.pipeline import MaskGIT
+from maskgit.runtime import Around
+from maskgit.types import Cells, Labels, Logits, Tokens
+
+
+class AllCells(Around):
+    """Predicts every cell, asked or not. Implements `models.TokenPredictor`."""
+
+    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Predict them in one run."""
+        return self._predictor.logits(tokens, labels)
+
+
+class OneByOne(AllCells):
+    """Runs with a class and without one apart. Implements `models.PartialPredictor`."""
+
+    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Predict every cell, row by row."""
+        rows = zip(tokens.split(1), labels.split(1), strict=True)
+        return torch.cat([self._predictor.logits(*row) for row in rows])
+
+    def logits_at(self, tokens: Tokens, labels: Labels, cells: Cells) -> Tensor:
+        """Predict some cells, row by row."""
+        assert isinstance(self._predictor, PartialPredictor)
+        rows = zip(tokens.split(1), labels.split(1), cells.split(1), strict=True)
+        return torch.cat([self._predictor.logits_at(*row) for row in rows])
+
+
+class Factor(NamedTuple):
+    """One thing that makes it fast.
+
+    Attributes:
+        name: In a few words.
+        predicted: How many times as fast it was said to make the embedded model and the official
+            sizes; 0 where nothing was said.
+        without: Takes it away from an engine for a while.
+    """
+
+    name: str
+    predicted: tuple[float, float]
+    without: Callable[[MaskGIT], AbstractContextManager[object]]
+
+
+@contextmanager
+def _replaced(engine: MaskGIT, kind: type[Around]) -> Iterator[None]:
+    usual = engine.predictor
+    engine.predictor = kind(usual)  # pyright: ignore[reportAttributeAccessIssue]
+    yield
+    engine.predictor = usual
+
+
+@contextmanager
+def _one_thread(engine: MaskGIT) -> Iterator[None]:
+    del engine
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
+
+
+@contextmanager
+def _usual_layout(engine: MaskGIT) -> Iterator[None]:
+    engine.tokenizer.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    yield
+    engine.tokenizer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def _sorted_with_places(logits: Tensor) -> Tensor:
+    return logits.sort(dim=-1, descending=True).values
+
+
+def _group_norm(norm: nn.GroupNorm, x: Tensor) -> Tensor:
+    return F.silu(norm(x))
+
+
+FACTORS = [
+    Factor("two threads", (2.0, 2.0), _one_thread),
+    Factor("decoder's maps with channels last", (0, 0), _usual_layout),
+    Factor(
+        "top-p sorts values alone, not their places",
+        (1.11, 1.0),
+        lambda _: patch.object(sampling, "_descending", _sorted_with_places),
+    ),
+    Factor(
+        "one run for both answers that guidance takes",
+        (1.25, 1.0),
+        lambda engine: _replaced(engine, OneByOne),
+    ),
+    Factor(
+        "last layer and head for masked cells only",
+        (1.06, 1.01),
+        lambda engine: _replaced(engine, AllCells),
+    ),
+    Factor(
+        "draws in parts that fit the cache",
+        (0, 0),
+        lambda _: patch.object(decoding, "LOGITS_IN_CACHE", 2**40),
+    ),
+    Factor("SiLU in place", (1.01, 1.01), lambda _: patch.object(vqgan, "group_norm", _group_norm)),
+]
+BFLOAT16 = {"bfloat16 products": (0, 2.7), "linear layers packed once": (0, 1.3)}  # see Factor
+
+
+def main() -> None:
+    """Measure, print the table and write it down."""
+    parser = argparse.ArgumentParser(description="What each thing that makes it fast is worth.")
+    parser.add_argument("--quick", action="store_true", help="three rounds, the embedded model")
+    options = parser.parse_args()
+    about = machine()
+    rows = measure("embedded", 0, rounds=3 if options.quick else 15)
+    if not options.quick:
+        official = make_random(runtime.cache_folder() / "benchmarks", OFFICIAL[0])
+        rows += measure(official, 1, rounds=3)
+    report = {"machine": about, "steps": STEPS, "rows": rows}
+    RESULTS.joinpath("factors-cpu.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(f"{about}\n\n{table(rows)}")
+
+
+def measure(model: str, place: int, rounds: int) -> list[dict[str, Any]]:
+    """Take each factor away in turns; `place` is that of the model in the predictions."""
+    engine, others = maskgit.load(model, "cpu"), {}
+    if engine.dtype == torch.bfloat16:
+        with patch.object(packed, "_works", return_value=False):
+            unpacked = maskgit.load(model, "cpu", torch.bfloat16)
+        plain = maskgit.load(model, "cpu", torch.float32)
+        others = dict(zip(BFLOAT16, (plain, unpacked), strict=True))
+    predicted = {factor.name: factor.predicted[place] for factor in FACTORS}
+    predicted |= {name: BFLOAT16[name][place] for name in others}
+    seconds = [one_round(engine, others) for _ in range(rounds + 1)][1:]  # the first warms up
+    usual = statistics.median(each["all"] for each in seconds)
+    return [
+        {
+            "model": engine.config.name,
+            "dtype": str(engine.dtype),
+            "all_s": round(usual, 4),
+            "factor": name,
+            "predicted": promised,
+            "times": round(statistics.median(each[name] / each["all"] for each in seconds), 3),
+        }
+        for name, promised in predicted.items()
+    ]
+
+
+def one_round(engine: MaskGIT, others: dict[str, MaskGIT]) -> dict[str, float]:
+    """Time a picture with all, and without each thing."""
+    seconds = {"all": time_picture(engine)}
+    for factor in FACTORS:
+        with factor.without(engine):
+            seconds[factor.name] = time_picture(engine)
+    return seconds | {name: time_picture(other) for name, other in others.items()}
+
+
+def time_picture(engine: MaskGIT) -> float:
+    """Give the seconds that a picture takes."""
+    start = time.perf_counter()
+    engine.generate(engine.classes[0].id, steps=STEPS)
+    return time.perf_counter() - start
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Lay the rows out as Markdown."""
+    lines = ["| model | thing | predicted | measured |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {row['model']}, {row['all_s']:.3g} s with all | {row['factor']} "
+        f"| {'x' + format(row['predicted'], 'g') if row['predicted'] else ''} "
+        f"| x{row['times']:.2f} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
