@@ -38,7 +38,7 @@ from maskgit.types import Cells, Labels, Logits, TokenMask, Tokens
 
 __all__ = ["KNOWN", "MASKED", "DecodeOptions", "DecodeState", "decode", "start", "step", "trace"]
 
-CELLS_TOGETHER = 32  # a CPU is asked about so many more or less: it prepares for each shape once
+CELLS_TOGETHER = 32  # cells a CPU is asked about are a multiple: it prepares for every shape
 LOGITS_IN_CACHE = 2**18  # 1 MiB of float32; with its noise it fits the cache of one core
 
 
@@ -167,10 +167,10 @@ def decode(
 
 
 def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
-    """Run the model once; on a CPU once for each row of the state.
+    """Run the model once; on a CPU once for each row of the state, with all that is asked about it.
 
-    A CPU gains nothing from multiplying rows together, but a matrix product may round differently
-    for other row counts. One by one, a picture is bit for bit the same alone and in a batch.
+    A matrix product may round differently for other row counts, and a CPU gains little from many.
+    One by one, a picture is bit for bit the same alone and in a batch.
     """
     if state.batch == 1 or not _is_cheaper_apart(predictor, state):
         return _ask(predictor, state)

@@ -173,8 +173,9 @@ def vote(level: Level, pieces: Flat, costs: Costs, shown: Colours, middle: float
     weights = torch.zeros(len(level.hole), 1)
     for step, share in zip(steps[counts].tolist(), fall[counts].tolist(), strict=True):
         place = level.hole - step
-        each = (weight[place] * share)[:, None]
-        total += each * (level.picture[found[place] + step] + shift[place])
+        each = (weight.index_select(0, place) * share)[:, None]
+        taken = level.picture[found.index_select(0, place) + step]  # below 0 where nothing counts
+        total += each * (taken + shift.index_select(0, place))
         weights += each
     return level.drawn.index_put((level.hole,), total / weights)
 
@@ -188,11 +189,13 @@ def features(level: Level, image: Colours, middles: Flat, radius: int) -> Float[
         middles: Of the pieces.
         radius: Of what is compared of them.
     """
-    steps = level.steps(radius)
-    pixels = image[middles[:, None] + steps]
+    side = 2 * radius + 1
+    lines = image.flatten().unfold(0, 3 * side, 3)  # from every pixel on: whole lines are taken
+    first = middles[:, None] + torch.arange(-radius, radius + 1) * level.width - radius
+    pixels = lines[first].view(len(middles), side**2, 3)
     mean = pixels.mean(1, keepdim=True)
-    colour = (MEAN * len(steps)) ** 0.5 * mean[:, 0]
-    guide = (GUIDE * len(steps)) ** 0.5 * level.soft[middles]
+    colour = (MEAN * side**2) ** 0.5 * mean[:, 0]
+    guide = (GUIDE * side**2) ** 0.5 * level.soft[middles]
     return torch.cat([(pixels - mean).flatten(1), colour, guide], 1)
 
 
