@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from app.errors import UserError
-from app.stubs import write_no_stubs
+from app.stubs import leave_out, write_no_stubs
 from app.words import FIRST, LANGUAGES, Sentence
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def serve(chosen: argparse.Namespace) -> None:
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(load_models, chosen)
         write_no_stubs()
+        if not chosen.mcp:
+            leave_out("mcp")  # more than half a second, where it is installed
         from app.handlers import Handlers
         from app.interface import build_interface
         from app.leaving import hear_first

@@ -1,8 +1,9 @@
-"""Import Gradio without the type stubs that it writes.
+"""Import Gradio without what takes long and nobody needs.
 
 Whenever Gradio is imported, and whenever a component is derived from one of its own, it parses the
 sources of its components and writes stubs (.pyi) beside them, for editors. On a slow computer that
 is more than half of the seconds that the import takes, and the files land in our folders, too.
+It also imports packages that happen to be installed, whether or not it is going to use them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import cast
 
 WRITER = "gradio.component_meta"
 
@@ -44,3 +46,8 @@ class _Emptied(Loader):
 def write_no_stubs() -> None:
     """Keep Gradio from writing stubs; to be called before it is imported."""
     sys.meta_path.insert(0, WithoutStubs())
+
+
+def leave_out(package: str) -> None:
+    """Let a package be as if it were not installed, unless somebody has imported it already."""
+    sys.modules.setdefault(package, cast("ModuleType", None))  # which is how import says it

@@ -1,6 +1,7 @@
-"""Gradio writes type stubs beside its components, which costs seconds; the editor does without."""
+"""Gradio does things while it is imported that cost seconds; the editor does without."""
 
 import importlib
+import subprocess
 import sys
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import gradio
 import pytest
 
-from app.stubs import WRITER, WithoutStubs
+from app.stubs import WRITER, WithoutStubs, leave_out
 
 COMPONENT = f"""
 from {WRITER} import ComponentMeta
@@ -40,3 +41,21 @@ def test_a_component_gets_no_stub(
 def test_only_that_module_is_found_differently() -> None:
     assert WithoutStubs().find_spec("gradio.blocks", gradio.__path__) is None
     assert WithoutStubs().find_spec("json", None) is None
+
+
+def test_gradio_does_without_a_package_that_is_left_out() -> None:
+    pytest.importorskip("mcp")
+    code = "import sys; {} import gradio; print([n for n in sys.modules if n.startswith('mcp.')])"
+    usual, left_out = (
+        subprocess.run(
+            [sys.executable, "-c", code.format(first)], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for first in ("", "from app.stubs import leave_out; leave_out('mcp');")
+    )
+    assert "mcp.types" in usual
+    assert left_out == "[]"
+
+
+def test_what_is_in_use_is_not_left_out() -> None:
+    leave_out("json")
+    assert importlib.import_module("json").dumps([]) == "[]"
