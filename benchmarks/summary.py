@@ -17,7 +17,7 @@ from benchmarks.decode import RESULTS
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- summary: begin -->", "<!-- summary: end -->"
 GOALS = {"official 256": "0.75 s", "embedded": "0.1 s"}
-START_GOALS = {"import maskgit, beyond torch": "1.5 s", "usable page": "8 s"}
+START_GOALS = {"import maskgit, beyond torch": "1.5 s", "usable page": "8 s", "first fill": "1 s"}
 
 
 class Figure(NamedTuple):
@@ -79,6 +79,13 @@ def precision(report: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(f"{Path(report['model']).name}: a pass in int8", value)
 
 
+def factors(report: Mapping[str, Any]) -> Iterator[Figure]:
+    """How much longer a picture takes without one thing."""
+    for row in report["rows"]:
+        promised = f"x{row['predicted']:g}, predicted" if row["predicted"] else ""
+        yield Figure(f"{row['model']} without: {row['factor']}", f"x{row['times']:.2f}", promised)
+
+
 def curves(report: Mapping[str, Any]) -> Iterator[Figure]:
     """How time grows beside work."""
     for curve in report["curves"]:
@@ -107,13 +114,16 @@ def load(report: Mapping[str, Any]) -> Iterator[Figure]:
     for row in report["rows"]:
         faults = f"{row['errors']} errors, {row['wrong']} wrong"
         value = f"{row['edits_per_s']} edits a second, p99 {row['p99_s']:.3g} s, {faults}"
-        yield Figure(f"people at once: {row['people']}", value, f"{alone} or more, none")
+        name = f"people at once: {row['people']}, {row['edits']} edits"
+        yield Figure(name, value, f"{alone} or more, none")
 
 
 def interface(report: Mapping[str, Any]) -> Iterator[Figure]:
     """What the page waits for."""
     for name, row in report["ms"].items():
         yield Figure(f"page: {name}", f"{row['median']:.3g} ms, at worst {row['worst']:.3g} ms")
+    for name, row in report["bytes"].items():
+        yield Figure(f"page: asks `{name}`", f"{row['sent']:.0f} bytes, {row['received']:.0f} back")
 
 
 def painting(report: Mapping[str, Any]) -> Iterator[Figure]:
@@ -123,11 +133,17 @@ def painting(report: Mapping[str, Any]) -> Iterator[Figure]:
         longest = max(row["longest_own_ms"] for row in found["actions"].values())
         value = f"frames {worst['frame_p95_ms']:.3g} ms (p95), longest task {longest:.3g} ms"
         yield Figure(f"painting on {size} megapixels", value, "16.7 ms, 100 ms")
+        fill, live = found["fill"], found["actions"]["live stroke"]
+        value = f"{fill['bytes']} bytes, {fill['asked_after_ms']:.3g} ms after the press"
+        yield Figure(f"Fill's question, {size} megapixels", value)
+        value = f"{live['requests']} questions, {live['bytes']} bytes; other strokes send nothing"
+        yield Figure(f"a live stroke on {size} megapixels", value)
 
 
 READERS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Iterator[Figure]]]] = {
     "decode": ("decode-*.json", decode),
     "decode --families": ("families-*.json", decode),
+    "factors": ("factors-*.json", factors),
     "precision": ("precision-*.json", precision),
     "curves": ("curves-*.json", curves),
     "start": ("start-*.json", start),

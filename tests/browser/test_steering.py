@@ -367,6 +367,7 @@ MANY = """async (rows) => {
 
 def test_a_branch_opens_though_the_tree_is_drawn_under_the_press(desktop: Editor) -> None:
     filled(desktop)
+    desktop.wait("studio.saved")
     desktop.reload()
     desktop.tap("[data-do=lab]")
     node = desktop.page.locator(".mgs-branch").last
