@@ -24,6 +24,7 @@ from benchmarks.decode import machine
 from tests.browser import chromium
 from tests.browser.editor import DESKTOP, Editor, opened, serve
 from tests.browser.editor import chromium as started
+from tests.browser.many import MANY_BRANCHES
 
 RESULTS = Path(__file__).parent / "results"
 GOALS = {
@@ -33,6 +34,16 @@ GOALS = {
     "steer": "one step + 100",
 }
 KNOB = 16  # CSS pixels
+BRANCHES = (100, 1000)  # that the page remembers
+NEW_BRANCHES = """async (tree) => {
+  const isThere = () => /Edit/.test(tree.textContent);
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  for (let left = 0; left < tree.scrollWidth; left += tree.clientWidth / 2) {
+    tree.scrollTo(left, tree.scrollHeight);
+    await frame().then(frame);
+    if (isThere()) return;
+  }
+}"""
 STOPWATCH = """
   const { studio } = document.querySelector("#canvas");
   window.stopwatch = (type, isDone) => {
@@ -77,6 +88,11 @@ def main() -> None:
             questions = watch_network(page)
             for _ in range(rounds):
                 measure_run(page, times)
+        with opened(browser, address, DESKTOP) as page:  # another one: payloads are as they were
+            page.paint_box(3, 3, 10, 10)
+            page.fill()
+            for branches in BRANCHES:
+                measure_among(page, times, branches)
         versions = {name: version(name) for name in ("gradio", "playwright")}
         about = machine() | versions | {"chromium": browser.version}
     report = {"machine": about, "ms": summary(times), "bytes": sizes(questions)}
@@ -116,6 +132,26 @@ def measure_run(editor: Editor, times: Times) -> None:
     editor.wait("!studio.walking")
     editor.pick_tool("brush")
     editor.undo()
+
+
+def measure_among(editor: Editor, times: Times, branches: int) -> None:
+    """Open and steer three branches among so many others, as after a long afternoon."""
+    editor.wait("studio.saved")
+    editor.page.evaluate(MANY_BRANCHES, branches - editor.see("studio.branches"))
+    editor.reload()
+    editor.page.evaluate(f"() => {{ {STOPWATCH} }}")
+    editor.tap("[data-do=lab]")
+    tree = editor.page.locator(".mgs-tree")
+    shown = tree.locator(".mgs-branch", has_text="Edit")  # the new ones: all can be steered
+    for turn in range(3):
+        tree.locator(".mgs-branch").first.wait_for()
+        tree.evaluate(NEW_BRANCHES)
+        branch = shown.nth(turn)
+        is_open = f"studio.node === {branch.get_attribute('data-node')} && studio.isDrawn"
+        taken = timed(editor, "click", is_open, branch.click)
+        times[f"open a branch, of {branches}"].append(taken)
+        editor.wait("!studio.asking && !studio.running")
+        steer(editor, times[f"steer, beside {branches} branches"], "least")
 
 
 def scrub(editor: Editor, taken: list[float], positions: range | list[int]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.editor import SOME_CLASS, Editor, press
+from tests.browser.many import MANY_BRANCHES
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -346,25 +347,6 @@ def test_branches_are_named_deleted_and_there_after_a_reload(desktop: Editor) ->
     assert second.see("studio.branches") == count - 1
 
 
-MANY = """async (rows) => {
-  const request = indexedDB.open("maskgit-studio");
-  const database = await new Promise((done) => { request.onsuccess = () => done(request.result); });
-  const store = database.transaction("branches", "readwrite").objectStore("branches");
-  const all = await new Promise((done) => {
-    const found = store.getAll();
-    found.onsuccess = () => done(found.result);
-  });
-  const last = all.at(-1);
-  for (let i = 1; i <= rows; i++) {
-    const parent = i < 4 ? last.id : last.id + Math.floor(i / 3);
-    store.put({ ...last, id: last.id + i, parent, edit: `Edit ${i}` });
-  }
-  await new Promise((done) => { store.transaction.oncomplete = done; });
-  database.close();
-  return JSON.stringify({ ...last, state: null }).length + last.state.byteLength;
-}"""
-
-
 def test_a_branch_opens_though_the_tree_is_drawn_under_the_press(desktop: Editor) -> None:
     filled(desktop)
     desktop.wait("studio.saved")
@@ -387,7 +369,7 @@ def test_a_branch_opens_though_the_tree_is_drawn_under_the_press(desktop: Editor
 def test_hundreds_of_branches_do_not_slow_the_page(desktop: Editor) -> None:
     filled(desktop)
     desktop.wait("studio.saved")
-    size = desktop.page.evaluate(MANY, 600)
+    size = desktop.page.evaluate(MANY_BRANCHES, 600)
     assert size < 1000  # bytes of the last step of a run; all of it is what a node takes
     desktop.reload()
     assert desktop.see("studio.branches") > 600
