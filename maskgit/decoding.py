@@ -21,7 +21,7 @@ may change (constraints), pixels (pipeline). Shapes are named in maskgit.types.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeGuard
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -70,6 +70,8 @@ class Prediction:
     @classmethod
     def of_rows(cls, rows: Sequence["Prediction"]) -> "Prediction":
         """Put predictions of one row each under each other."""
+        if len(rows) == 1:
+            return rows[0]  # the logits are large; they need not be copied
         unconditional = [row.unconditional for row in rows if row.unconditional is not None]
         return cls(
             torch.cat([row.conditional for row in rows]),
@@ -172,13 +174,17 @@ def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     A matrix product may round differently for other row counts, and a CPU gains little from many.
     One by one, a picture is bit for bit the same alone and in a batch.
     """
-    if state.batch == 1 or not _is_cheaper_apart(predictor, state):
-        return _ask(predictor, state)
-    return Prediction.of_rows([_ask(predictor, state.take([row])) for row in range(state.batch)])
+    if state.tokens.device.type != "cpu" or not isinstance(predictor, PartialPredictor):
+        return _ask(predictor, state, predictor.logits)
+    only_masked = partial(_masked_logits, predictor)
+    rows = [state] if state.batch == 1 else [state.take([row]) for row in range(state.batch)]
+    return Prediction.of_rows([_ask(predictor, row, only_masked) for row in rows])
 
 
-def _ask(predictor: TokenPredictor, state: DecodeState) -> Prediction:
-    """Run the model once, each row with all its classes.
+def _ask(
+    predictor: TokenPredictor, state: DecodeState, network: Callable[[Tokens, Labels], Logits]
+) -> Prediction:
+    """Run the model's network once, each row with all its classes.
 
     Rows that ask for guidance are asked once more without a class, in that one run.
     """
@@ -195,7 +201,7 @@ def _ask(predictor: TokenPredictor, state: DecodeState) -> Prediction:
         null = labels.new_full((len(guided),), predictor.null_label)
         tokens = torch.cat([tokens, take_rows(state.tokens, guided)])
         labels = torch.cat([labels, null])
-    logits = _logits(predictor, state, tokens, labels)
+    logits = network(tokens, labels)
     num_asked = len(labels) - len(guided)
     conditional, unconditional = logits.split([num_asked, len(guided)])
     if classes is not None:
@@ -206,24 +212,15 @@ def _ask(predictor: TokenPredictor, state: DecodeState) -> Prediction:
     return Prediction(conditional, unconditional, guided, [scale[row] for row in guided])
 
 
-def _is_cheaper_apart(predictor: TokenPredictor, state: DecodeState) -> TypeGuard[PartialPredictor]:
-    """Whether rows, and cells that are not asked about, are better left out of a run."""
-    return state.tokens.device.type == "cpu" and isinstance(predictor, PartialPredictor)
-
-
-def _logits(
-    predictor: TokenPredictor, state: DecodeState, tokens: Tokens, labels: Labels
-) -> Logits:
-    """Run the model on the questions about a state; of one row, it need not predict every cell."""
-    if state.batch > 1 or not _is_cheaper_apart(predictor, state):
-        return predictor.logits(tokens, labels)
-    is_masked, num_cells = state.tokens == state.mask_id, state.tokens.shape[1]
+def _masked_logits(predictor: PartialPredictor, tokens: Tokens, labels: Labels) -> Logits:
+    """Predict the masked cells of rows that are all about one picture; others may have zeros."""
+    is_masked, num_cells = tokens[:1] == predictor.mask_id, tokens.shape[1]
     num_asked = -(-int(is_masked.sum()) // CELLS_TOGETHER) * CELLS_TOGETHER
     if num_asked >= num_cells:
         return predictor.logits(tokens, labels)
     cells = listed(is_masked, num_asked)
     found = predictor.logits_at(tokens, labels, cells.expand(len(tokens), -1))
-    return found.new_zeros(len(tokens), num_cells, state.mask_id).index_copy_(1, cells[0], found)
+    return found.new_zeros(len(tokens), num_cells, found.shape[-1]).index_copy_(1, cells[0], found)
 
 
 def _masked_again(state: DecodeState, proposal: Proposal, count: Sequence[int]) -> TokenMask:

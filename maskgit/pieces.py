@@ -80,9 +80,10 @@ class Level:
         self.trust = torch.from_numpy(np.pad(trust.astype(np.float32), RADIUS)).view(-1)
         self.nearest = _nearest(np.pad(is_source, RADIUS))
 
-    def steps(self, radius: int) -> Flat:
-        """Give how far from its middle, in numbers, the pixels of a piece lie."""
-        along = torch.arange(-radius, radius + 1)
+    @property
+    def steps(self) -> Flat:
+        """How far from its middle, in numbers, the pixels of a piece lie."""
+        along = torch.arange(-RADIUS, RADIUS + 1)
         return (along[:, None] * self.width + along).view(-1)
 
     @property
@@ -167,7 +168,7 @@ def vote(level: Level, pieces: Flat, costs: Costs, shown: Colours, middle: float
     weight = level.everywhere(trust * torch.exp(-costs / (2 * good)) + 1e-12)
     shift = level.means(shown)[level.places] - level.means(level.picture)[pieces]
     shift = level.everywhere(shift.clamp(-SHIFT, SHIFT))
-    steps, fall = level.steps(RADIUS), _gaussian(middle)
+    steps, fall = level.steps, _gaussian(middle)
     counts = fall > LEAST
     total = torch.zeros(len(level.hole), 3)
     weights = torch.zeros(len(level.hole), 1)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from maskgit.runtime import Around
 from maskgit.types import Labels, Logits, Tokens
 
 
@@ -38,3 +39,11 @@ class FakePredictor:
         context = (tokens * (cells + 1)).sum(dim=1) % 101 + 7 * labels  # (B,)
         angle = context[:, None, None] + 3 * cells[:, None] + (codes * codes) % 17  # (B, N, K)
         return torch.zeros(angle.shape) if self.flat else 2 * torch.sin(angle.float())
+
+
+class Plain(Around):
+    """Answers about all cells, of all rows at once. Implements `models.TokenPredictor`."""
+
+    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
+        """Ask the predictor."""
+        return self._predictor.logits(tokens, labels)

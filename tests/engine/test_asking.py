@@ -14,7 +14,6 @@ from maskgit.class_map import ClassMap
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState, decode, predict, start
 from maskgit.models import AnyTransformer, PartialPredictor, TokenPredictor, build_transformer
-from maskgit.runtime import Around
 from maskgit.sizes import (
     AdaLNConfig,
     AnyTransformerConfig,
@@ -23,6 +22,7 @@ from maskgit.sizes import (
     UViTConfig,
 )
 from maskgit.types import Cells, Labels, Logits, Tokens
+from tests.predictors import Plain
 
 N, K, NULL = 144, 32, 5
 SIZES = [
@@ -40,13 +40,6 @@ def network(sizes: AnyTransformerConfig) -> AnyTransformer:
     for parameter in built.parameters():
         nn.init.normal_(parameter, std=0.2)
     return built
-
-
-class Plain(Around):
-    """Answers about all cells, of all rows at once. Implements `models.TokenPredictor`."""
-
-    def logits(self, tokens: Tokens, labels: Labels) -> Logits:
-        return self._predictor.logits(tokens, labels)
 
 
 class Watched(Plain):
