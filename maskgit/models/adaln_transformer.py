@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.attention import attend
 from maskgit.models.fused import rms_norm, silu_gate
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import AdaLNConfig
@@ -44,7 +45,7 @@ class SelfAttention(nn.Module):
         query, key = query_key.view(heads).unbind(2)  # each (B, L, heads, d)
         value = joined[:, :, 2:].view(heads)[:, :, 0]
         query = take_cells(query, cells).transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(query, key.transpose(1, 2), value.transpose(1, 2))
+        mixed = attend(query, key.transpose(1, 2), value.transpose(1, 2))
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 

@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.attention import attend
 from maskgit.models.predictor import Predictor, take_cells
-from maskgit.models.transformer import TanhGELU, attend
+from maskgit.models.transformer import TanhGELU
 from maskgit.sizes import HourglassConfig
 from maskgit.types import Cells, Labels, Tokens
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from maskgit.models.attention import attend
 from maskgit.models.fused import layer_norm_of_sum
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import TransformerConfig
@@ -19,8 +20,6 @@ from maskgit.types import Cells, Labels, Tokens
 
 Sequence = Float[Tensor, "B L D"]  # L = N + 1: the class, then the image tokens row by row
 Positions = Float[Tensor, "B _ D"]  # of a sequence, all or some
-Heads = Float[Tensor, "B heads L d"]
-Queries = Float[Tensor, "B heads _ d"]
 
 
 class TanhGELU(nn.Module):
@@ -123,19 +122,6 @@ class BidirectionalTransformer(Predictor[TransformerConfig]):
         """Score the first `rows` rows of the vocabulary, in float32."""
         weight = self.token_embedding.weight[:rows]
         return F.linear(hidden, weight).float() + self.output_bias[:rows].float()
-
-
-def attend(query: Queries, key: Heads, value: Heads, dropout: float = 0.0) -> Queries:
-    """Scaled dot-product attention.
-
-    Where it is compiled for a CPU it is written out: the fused kernel's backward pass there takes
-    twice the time of these products, in which a step of training spends a third of its time.
-    """
-    if not torch.compiler.is_compiling() or query.device.type != "cpu":
-        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-    scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))
-    weights = F.dropout(scores.float().softmax(dim=-1).to(value.dtype), dropout)
-    return torch.matmul(weights, value)
 
 
 def _norm(width: int) -> nn.LayerNorm:

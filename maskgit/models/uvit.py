@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskgit.models.attention import attend
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import UViTConfig
 from maskgit.types import Cells, Labels, Tokens
@@ -36,7 +37,7 @@ class SelfAttention(nn.Module):
         heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
         query, key, value = heads.unbind(2)  # each (B, L, heads, D / heads)
         query = take_cells(query, places).transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(query, key.transpose(1, 2), value.transpose(1, 2))
+        mixed = attend(query, key.transpose(1, 2), value.transpose(1, 2))
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 

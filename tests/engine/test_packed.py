@@ -6,8 +6,9 @@ from torch import nn
 
 from maskgit.models import AnyTransformer, build_transformer
 from maskgit.models import packed as packing
+from maskgit.models.attention import attend
 from maskgit.models.packed import PackedLinear, pack
-from maskgit.models.transformer import TanhGELU, attend
+from maskgit.models.transformer import TanhGELU
 from maskgit.sizes import AnyTransformerConfig, TransformerConfig, UViTConfig
 
 SIZES = TransformerConfig(2, 64, 4, 128, 16, 32, 5, True)
