@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -29,14 +30,18 @@ from maskgit import runtime
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes
 from maskgit.config import ModelConfig
-from maskgit.models import build_tokenizer, build_transformer
+from maskgit.models import build_tokenizer, build_transformer, packed
 from maskgit.pipeline import MaskGIT
 from maskgit.published import DEFAULTS
-from maskgit.sizes import AdaLNConfig, LlamaGenConfig, UViTConfig
+from maskgit.sizes import AdaLNConfig, LlamaGenConfig, TransformerConfig, UViTConfig
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = 8
-OFFICIAL = [ModelConfig("official 256", 256)]
+LARGE, LARGE_STEPS, LARGE_REPEATS = 512, 12, 3  # pixels; half a minute each in float32
+OFFICIAL = [
+    ModelConfig("official 256", 256),
+    ModelConfig("official 512", 512, transformer=TransformerConfig(num_tokens=1024)),
+]
 VQ16 = LlamaGenConfig()
 FAMILIES = [
     ModelConfig("halton 256 tiny", 256, VQ16, AdaLNConfig(6, 384, 6, 1024), DEFAULTS["adaln"]),
@@ -65,8 +70,9 @@ def main() -> None:
     for name, model in models.items():
         ours = maskgit.load(model)
         plain = plain_float32(model, ours.device)
-        for batch in (1,) if options.families else (1, 4):
-            rows += compare(name, ours, plain, batch, repeats)
+        is_large = ours.image_size == LARGE
+        for batch in (1,) if is_large or options.families else (1, 4):
+            rows += compare(name, ours, plain, batch, LARGE_REPEATS if is_large else repeats)
         del ours, plain
         memory[name] = loaded_mb(model)
     report = {"machine": machine(), "repeats": repeats, "memory_mb": memory, "rows": rows}
@@ -96,7 +102,8 @@ def make_random(folder: Path, config: ModelConfig) -> str:
 
 def plain_float32(model: str, device: torch.device) -> MaskGIT:
     """Give the same model as anyone would write it first: float32, default layout, eager."""
-    engine = maskgit.load(model, device, "float32")
+    with patch.object(packed, "_works", return_value=False):
+        engine = maskgit.load(model, device, "float32")
     tokenizer = engine.tokenizer
     tokenizer.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
     return engine
@@ -109,19 +116,20 @@ def compare(
     size = ours.image_size
     pictures = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
     label = ours.classes[0].id
+    steps = LARGE_STEPS if size == LARGE else STEPS
 
     def tokens(engine: MaskGIT) -> None:
-        state = engine.prepare_generate(label, count=batch, steps=STEPS).state
+        state = engine.prepare_generate(label, count=batch, steps=steps).state
         while not state.finished:
             state = engine.step(state)
         state.tokens.cpu()
 
     grid = ours.encode(pictures)
     parts: dict[str, Callable[[MaskGIT], object]] = {
-        f"{STEPS} steps": tokens,
+        f"{steps} steps": tokens,
         "decode picture": lambda engine: engine.decode(grid),
         "encode picture": lambda engine: engine.encode(pictures).cpu(),
-        f"{STEPS} steps + picture": lambda engine: engine.generate(label, count=batch, steps=STEPS),
+        f"{steps} steps + picture": lambda engine: engine.generate(label, count=batch, steps=steps),
     }
     rows = []
     for part, work in parts.items():
@@ -163,6 +171,7 @@ def machine() -> dict[str, object]:
         if cuda
         else (names or ["?"])[0].split(":")[-1].strip(),
         "amx": any("amx_bf16" in line for line in _cpuinfo()),
+        "avx512_bf16": any("avx512_bf16" in line for line in _cpuinfo()),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load_before": round(os.getloadavg()[0], 2),
@@ -180,7 +189,7 @@ def _cpuinfo() -> list[str]:
 def table(report: dict) -> str:
     """Lay the report out as Markdown."""
     lines = [
-        f"{report['machine']}, median of {report['repeats']}",
+        f"{report['machine']}, median of {report['repeats']}, {LARGE_REPEATS} at {LARGE} px",
         "",
         "| model | batch | part | ours, s | best, s | plain float32, s | times as fast |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -41,10 +41,10 @@ from maskgit.pieces import (
     Flat,
     Level,
     Map,
-    features,
     follow,
     framed,
     lay_out,
+    prepare,
     resized,
     search,
     vote,
@@ -145,9 +145,9 @@ def _write(level: Level, coarser: Answer | None, number: int) -> Answer:
     if not level.is_small:
         pieces, costs = follow(level, pieces, shown)
         return Answer(level, pieces, vote(level, pieces, costs, shown, FINE_MIDDLE))
-    there = features(level, level.picture, level.sources, RADIUS)
+    compared = prepare(level)
     for _ in range(ROUNDS[min(number, len(ROUNDS) - 1)]):
-        pieces, costs = search(level, there, shown)
+        pieces, costs = search(level, compared, shown)
         shown = vote(level, pieces, costs, shown, MIDDLE)
     return Answer(level, pieces, shown)
 

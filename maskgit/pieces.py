@@ -10,11 +10,16 @@ Pixels are numbered row by row in a frame that is RADIUS pixels wider on each si
 so that no piece ends outside.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from maskgit.models.packed import affine
 
 RADIUS = 3  # of a piece, so 7x7 pixels of a level
 SIDE = 2 * RADIUS + 1
@@ -34,6 +39,7 @@ Flat = Int[Tensor, " n"]  # numbers of pixels
 Costs = Float[Tensor, " n"]
 Map = Float[np.ndarray, "H W 3"]  # a picture without the frame
 Colours = Float[Tensor, "P 3"]  # all P pixels of the frame, 0 to 255
+Compared: TypeAlias = Callable[[Float[Tensor, "n d"]], Float[Tensor, "n s"]]
 
 
 class Level:
@@ -117,20 +123,25 @@ class Level:
         return self.nearest[numbers.clamp(0, len(self.nearest) - 1)]
 
 
-def search(level: Level, there: Float[Tensor, "s d"], shown: Colours) -> tuple[Flat, Costs]:
+def prepare(level: Level) -> Compared:
+    """Give what compares pieces with all sources, but for what is the same for all of them."""
+    there = features(level, level.picture, level.sources, RADIUS)
+    return affine(-2 * there, there.square().sum(1), CHUNK)
+
+
+def search(level: Level, compared: Compared, shown: Colours) -> tuple[Flat, Costs]:
     """Find for every place the best of all sources.
 
     Args:
         level: Where.
-        there: Features of its sources.
+        compared: As prepared.
         shown: The picture so far.
 
     Returns:
         The sources, and what each of them costs.
     """
     wanted = features(level, shown, level.places, RADIUS)
-    lengths = there.square().sum(1)
-    best = [torch.addmm(lengths, part, there.T, alpha=-2).min(1) for part in wanted.split(CHUNK)]
+    best = [compared(part).min(1) for part in wanted.split(CHUNK)]
     costs = torch.cat([each.values for each in best]) + wanted.square().sum(1)
     return level.sources[torch.cat([each.indices for each in best])], costs.clamp(min=0)
 

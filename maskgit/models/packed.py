@@ -3,19 +3,21 @@
 On a CPU: PyTorch's own linear layers bring the weight into the order in which those units read it
 in every call, add the bias in a pass of its own, and GELU is one more pass over memory. oneDNN,
 which PyTorch carries for its compiler, takes a weight that was brought into order once, and adds
-bias and activation while a result is still in the registers. On two AMX cores that takes a quarter
-to a third off a forward pass.
+bias and activation while a result is still in the registers. In float32 it also uses the whole
+width of an AMD processor's vectors, half of which MKL, PyTorch's own choice, leaves alone.
 
 On a GPU the order is no matter, but cuBLAS, too, can apply GELU while it holds the result.
 
-Rounding differs from the plain layers in the last bit: the sum is rounded to bfloat16 once, after
-bias and activation.
+Rounding differs from the plain layers in the last bit: sums are added up in another order, and in
+bfloat16 they are rounded once, after bias and activation.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskgit.models.fused import is_wanted
@@ -30,18 +32,21 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[str, str]] = {
 class PackedLinear(nn.Module):
     """A linear layer with a packed weight and, if wished, the activation that follows it."""
 
-    def __init__(self, linear: nn.Linear, rows: int, activation: nn.Module | None = None) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, rows: int, activation: nn.Module | None = None
+    ) -> None:
         """Pack a layer's weight.
 
         Args:
-            linear: In bfloat16 on the CPU; not changed.
+            weight: In bfloat16 or float32 on the CPU; not changed.
+            bias: Likewise.
             rows: Vectors in a typical call, for which the order is chosen; others work, too.
             activation: Applied to the result; one of `_ACTIVATIONS`.
         """
         super().__init__()
-        packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), rows)
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)
         self.register_buffer("weight", packed, persistent=False)
-        self.register_buffer("bias", linear.bias, persistent=False)
+        self.register_buffer("bias", bias, persistent=False)
         self.kind, self.form = _ACTIVATIONS[type(activation)] if activation else ("none", "")
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,13 +79,13 @@ def pack(network: nn.Module, rows: int) -> None:
     inference only: its weights are in no state dictionary any more.
 
     Args:
-        network: Changed in place; left alone unless it is in bfloat16.
+        network: Changed in place; on a GPU left alone unless it is in bfloat16.
         rows: Vectors in a typical call: the length of one sequence.
     """
     for parent in list(network.modules()):
         nothing = ("", nn.Identity())
         for (name, child), (after, next_child) in pairwise([*parent.named_children(), nothing]):
-            if type(child) is not nn.Linear or child.weight.dtype is not torch.bfloat16:
+            if type(child) is not nn.Linear:
                 continue
             activation = next_child if type(next_child) in _ACTIVATIONS else None
             packed = _packed(child, rows, activation)
@@ -92,19 +97,41 @@ def pack(network: nn.Module, rows: int) -> None:
 
 def _packed(linear: nn.Linear, rows: int, activation: nn.Module | None) -> nn.Module | None:
     """Give the packed form of a layer; None where it stays as it is."""
-    if linear.weight.device.type == "cpu" and _works():
-        return PackedLinear(linear, rows, activation)
-    fits_gpu = linear.weight.is_cuda and linear.bias is not None and is_wanted()
-    return LinearGELU(linear) if fits_gpu and isinstance(activation, TanhGELU) else None
+    weight, bias = linear.weight, linear.bias
+    if _can_pack(weight):
+        return PackedLinear(weight, bias, rows, activation)
+    fits_gpu = weight.is_cuda and weight.dtype is torch.bfloat16 and bias is not None
+    if fits_gpu and isinstance(activation, TanhGELU) and is_wanted():
+        return LinearGELU(linear)
+    return None
+
+
+def affine(weight: Tensor, bias: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
+    """Give x -> x weight^T + bias, for a weight that is used again and again.
+
+    Args:
+        weight: (outputs, inputs).
+        bias: (outputs,).
+        rows: Vectors in a typical call.
+    """
+    if _can_pack(weight):
+        return PackedLinear(weight, bias, rows)
+    return partial(F.linear, weight=weight, bias=bias)
+
+
+def _can_pack(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and _works(weight.dtype)
 
 
 @cache
-def _works() -> bool:
+def _works(dtype: torch.dtype) -> bool:
     """Try it: these operators are meant for PyTorch's compiler, so a version may lack them."""
-    linear = nn.Linear(32, 32, dtype=torch.bfloat16).requires_grad_(False)
-    x = torch.linspace(-1, 1, 32, dtype=torch.bfloat16)[None]
+    if dtype not in (torch.bfloat16, torch.float32):
+        return False
+    linear = nn.Linear(32, 32, dtype=dtype).requires_grad_(False)
+    x = torch.linspace(-1, 1, 32, dtype=dtype)[None]
     try:
-        packed = PackedLinear(linear, 1, TanhGELU())(x)
+        packed = PackedLinear(linear.weight, linear.bias, 1, TanhGELU())(x)
     except (AttributeError, RuntimeError):
         return False
     return torch.allclose(packed, TanhGELU()(linear(x)), atol=0.02)

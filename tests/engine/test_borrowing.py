@@ -182,7 +182,7 @@ def test_every_place_finds_the_very_best_piece() -> None:
     hole[12:16, 18:24] = 1
     level = pieces.Level(picture, picture, hole, (40, 30))
     there = pieces.features(level, level.picture, level.sources, pieces.RADIUS)
-    found, costs = pieces.search(level, there, level.drawn)
+    found, costs = pieces.search(level, pieces.prepare(level), level.drawn)
     wanted = pieces.features(level, level.drawn, level.places, pieces.RADIUS)
     every = (wanted[:, None] - there).square().sum(-1)
     assert np.allclose(costs, every.min(1).values, rtol=1e-3)

@@ -7,11 +7,23 @@ from torch import nn
 from maskgit.models import AnyTransformer, build_transformer
 from maskgit.models import packed as packing
 from maskgit.models.attention import attend
-from maskgit.models.packed import PackedLinear, pack
+from maskgit.models.packed import PackedLinear, affine, pack
 from maskgit.models.transformer import TanhGELU
-from maskgit.sizes import AnyTransformerConfig, TransformerConfig, UViTConfig
+from maskgit.sizes import (
+    AdaLNConfig,
+    AnyTransformerConfig,
+    HourglassConfig,
+    TransformerConfig,
+    UViTConfig,
+)
 
 SIZES = TransformerConfig(2, 64, 4, 128, 16, 32, 5, True)
+SEVERAL = [
+    SIZES,
+    UViTConfig(1, 64, 4, 128, 16, 32, 5),
+    AdaLNConfig(2, 64, 4, 128, 16, 32, 5),
+    HourglassConfig(2, 64, 2, 2, 16, 16, 32, 5),
+]
 
 
 def network(dtype: torch.dtype, sizes: AnyTransformerConfig = SIZES) -> AnyTransformer:
@@ -22,16 +34,14 @@ def network(dtype: torch.dtype, sizes: AnyTransformerConfig = SIZES) -> AnyTrans
     return built.to(dtype)
 
 
-CAN_PACK = packing._works()  # oneDNN has these operators for processors from AVX-512 on
+CAN_PACK = packing._works(torch.bfloat16)  # oneDNN does it for processors from AVX-512 on
 
 
 def test_whoever_gains_from_packing_can_pack() -> None:
     assert CAN_PACK or not torch.cpu._is_amx_tile_supported()
 
 
-@pytest.mark.parametrize(
-    ("sizes", "blocks"), [(SIZES, 2), (UViTConfig(1, 64, 4, 128, 16, 32, 5), 3)]
-)
+@pytest.mark.parametrize(("sizes", "blocks"), list(zip(SEVERAL[:2], (2, 3), strict=True)))
 def test_a_packed_network_is_as_near_to_float32_as_the_plain_one(
     sizes: AnyTransformerConfig, blocks: int
 ) -> None:
@@ -52,7 +62,7 @@ def test_a_packed_network_is_as_near_to_float32_as_the_plain_one(
 def test_where_packing_does_not_work_a_network_stays_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(packing, "_works", lambda: False)
+    monkeypatch.setattr(packing, "_works", lambda _: False)
     tokens, labels = torch.randint(0, 33, (3, 16)), torch.tensor([0, 4, 5])
     plain, left = network(torch.bfloat16), network(torch.bfloat16)
     pack(left, rows=17)
@@ -60,8 +70,32 @@ def test_where_packing_does_not_work_a_network_stays_as_it_is(
     assert torch.equal(left.logits(tokens, labels), plain.logits(tokens, labels))
 
 
-def test_float32_networks_stay_as_they_are() -> None:
-    left = network(torch.float32)
+@pytest.mark.parametrize("sizes", SEVERAL)
+def test_packed_in_float32_only_the_order_of_sums_is_another(sizes: AnyTransformerConfig) -> None:
+    tokens, labels = torch.randint(0, 33, (3, 16)), torch.tensor([0, 4, 5])
+    plain, packed = network(torch.float32, sizes), network(torch.float32, sizes)
+    pack(packed, rows=17)
+    assert not any(type(module) is nn.Linear for module in packed.modules())
+    expected = plain.logits(tokens, labels)
+    torch.testing.assert_close(packed.logits(tokens, labels), expected, atol=1e-3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("works", [True, False])
+@torch.inference_mode()
+def test_a_weight_that_is_used_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    monkeypatch.setattr(packing, "_works", lambda _: works)
+    weight, bias = torch.randn(70, 30), torch.randn(70)
+    product = affine(weight, bias, rows=9)
+    assert isinstance(product, PackedLinear) == works
+    for rows in (1, 9, 40):
+        x = torch.randn(rows, 30)
+        torch.testing.assert_close(product(x), x @ weight.T + bias, atol=1e-4, rtol=1e-5)
+
+
+def test_other_types_stay_as_they_are() -> None:
+    left = network(torch.float64)
     pack(left, rows=17)
     assert not any(isinstance(module, PackedLinear) for module in left.modules())
 
