@@ -78,9 +78,10 @@ def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
 def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     inputs = [ui.canvas, *ui.controls()]
     sides = [ui.outpaint.left, ui.outpaint.top, ui.outpaint.right, ui.outpaint.bottom]
-    outputs = [
-        ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run, *sides
-    ]  # fmt: skip
+    # Gradio looks at every output for every frame, here and in the page: only who needs the sides
+    # names them.
+    outputs = [ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run]
+    with_sides = [*outputs, *sides]
     places = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
     one_each = {**places, "trigger_mode": "once", **AS_SENT}
 
@@ -92,13 +93,15 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         def stream(painted: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
             drawing = ui.canvas.preprocess(painted)
             run = handlers.run(action, drawing, Controls(*values))
-            yield from _updates(action, drawing, map(said, run))
+            shown = _updates(action, drawing, map(said, run))
+            yield from shown if action == "outpaint" else _without_sides(shown)
 
         return stream
 
     def run_next(last: LastRun | None, painted: str | None, *values: Any):
         wish = next_seed(last, ui.canvas.preprocess(painted), Controls(*values))
-        yield from _updates(wish.action, wish.drawing, map(said, handlers.run(*wish)))
+        shown = _updates(wish.action, wish.drawing, map(said, handlers.run(*wish)))
+        yield from _without_sides(shown)
 
     def run_again(last: LastRun | None, painted: str | None, *values: Any):
         if last is not None:
@@ -123,12 +126,15 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         begin(None, None, [ui.make.status, ui.make.stop], js=before_run, queue=False, **QUIET)
 
     running: list[Any] = [
-        button.click(run(action), inputs, outputs, **one_each) for action, button in buttons
+        button.click(
+            run(action), inputs, with_sides if action == "outpaint" else outputs, **one_each
+        )
+        for action, button in buttons
     ]
-    running.append(ui.canvas.enlarge(run("outpaint"), inputs, outputs, **one_each))
+    running.append(ui.canvas.enlarge(run("outpaint"), inputs, with_sides, **one_each))
     again = [ui.last_run, *inputs]
     running.append(ui.make.next_seed.click(run_next, again, outputs, **one_each))
-    running.append(ui.canvas.retry(run_again, again, outputs, **one_each))
+    running.append(ui.canvas.retry(run_again, again, with_sides, **one_each))
     for one in running:
         one.then(None, None, None, js=presses.RUN_IS_OVER, queue=False, **QUIET)
     ui.make.stop.click(None, None, None, js=presses.STOP, queue=False, **QUIET)
@@ -265,3 +271,8 @@ def _updates(action: Action, drawing: Drawing, run: Iterator[Shown]) -> Iterator
             canvas = gr.HTML(frame=json.dumps(shown.frame), command=_message("added"))
         was_running = shown.is_running
         yield canvas, status, stop, seed, last, *[sides] * 4
+
+
+def _without_sides(updates: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Leave the four sides out, which only a run that makes a picture larger changes."""
+    return (update[:-4] for update in updates)

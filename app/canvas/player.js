@@ -29,7 +29,7 @@ function createPlayer(root, state, parts) {
 
   function follow() {
     if (following) show(newest(), true);
-    refresh();
+    else refresh();
   }
 
   const newest = () => state.run.trace.length - 1;
