@@ -186,13 +186,10 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         command: str | None = None,
         **kwargs: Any,
     ) -> None:
-        words = LANGUAGES[language]
         kwargs.setdefault("min_width", 320)
         super().__init__(
             value=None,
-            html_template=words.markup(_template(), "canvas"),
-            js_on_load=f"{words.script('canvas')}\n{_scripts()}",
-            head=f"<style>{''.join(map(_read, STYLES))}</style>",
+            **_fixed(language),
             apply_default_css=False,
             elem_id=elem_id,
             server_functions=server_functions,
@@ -207,7 +204,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             **kwargs,
         )
         self.grid = grid
-        self._words = words
+        self._words = LANGUAGES[language]
 
     def preprocess(  # pyright: ignore[reportIncompatibleMethodOverride]  (gr.HTML passes text on)
         self, payload: str | None
@@ -261,7 +258,17 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         )
 
 
-@cache  # Gradio makes the component anew for every update
+@cache  # Gradio makes the component anew for every frame
+def _fixed(language: str) -> dict[str, str]:
+    """Give markup, scripts and styles, which no update changes."""
+    words = LANGUAGES[language]
+    return {
+        "html_template": words.markup(_template(), "canvas"),
+        "js_on_load": f"{words.script('canvas')}\n{_scripts()}",
+        "head": f"<style>{''.join(map(_read, STYLES))}</style>",
+    }
+
+
 def _read(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
