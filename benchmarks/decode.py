@@ -1,8 +1,10 @@
-"""How long a picture takes: tokens and pixels, for the official sizes and the embedded model.
+r"""How long a picture takes: tokens and pixels, for the official sizes and the embedded model.
 
     python -m benchmarks.decode               # the table; also written to benchmarks/results/
     python -m benchmarks.decode --quick       # fewer repeats, to try it
     python -m benchmarks.decode --families    # the other published architectures instead
+    ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 python -m benchmarks.decode \
+        --models "official 256" embedded      # as on a processor without units for bfloat16
 
 Published sizes run with random weights: speed does not depend on the values. The
 baseline, in the same run, is the same network in float32 with default memory layout, eager, in the
@@ -36,6 +38,7 @@ from maskgit.published import DEFAULTS
 from maskgit.sizes import AdaLNConfig, LlamaGenConfig, TransformerConfig, UViTConfig
 
 RESULTS = Path(__file__).parent / "results"
+LIMIT = "ONEDNN_MAX_CPU_ISA"  # instructions that may be used at most, to see older processors
 STEPS = 8
 LARGE, LARGE_STEPS, LARGE_REPEATS = 512, 12, 3  # pixels; half a minute each in float32
 OFFICIAL = [
@@ -57,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How long a picture takes.")
     parser.add_argument("--quick", action="store_true", help="three repeats instead of five")
     parser.add_argument("--families", action="store_true", help="Halton-MaskGIT and U-ViT instead")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these")
     parser.add_argument("--folder", type=Path, help="where models with random weights are kept")
     options = parser.parse_args()
     repeats = 3 if options.quick else 5
@@ -67,7 +71,8 @@ def main() -> None:
     models = {config.name: make_random(folder, config) for config in chosen}
     if not options.families:
         models["embedded"] = "embedded"
-    for name, model in models.items():
+    wanted = options.models or list(models)
+    for name, model in ((name, models[name]) for name in wanted):
         ours = maskgit.load(model)
         plain = plain_float32(model, ours.device)
         is_large = ours.image_size == LARGE
@@ -78,7 +83,8 @@ def main() -> None:
     report = {"machine": machine(), "repeats": repeats, "memory_mb": memory, "rows": rows}
     RESULTS.mkdir(exist_ok=True)
     kind = "families" if options.families else "decode"
-    file = RESULTS / f"{kind}-{report['machine']['device']}.json"
+    limit = f"-{isa.lower()}" if (isa := os.environ.get(LIMIT)) else ""
+    file = RESULTS / f"{kind}-{report['machine']['device']}{limit}.json"
     file.write_text(json.dumps(report, indent=1) + "\n")
     print(table(report))
 
@@ -172,6 +178,7 @@ def machine() -> dict[str, object]:
         else (names or ["?"])[0].split(":")[-1].strip(),
         "amx": any("amx_bf16" in line for line in _cpuinfo()),
         "avx512_bf16": any("avx512_bf16" in line for line in _cpuinfo()),
+        "held_to": os.environ.get(LIMIT, ""),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load_before": round(os.getloadavg()[0], 2),

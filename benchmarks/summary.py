@@ -54,6 +54,7 @@ def table() -> str:
 def machine(about: Mapping[str, Any]) -> str:
     """Say what was measured on, in a few words."""
     units = ", AMX" if about["amx"] else ", AVX-512 bf16" if about.get("avx512_bf16") else ""
+    units = f", held to {about['held_to']}" if about.get("held_to") else units
     kind = "" if about["device"] == "gpu" else f", {about['cores']} cores{units}"
     return f"{about['name']}{kind}; Python {about['python']}, torch {about['torch']}"
 

@@ -4,7 +4,7 @@
     engine = maskgit.load("embedded")
     result = engine.generate(label="daisy", count=4)
 
-Read in this order: pipeline, decoding, constraints, models.
+Read in this order: loading, pipeline, decoding, constraints, models.
 """
 
 from maskgit.checkpoints import CheckpointError
@@ -12,7 +12,8 @@ from maskgit.classes import Classes, ImageClass
 from maskgit.config import ModelConfig
 from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
-from maskgit.pipeline import Job, MaskGIT, Result, load
+from maskgit.loading import load
+from maskgit.pipeline import Job, MaskGIT, Result
 from maskgit.window import Window
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from maskgit import hub, pipeline
+from maskgit import hub, loading
 from maskgit.checkpoints import CARD_FILE, CONFIG_FILE
 from maskgit.config import ModelConfig
 from maskgit.published import MODELS, Published
@@ -53,16 +53,16 @@ def catalogue(also: Path | None = None, models: Mapping[str, Published] = MODELS
         models: Those that are published.
     """
     found: dict[str, Path] = {}
-    for place in (pipeline.MODELS, hub.where()):
+    for place in (loading.MODELS, hub.where()):
         for folder in _folders(place):
             found.setdefault(folder.name, folder)
     entries = [
-        *(_here(id, f) for id, f in found.items() if f.parent == pipeline.MODELS),
+        *(_here(id, f) for id, f in found.items() if f.parent == loading.MODELS),
         *(_published(model, found.get(model.id)) for model in models.values()),
         *(
             _here(id, f)
             for id, f in found.items()
-            if f.parent != pipeline.MODELS and id not in models
+            if f.parent != loading.MODELS and id not in models
         ),
     ]
     if also is None or any(e.folder and e.folder.resolve() == also.resolve() for e in entries):

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
-from maskgit import commands_models, commands_recipes, pipeline
+from maskgit import commands_models, commands_recipes, loading
 from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
 from maskgit.commands_recipes import begun, borrows, replay, strip, with_recipes
@@ -352,7 +352,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _engine(options: argparse.Namespace) -> MaskGIT:
-    return pipeline.load(options.model, options.device, options.dtype)
+    return loading.load(options.model, options.device, options.dtype)
 
 
 def _common(options: argparse.Namespace) -> "_Common":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskgit import pipeline, recipe_files, recipes
+from maskgit import loading, recipe_files, recipes
 from maskgit.compositing import FEATHER_CELLS
 from maskgit.images import to_png
 from maskgit.jobs import Regions, Result
@@ -30,9 +30,9 @@ def replay(options: argparse.Namespace) -> None:
     picture = original.flat
     recipe = recipes.from_text(recipe_files.find(data), picture)
     named = options.model or recipe.model
-    if recipes.fingerprint(pipeline.find_folder(named)) != recipe.weights:
+    if recipes.fingerprint(loading.find_folder(named)) != recipe.weights:
         raise RecipeError(f"The picture was made by {recipe.model}, with other weights than here.")
-    engine = pipeline.load(named, options.device, options.dtype or recipe.dtype)
+    engine = loading.load(named, options.device, options.dtype or recipe.dtype)
     again = replay_recipe(engine, recipe)
     tokens = again.tokens(0)
     if options.out:
@@ -91,7 +91,7 @@ def begun(engine: MaskGIT, options: argparse.Namespace) -> Callable[..., Recipe]
     """
     if options.no_recipe:
         return None
-    weights = recipes.fingerprint(pipeline.find_folder(options.model))
+    weights = recipes.fingerprint(loading.find_folder(options.model))
     name, dtype = recipes.name_of(Path(options.model)), str(engine.dtype).removeprefix("torch.")
     feather = getattr(options, "feather", FEATHER_CELLS)  # of verbs that edit
     about = {"feather": feather, "refine": getattr(options, "refine", 0)}

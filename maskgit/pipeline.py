@@ -19,7 +19,6 @@ What callers may rely on (tests/engine/test_pipeline.py holds each promise):
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,9 +26,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from typing_extensions import Unpack
 
-from maskgit import checks, decoding, graphs, hub, runtime
+from maskgit import checks, decoding, graphs, runtime
 from maskgit.borrowing import borrow, is_possible
-from maskgit.checkpoints import CheckpointError, Model, load_model
+from maskgit.checkpoints import Model
 from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
 from maskgit.compositing import FEATHER_CELLS, fill, harmonise, paste, require_feather
@@ -43,8 +42,6 @@ from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Re
 from maskgit.masks import Box
 from maskgit.models import TokenPredictor
 from maskgit.models.fused import is_wanted
-from maskgit.models.int8 import quantize
-from maskgit.models.packed import pack
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
 from maskgit.state_text import from_text
@@ -54,59 +51,6 @@ from maskgit.vary import vary
 from maskgit.window import Window, choose, class_cells, mirror_fill, open_cells, view
 
 HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
-MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
-
-
-def load(
-    model: str | Path = "embedded",
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
-) -> "MaskGIT":
-    """Load a model.
-
-    Args:
-        model: `embedded`, the id of a published model (`maskgit.hub`), or the path of a folder.
-        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
-        dtype: `auto`, `float32`, `bfloat16` or, on a CPU, `int8`; see `maskgit.runtime`.
-
-    Raises:
-        ValueError: If there is no such device or precision.
-        CheckpointError: If there is no such model, or its folder is damaged.
-        TypeError: If `model` is neither text nor a path.
-    """
-    if not isinstance(model, str | Path):
-        raise TypeError(f"a model is an id or the path of a folder, got {checks.describe(model)}")
-    folder = find_folder(model)
-    place = runtime.choose_device(device)
-    precision = runtime.choose_dtype(dtype, place, folder)
-    is_int8 = precision == torch.int8
-    loaded = load_model(folder, place, torch.float32 if is_int8 else precision)
-    prepare = quantize if is_int8 else pack
-    prepare(loaded.transformer, rows=loaded.config.transformer.num_tokens + 1)
-    return MaskGIT(loaded, place, precision)
-
-
-def find_folder(model: str | Path) -> Path:
-    """Give the folder of a model: one that comes along, a published one, or any other.
-
-    Raises:
-        CheckpointError: If there is no such model.
-    """
-    if (MODELS / model / "config.json").is_file():
-        return MODELS / model
-    if isinstance(model, str) and hub.is_here(model):
-        return hub.folder(model)
-    if Path(model).is_dir():
-        return Path(model)
-    if published := hub.MODELS.get(str(model)):
-        raise CheckpointError(
-            f"{model} is not on this computer yet. Download it ({published.num_bytes / 1e9:.1f} "
-            f"GB) with: python -m maskgit models download {model}"
-        )
-    known = [*sorted(p.parent.name for p in MODELS.glob("*/config.json")), *hub.MODELS]
-    raise CheckpointError(
-        f"no model {str(model)!r}: give a model folder, or one of {', '.join(known)}"
-    )
 
 
 class MaskGIT:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from accelerate import PartialState
 
-from maskgit import pipeline
+from maskgit import loading
 from maskgit.evaluation import sheets
 from maskgit.evaluation.ablation import PAPER_SCHEDULES, RULES, STEPS
 from maskgit.evaluation.extractors import PackExtractor, find_extractor
@@ -85,7 +85,7 @@ class Bench:
     def engine(self) -> MaskGIT:
         """The model."""
         device = device_of_process(self.request.device)
-        return pipeline.load(self.request.model, device, self.request.dtype)
+        return loading.load(self.request.model, device, self.request.dtype)
 
     @cached_property
     def judge(self) -> Judge:

@@ -11,8 +11,8 @@ from maskgit.checkpoints import Model, load_model, save_model
 from maskgit.classes import Classes
 from maskgit.config import ModelConfig
 from maskgit.evaluation.classifier import ClassifierRecipe, train_classifier
+from maskgit.loading import find_folder
 from maskgit.models import AnyTokenizer, AnyTransformer
-from maskgit.pipeline import find_folder
 from maskgit.sizes import AnyTokenizerConfig, AnyTransformerConfig
 from maskgit.training import fine_tuning, recipes
 from maskgit.training.data import ImageSet, known_classes, load_images

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from app import launch
-from maskgit import pipeline
+from maskgit import loading
 from tests.browser.editor import EMBEDDED
 
 STEPS = 6
@@ -32,7 +32,7 @@ def write_models(folder: Path) -> None:
 def main() -> None:
     """Start the editor."""
     folder, *options = sys.argv[1:]
-    pipeline.MODELS = Path(folder)
+    loading.MODELS = Path(folder)
     launch.main(options)
 
 

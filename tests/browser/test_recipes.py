@@ -9,8 +9,8 @@ from PIL import Image
 import maskgit
 from maskgit import pipeline, recipe_files, recipes
 from maskgit.images import open_picture, to_png
+from maskgit.loading import find_folder
 from maskgit.originals import open_original
-from maskgit.pipeline import find_folder
 from maskgit.replaying import replay
 from tests.browser.editor import SOME_CLASS, Editor
 

@@ -389,7 +389,7 @@ def test_stopping_by_keyboard_leaves_no_traceback(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maskgit.pipeline.load", stopped)
+    monkeypatch.setattr("maskgit.loading.load", stopped)
     assert shell.attempt("generate") == (130, "", "maskgit: stopped\n")
 
 

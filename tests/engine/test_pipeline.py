@@ -350,7 +350,7 @@ def test_pictures_survive_encoding_as_tokens_that_may_be_edited(engine: MaskGIT)
 def test_loading_a_model_that_is_not_there_names_those_that_are(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maskgit.pipeline.MODELS", model_folder.parent)
+    monkeypatch.setattr("maskgit.loading.MODELS", model_folder.parent)
     with pytest.raises(CheckpointError, match=r"no model 'nope': .* small, .*maskgit-imagenet-256"):
         maskgit.load("nope")
     assert maskgit.load("small", "cpu", "float32").config.name == "small"
