@@ -45,6 +45,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "refining",
     },
     {"pipeline"},
+    {"loading"},
     {"replaying"},
     {"catalogue", "contact_sheet", "film", "inspection", "traces", "training", "evaluation"},
     {"cli", "commands_models", "commands_batch", "commands_recipes", "__main__"},

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import maskgit
-from maskgit import pipeline, recipe_files, recipes
+from maskgit import loading, recipe_files, recipes
 from maskgit.images import open_picture, to_png
 from maskgit.loading import find_folder
 from maskgit.originals import open_original
@@ -21,7 +21,7 @@ CONTROLS = "[window.studioControls.label, window.studioControls.seed, window.stu
 
 @pytest.fixture(autouse=True)
 def same_models(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "MODELS", models)
+    monkeypatch.setattr(loading, "MODELS", models)
 
 
 @pytest.fixture
