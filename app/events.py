@@ -78,9 +78,9 @@ def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
 def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     inputs = [ui.canvas, *ui.controls()]
     sides = [ui.outpaint.left, ui.outpaint.top, ui.outpaint.right, ui.outpaint.bottom]
-    # Gradio looks at every output for every frame, here and in the page: only who needs the sides
-    # names them.
     outputs = [ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run]
+    # Gradio looks at every output for every frame, here and in the page: only what may make a
+    # picture larger names the sides.
     with_sides = [*outputs, *sides]
     places = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
     one_each = {**places, "trigger_mode": "once", **AS_SENT}
@@ -93,15 +93,14 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         def stream(painted: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
             drawing = ui.canvas.preprocess(painted)
             run = handlers.run(action, drawing, Controls(*values))
-            shown = _updates(action, drawing, map(said, run))
-            yield from shown if action == "outpaint" else _without_sides(shown)
+            yield from _updates(action, drawing, map(said, run), has_sides=action == "outpaint")
 
         return stream
 
     def run_next(last: LastRun | None, painted: str | None, *values: Any):
         wish = next_seed(last, ui.canvas.preprocess(painted), Controls(*values))
-        shown = _updates(wish.action, wish.drawing, map(said, handlers.run(*wish)))
-        yield from _without_sides(shown)
+        run = map(said, handlers.run(*wish))
+        yield from _updates(wish.action, wish.drawing, run, has_sides=False)
 
     def run_again(last: LastRun | None, painted: str | None, *values: Any):
         if last is not None:
@@ -117,21 +116,18 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     buttons: list[tuple[Action, gr.Button]] = [
         ("fill", ui.make.fill),
         ("generate", ui.make.generate),
-        ("outpaint", ui.outpaint.run),
     ]
+    larger = [ui.outpaint.run.click, ui.canvas.enlarge]
     before_run = presses.run(ui.words("make.waiting"))
     # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
-    begins = [*(button.click for _, button in buttons), ui.make.next_seed.click, ui.canvas.enlarge]
+    begins = [*(button.click for _, button in buttons), ui.make.next_seed.click, *larger]
     for begin in begins:
         begin(None, None, [ui.make.status, ui.make.stop], js=before_run, queue=False, **QUIET)
 
     running: list[Any] = [
-        button.click(
-            run(action), inputs, with_sides if action == "outpaint" else outputs, **one_each
-        )
-        for action, button in buttons
+        button.click(run(action), inputs, outputs, **one_each) for action, button in buttons
     ]
-    running.append(ui.canvas.enlarge(run("outpaint"), inputs, with_sides, **one_each))
+    running += [begin(run("outpaint"), inputs, with_sides, **one_each) for begin in larger]
     again = [ui.last_run, *inputs]
     running.append(ui.make.next_seed.click(run_next, again, outputs, **one_each))
     running.append(ui.canvas.retry(run_again, again, with_sides, **one_each))
@@ -250,8 +246,12 @@ def _frame(shown: Shown) -> Any:
     return gr.HTML(frame=json.dumps(shown.frame))
 
 
-def _updates(action: Action, drawing: Drawing, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
-    """Turn what is shown into updates of canvas, status, stop, seed, last run and the four sides.
+def _updates(
+    action: Action, drawing: Drawing, run: Iterator[Shown], *, has_sides: bool = True
+) -> Iterator[tuple[Any, ...]]:
+    """Turn what is shown into updates of canvas, status, stop, seed and last run.
+
+    The four sides follow, where the event has them among its outputs.
 
     All but the canvas hear only of the beginning and the end: what is still on its way when
     somebody presses Stop would otherwise overwrite what Stop has said. The canvas knows its runs.
@@ -270,9 +270,4 @@ def _updates(action: Action, drawing: Drawing, run: Iterator[Shown]) -> Iterator
             sides = 0
             canvas = gr.HTML(frame=json.dumps(shown.frame), command=_message("added"))
         was_running = shown.is_running
-        yield canvas, status, stop, seed, last, *[sides] * 4
-
-
-def _without_sides(updates: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Leave the four sides out, which only a run that makes a picture larger changes."""
-    return (update[:-4] for update in updates)
+        yield canvas, status, stop, seed, last, *([sides] * 4 if has_sides else [])

@@ -21,13 +21,13 @@ CANVAS, STATUS, STOP, SEED, LAST_RUN, LEFT = range(6)
 SKIP = gr.skip()
 
 
-def updates(action: Action, controls: Controls) -> list[tuple[Any, ...]]:
+def updates(action: Action, controls: Controls, **how: bool) -> list[tuple[Any, ...]]:
     studio = FakeStudio()
     picture = studio.open(b"photo")[0]
     run = Handlers(studio).run(action, drawing(picture, painted=(1,)), controls)
 
     async def collect() -> list[tuple[Any, ...]]:  # in an event loop, see conftest.py
-        return list(_updates(action, Drawing(), run))
+        return list(_updates(action, Drawing(), run, **how))
 
     return asyncio.run(collect())
 
@@ -72,6 +72,8 @@ def test_an_enlarged_picture_resets_the_sides() -> None:
 def test_other_runs_leave_the_sides_alone(action: Action) -> None:
     for update in updates(action, FIXED):
         assert update[LEFT : LEFT + 4] == (SKIP,) * 4
+    without = updates(action, FIXED, has_sides=False)
+    assert [len(update) for update in without] == [LEFT] * 4
 
 
 def test_two_pages_can_be_built_in_one_process() -> None:
