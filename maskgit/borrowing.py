@@ -61,6 +61,7 @@ MIDDLE = 2.5  # how far from its middle a piece counts, in pixels: a Gaussian's 
 FINE_MIDDLE = 1.0  # the same at last, when sharpness counts
 FADE_PX = 2  # at most, at the border: pieces fit there, and a wider fade lets through what was
 STRANGE = (10.0, 18.0)  # more a*b* of CIELAB: from where on a fill shows through, and is kept
+STRANGE_PX = 64  # longer side of a hole, at most, where colours are compared
 STRANGE_SHARE = 8  # of a hole's longer side: over which colours are compared
 PIXELS_AT_ONCE = 1 << 20  # that are written together at a large picture's size
 
@@ -171,27 +172,26 @@ def _with_strange_colours(written: Picture, filled: Picture, region: Region) -> 
 
     What is drawn is often paler than the picture, which is no colour of its own: so the difference
     counts along the drawn colour alone. What such colours nearly enclose is kept, too: the dark
-    heart of a sunflower belongs to it.
+    heart of a sunflower belongs to it. Colours are compared over so much of a hole that a small
+    picture of it says enough.
     """
-    down, across = np.nonzero(region)
-    side = max(3, int(max(np.ptp(down), np.ptp(across))) // STRANGE_SHARE)
-    soft = (cv2.blur(each.astype(np.float32) / 255, (side, side)) for each in (written, filled))
+    (height, width), box = region.shape, bounding_box(region)
+    assert box is not None
+    scale = min(1.0, STRANGE_PX / max(box.height, box.width))
+    side = max(3, round(scale * max(box.height, box.width) / STRANGE_SHARE))
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    soft = (cv2.blur(resized(each, *size) / 255, (side, side)) for each in (written, filled))
     ours, theirs = (cv2.cvtColor(each, cv2.COLOR_RGB2LAB)[..., 1:] for each in soft)
     first, last = STRANGE
     strength = np.linalg.norm(theirs, axis=-1, keepdims=True)
     more = ((theirs - ours) * theirs).sum(-1, keepdims=True) / (strength + 1e-3)
     kept = np.clip((more[..., 0] - first) / (last - first), 0, 1)
-    kept = np.maximum(kept, _closed(kept, 3 * side))[..., None]
+    if not kept.any():
+        return written
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3 * side, 3 * side))
+    kept = np.maximum(kept, cv2.morphologyEx(kept, cv2.MORPH_CLOSE, around))
+    kept = resized(kept, width, height)[..., None]
     return _levels(written + kept * (filled.astype(np.float32) - written))
-
-
-def _closed(kept: Float[np.ndarray, "H W"], width: int) -> Float[np.ndarray, "H W"]:
-    """Close gaps up to a width in pixels; coarsely: a wide closing of megapixels takes hours."""
-    small = resized(kept, *_sizes(*kept.shape)[0])
-    width = max(1, round(width * small.shape[1] / kept.shape[1]))
-    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, around)
-    return resized(closed, *kept.shape[::-1]).clip(0, 1)
 
 
 def _at_full_size(picture: Picture, region: Region, answer: Answer) -> Picture:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import maskgit
 from maskgit import MaskGIT, borrowing, pieces, recipe_files, recipes
@@ -176,17 +177,74 @@ def test_wrong_sizes_and_empty_holes_are_refused() -> None:
 
 
 def test_every_place_finds_the_very_best_piece() -> None:
-    rng = np.random.default_rng(3)
-    picture = rng.uniform(0, 255, (30, 40, 3)).astype(np.float32)
-    hole = np.zeros((30, 40), np.float32)
-    hole[12:16, 18:24] = 1
-    level = pieces.Level(picture, picture, hole, (40, 30))
-    there = pieces.features(level, level.picture, level.sources, pieces.RADIUS)
+    level = small_level()
+    there = pieces.features(level, level.picture, level.sources)
     found, costs = pieces.search(level, pieces.prepare(level), level.drawn)
-    wanted = pieces.features(level, level.drawn, level.places, pieces.RADIUS)
+    wanted = pieces.features(level, level.drawn, level.places)
     every = (wanted[:, None] - there).square().sum(-1)
     assert np.allclose(costs, every.min(1).values, rtol=1e-3)
     assert (level.sources[every.argmin(1)] == found).all()
+
+
+def test_of_a_few_pieces_the_closest_is_found() -> None:
+    level = small_level()
+    draw = torch.Generator().manual_seed(0)
+    some = level.sources[torch.randint(len(level.sources), level.places.shape, generator=draw)]
+    found, costs = pieces.follow(level, some, level.drawn)
+    guesses = pieces._guesses(level, some)
+    assert (guesses[:, 0] == some).all()
+    radius = pieces.FINE_RADIUS
+    every = torch.stack([distance(level, level.places, each, radius) for each in guesses.T], 1)
+    assert np.allclose(costs, every.min(1).values, rtol=1e-3)
+    assert (guesses.gather(1, every.argmin(1, keepdim=True))[:, 0] == found).all()
+
+
+@pytest.mark.parametrize(("finest", "share"), [((12, 12, 12), 1.0), (pieces.FINEST, 0.99)])
+def test_features_say_how_far_apart_pieces_are(
+    finest: tuple[int, int, int], share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all waves exactly; those that are used hold nearly all of it, also of a cat's hair."""
+    monkeypatch.setattr(pieces, "FINEST", finest)
+    pieces.waves.cache_clear()
+    level = small_level(open_picture((ROOT / "assets/examples/cat.jpg").read_bytes()))
+    here, there = level.places, level.sources[: len(level.places)]
+    apart = pieces.features(level, level.drawn, here) - pieces.features(level, level.picture, there)
+    pieces.waves.cache_clear()
+    costs, exact = apart.square().sum(1), distance(level, here, there, pieces.RADIUS)
+    assert (costs <= exact * (1 + 1e-4)).all()
+    assert float((costs / exact).mean()) > share - 1e-4
+
+
+def small_level(picture: Picture | None = None) -> pieces.Level:
+    noise = np.random.default_rng(3).integers(0, 255, (30, 40, 3), np.uint8)
+    shown = (noise if picture is None else picture).astype(np.float32)
+    height, width = shown.shape[:2]
+    hole = np.zeros((height, width), np.float32)
+    hole[12:16, 18:24] = 1
+    return pieces.Level(shown, shown, hole, (width, height))
+
+
+def distance(
+    level: pieces.Level, places: pieces.Flat, sources: pieces.Flat, radius: int
+) -> torch.Tensor:
+    """Say what pieces cost for places, in so many words."""
+    shown, picture = (
+        each.view(level.height, level.width, 3) for each in (level.drawn, level.picture)
+    )
+
+    def piece(image: torch.Tensor, middle: int) -> torch.Tensor:
+        row, column = divmod(middle, level.width)
+        cut = image[row - radius : row + radius + 1, column - radius : column + radius + 1]
+        return cut.reshape(-1, 3)
+
+    costs = []
+    for place, source in zip(places.tolist(), sources.tolist(), strict=True):
+        here, there = piece(shown, place), piece(picture, source)
+        detail = (here - here.mean(0)) - (there - there.mean(0))
+        colour = pieces.MEAN * (here.mean(0) - there.mean(0)).square().sum()
+        guide = pieces.GUIDE * (level.soft[place] - level.soft[source]).square().sum()
+        costs.append(detail.square().sum() + len(here) * (colour + guide))
+    return torch.stack(costs)
 
 
 def edited(engine: MaskGIT, borrow: bool = True, seed: int = 7, count: int = 1) -> Result:
