@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 ENVIRONMENT = "MASKGIT_STUDIO_"
 MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
 NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
-MALLOC = {  # numbers of malloc.h, and what they are set to, by the variables that say otherwise
-    "MALLOC_ARENA_MAX": (-8, 2),
-    "MALLOC_MMAP_THRESHOLD_": (-3, 32 << 20),  # bytes
-    "MALLOC_TRIM_THRESHOLD_": (-1, 64 << 20),
-}
+M_ARENA_MAX = -8  # of malloc.h
+ARENAS = 2
 LOOK_EVERY_S = 0.02  # for runs that wait
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
@@ -239,19 +236,16 @@ def wait_asleep() -> None:
 
 
 def share_memory() -> None:
-    """Let threads take memory from two pools and keep some there, where the C library is glibc.
+    """Let threads take memory from two pools, where the C library is glibc.
 
-    It would give every thread a pool of its own and keep there what the largest of its answers once
-    needed: with eight people at work the server grew by a megabyte for every other edit. And it
-    would give back to the system in every step of an edit what the next one takes again: a tenth of
-    the time of borrowing texture was spent on pages that came and went.
+    It would give every thread one of its own and keep there what the largest of its answers once
+    needed: with eight people at work the server grew by a megabyte for every other edit.
     """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    if set_option is None or not sys.platform.startswith("linux"):
+    if "MALLOC_ARENA_MAX" in os.environ or not sys.platform.startswith("linux"):
         return
-    for variable, (option, value) in MALLOC.items():
-        if variable not in os.environ:
-            set_option(option, value)
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if set_option is not None:
+        set_option(M_ARENA_MAX, ARENAS)
 
 
 def say(sentence: str) -> None:

@@ -45,6 +45,7 @@ def theme() -> Base:
         button_cancel_text_color="white",
         button_cancel_text_color_dark="*neutral_900",
         button_large_padding="10px 16px",
+        button_transition="none",  # each frame of one takes the processor from a run that begins
     )
 
 

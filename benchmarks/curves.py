@@ -37,6 +37,7 @@ from maskgit.decoding import DecodeState, trace
 from maskgit.evaluation.plot import line_chart
 from maskgit.images import open_picture
 from maskgit.masks import Box
+from maskgit.memory import keep_memory
 from maskgit.pipeline import MaskGIT
 from maskgit.sizes import TransformerConfig
 from maskgit.types import Picture, Region
@@ -89,6 +90,7 @@ class Curve:
 
 def main() -> None:
     """Measure, print the table, and write figures, plots and the section down."""
+    keep_memory()
     curves = {each.__name__: each for each in (share, steps, grid, batch, pixels, holes)}
     parser = argparse.ArgumentParser(description="How time grows with what is asked for.")
     parser.add_argument("--quick", action="store_true", help="three repeats instead of seven")

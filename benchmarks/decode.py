@@ -32,6 +32,7 @@ from maskgit import runtime
 from maskgit.checkpoints import save_model
 from maskgit.classes import Classes
 from maskgit.config import ModelConfig
+from maskgit.memory import keep_memory
 from maskgit.models import build_tokenizer, build_transformer, packed
 from maskgit.pipeline import MaskGIT
 from maskgit.published import DEFAULTS
@@ -57,6 +58,7 @@ FAMILIES = [
 
 def main() -> None:
     """Measure, print the table and write it down."""
+    keep_memory()
     parser = argparse.ArgumentParser(description="How long a picture takes.")
     parser.add_argument("--quick", action="store_true", help="three repeats instead of five")
     parser.add_argument("--families", action="store_true", help="Halton-MaskGIT and U-ViT instead")

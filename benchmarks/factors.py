@@ -12,6 +12,8 @@ before the thing was made, where there was one. The official sizes have random w
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -25,6 +27,7 @@ from torch import Tensor, nn
 import maskgit
 from benchmarks.decode import OFFICIAL, RESULTS, STEPS, machine, make_random
 from maskgit import decoding, runtime, sampling
+from maskgit.memory import keep_memory
 from maskgit.models import PartialPredictor, attention, packed, vqgan
 from maskgit.pipeline import MaskGIT
 from maskgit.runtime import Around
@@ -125,10 +128,23 @@ FACTORS = [
     Factor("SiLU in place", (1.01, 1.01), lambda _: patch.object(vqgan, "group_norm", _group_norm)),
 ]
 BFLOAT16, PACKED = "bfloat16", "linear layers packed once"  # the first where there are units for it
+KEPT = "memory kept from step to step"
+NEW_PROCESS = """
+import statistics, sys
+import maskgit
+from benchmarks.factors import time_picture
+from maskgit.memory import keep_memory
+model, rounds, keeps = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "keep"
+if keeps:
+    keep_memory()
+engine = maskgit.load(model, "cpu")
+print(statistics.median([time_picture(engine) for _ in range(rounds + 1)][1:]))
+"""
 
 
 def main() -> None:
     """Measure, print the table and write it down."""
+    keep_memory()
     parser = argparse.ArgumentParser(description="What each thing that makes it fast is worth.")
     parser.add_argument("--quick", action="store_true", help="three rounds, the embedded model")
     options = parser.parse_args()
@@ -153,17 +169,30 @@ def measure(model: str, place: int, rounds: int) -> list[dict[str, Any]]:
     predicted |= dict.fromkeys(others, 0.0)
     seconds = [one_round(engine, others) for _ in range(rounds + 1)][1:]  # the first warms up
     usual = statistics.median(each["all"] for each in seconds)
+    times = {name: statistics.median(s[name] / s["all"] for s in seconds) for name in predicted}
+    times[KEPT] = without_kept_memory(model, rounds)
     return [
         {
             "model": engine.config.name,
             "dtype": str(engine.dtype),
             "all_s": round(usual, 4),
             "factor": name,
-            "predicted": promised,
-            "times": round(statistics.median(each[name] / each["all"] for each in seconds), 3),
+            "predicted": predicted.get(name, 0.0),
+            "times": round(each, 3),
         }
-        for name, promised in predicted.items()
+        for name, each in times.items()
     ]
+
+
+def without_kept_memory(model: str, rounds: int, turns: int = 3) -> float:
+    """Say how many times as long a picture takes; in new processes, as it cannot be taken back."""
+
+    def seconds(what: str) -> float:
+        command = [sys.executable, "-c", NEW_PROCESS, model, str(rounds), what]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    return statistics.median(seconds("give back") / seconds("keep") for _ in range(turns))
 
 
 def one_round(engine: MaskGIT, others: dict[str, MaskGIT]) -> dict[str, float]:

@@ -28,6 +28,7 @@ from maskgit.evaluation import curves as learning
 from maskgit.film import FILM_FORMATS, OVERLAYS, film, overlaid
 from maskgit.hub import HubError
 from maskgit.images import open_picture, to_png
+from maskgit.memory import keep_memory
 from maskgit.originals import Original, open_original
 from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give the exit status: 0, or 1 with a sentence on standard error."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
+    keep_memory()
     try:
         options.verb(options)
     except (ValueError, TypeError, OSError, HubError) as error:

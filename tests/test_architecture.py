@@ -34,6 +34,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "graphs",
         "batching",
         "runtime",
+        "memory",
         "checkpoints",
         "conversion",
         "published",

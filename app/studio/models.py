@@ -22,6 +22,7 @@ from app.studio.shelf import Shelf
 from app.words import Sentence
 from maskgit import MaskGIT, hub
 from maskgit.catalogue import Entry, catalogue
+from maskgit.memory import keep_memory
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES, mask_ratio
 
@@ -69,6 +70,7 @@ class ModelStore:
         Raises:
             UserError: If there is no such model, device or precision, with what there is.
         """
+        keep_memory()
         try:
             engine = maskgit.load(model, device=device, dtype=dtype)
         except ValueError as error:  # a CheckpointError is one, too

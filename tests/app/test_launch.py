@@ -164,47 +164,6 @@ def test_threads_share_memory_unless_somebody_says_otherwise(
     assert done.stdout.count("<heap nr=") == most
 
 
-PAGES = """
-import ctypes, resource
-from app.launch import share_memory
-
-share_memory()
-glibc = ctypes.CDLL(None)
-glibc.malloc.restype, glibc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-glibc.free.argtypes = [ctypes.c_void_p]
-
-def touch(num_bytes):
-    taken = glibc.malloc(num_bytes)
-    ctypes.memset(taken, 1, num_bytes)
-    glibc.free(taken)
-
-def new_pages(num_bytes, times=8):
-    touch(num_bytes)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(times):
-        touch(num_bytes)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * 4096 / times / num_bytes
-
-print(new_pages(16 << 20), new_pages(256 << 20))
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own")
-@pytest.mark.parametrize("is_said", [False, True])
-def test_memory_of_a_step_is_kept_for_the_next_one_and_that_of_large_pictures_is_not(
-    is_said: bool,
-) -> None:
-    said = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
-    environment = {**os.environ, **(said if is_said else {})}
-    done = subprocess.run(
-        [sys.executable, "-c", PAGES],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    of_a_step, of_a_large_picture = map(float, done.stdout.split())
-    assert (of_a_step > 0.5) == is_said
-    assert of_a_large_picture > 0.001  # in pages of 2 MB at most
-
-
 @pytest.mark.slow
 def test_a_model_that_is_not_there_is_a_sentence() -> None:
     done = start("--model", "no-such-model")
