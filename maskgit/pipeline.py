@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
 from typing_extensions import Unpack
 
@@ -524,13 +524,28 @@ class MaskGIT:
         return self._prepare(place, cells, conditions, checks.seeds(seed, 1), choices)
 
     def extend(
-        self, canvas: Picture, unknown: Region, job: Job, state: DecodeState, part: Box
+        self,
+        canvas: Picture,
+        unknown: Region,
+        job: Job,
+        state: DecodeState,
+        part: Box,
+        square: UInt8[np.ndarray, "S S 3"] | None = None,
     ) -> None:
-        """Write a part of a window of `outpaint`; changes `canvas` and `unknown`."""
+        """Write a part of a window of `outpaint`; changes `canvas` and `unknown`.
+
+        Args:
+            canvas: As for `prepare_extend`.
+            unknown: As for `prepare_extend`.
+            job: What was prepared.
+            state: Its last state.
+            part: Of the canvas.
+            square: What `preview` gave of it, where it was drawn already.
+        """
         if job.place is None:
             raise ValueError("this job has no picture; see prepare_extend")
-        square = self._harmonised(job.place, self.preview(state)[0])
-        fill(canvas, unknown, square, job.place.window, part)
+        drawn = self.preview(state)[0] if square is None else square
+        fill(canvas, unknown, self._harmonised(job.place, drawn), job.place.window, part)
 
     def preview(self, state: DecodeState) -> Pictures:
         """Draw the model's current idea of every row: the last complete proposal.
@@ -557,14 +572,15 @@ class MaskGIT:
             return Glimpse(self._drawn(grid)[0], grid)
         return glimpse(self.tokenizer, state, grid, before)
 
-    def finish(self, job: Job, state: DecodeState) -> Result:
+    def finish(self, job: Job, state: DecodeState, drawn: Pictures | None = None) -> Result:
         """Draw the finished pictures and write them back at the picture's size.
 
         Args:
             job: What was prepared.
             state: The job's state after its last pass, or an earlier one to see that idea.
+            drawn: What `preview` gave of it, where it was drawn already.
         """
-        squares = self.preview(state)
+        squares = self.preview(state) if drawn is None else drawn
         place = job.place
         if place is not None:
             radius = place.feather_px(self.grid_size)

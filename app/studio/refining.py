@@ -22,6 +22,7 @@ from app.runs import Refining
 from maskgit import DecodeState, MaskGIT
 from maskgit.batching import Batcher
 from maskgit.tiles import MAX_LEVELS, Plan
+from maskgit.types import Pictures
 
 R = TypeVar("R")
 WRITING = threading.Lock()
@@ -36,11 +37,26 @@ class Refiner:
         self._batcher = batcher
 
     def drawn(
-        self, engine: MaskGIT, job: maskgit.Job, state: DecodeState, refine: bool, borrow: bool
+        self,
+        engine: MaskGIT,
+        job: maskgit.Job,
+        state: DecodeState,
+        refine: bool,
+        borrow: bool,
+        drawn: Pictures | None = None,
     ) -> Generator[Refining, None, maskgit.Result]:
-        """Draw the finished pictures of a decode; yields before every window of a refinement."""
+        """Draw the finished pictures of a decode, in full; yields before every window.
+
+        Args:
+            engine: The model.
+            job: What was prepared.
+            state: After the last pass.
+            refine: Whether windows are drawn again where a fill would be soft.
+            borrow: Whether texture is borrowed instead.
+            drawn: What the window shows, where it was drawn already.
+        """
         with self._pass:
-            result = engine.finish(job, state)
+            result = engine.finish(job, state, drawn)
         plan = engine.plan(job, MAX_LEVELS if refine else 0, borrow)
         return (yield from self.refined(engine, job, state, result, plan))
 

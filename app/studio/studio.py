@@ -45,6 +45,7 @@ from maskgit.images import PictureError, open_picture
 from maskgit.originals import open_original
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.tiles import MAX_LEVELS
+from maskgit.types import Pictures
 
 Read = TypeVar("Read")
 
@@ -120,19 +121,22 @@ class Studio:
                 yield from self._fill(engine, request)
             case Generate():
                 job = prepare(engine, request)
-                state = yield from self._decode(
+                state, drawn = yield from self._decode(
                     engine, job.state, square_of(engine, job), request.previews
                 )
-                yield finished(engine.finish(job, state))
+                with self._pass:
+                    result = engine.finish(job, state, drawn)
+                yield finished(result)
             case Outpaint():
                 yield from self._outpaint(engine, request)
 
     def _fill(self, engine: MaskGIT, request: Fill) -> Iterator[Answered]:
         with self._pass:
             job = prepare(engine, request)
-        state = yield from self._decode(engine, job.state, square_of(engine, job), request.previews)
+        square = square_of(engine, job)
+        state, drawn = yield from self._decode(engine, job.state, square, request.previews)
         touches = request.refine, request.borrow
-        result = yield from self._refiner.drawn(engine, job, state, *touches)
+        result = yield from self._refiner.drawn(engine, job, state, *touches, drawn)
         yield finished(result)
 
     def _outpaint(self, engine: MaskGIT, request: Outpaint) -> Iterator[Answered]:
@@ -157,13 +161,17 @@ class Studio:
                 ]
             state = DecodeState.stack([job.state for job in jobs])
             to_come = len(plan.windows) - number
-            state = yield from self._decode(
+            state, drawn = yield from self._decode(
                 engine, state, square_of(engine, jobs[0]), request.previews, done, to_come
             )
             done += state.steps[0]
             decoded.append(state)
-            for (picture, unknown), job, row in zip(canvases, jobs, state.rows, strict=True):
-                engine.extend(picture, unknown, job, row, plan.part(window))
+            if drawn is None:
+                with self._pass:
+                    drawn = engine.preview(state)
+            rows = zip(canvases, jobs, state.rows, drawn, strict=True)
+            for (picture, unknown), job, row, square in rows:
+                engine.extend(picture, unknown, job, row, plan.part(window), square)
         pictures = np.stack([picture for picture, _ in canvases])
         traces = tuple(zip(*(state.rows for state in decoded), strict=True))
         result = maskgit.Result(pictures, tuple(seeds), traces)
@@ -193,8 +201,11 @@ class Studio:
         previews: bool,
         done: int = 0,
         windows: int = 1,
-    ) -> Generator[Step, None, DecodeState]:
+    ) -> Generator[Step, None, tuple[DecodeState, Pictures | None]]:
         """Run the passes of a window, showing the first variation.
+
+        Of the last step all variations are drawn in full, as that is what is kept; they are given
+        back with it, unless nobody wants to see steps.
 
         Args:
             engine: The model.
@@ -208,14 +219,20 @@ class Studio:
         if not done:
             yield describe(state, None, square, 0, steps)
         seen: Glimpse | None = None
+        drawn: Pictures | None = None
         while not state.finished:
             state = self._batcher.step(engine.predictor, state)
-            if previews:
+            image = None
+            if previews and state.finished:
+                with self._pass:
+                    drawn = engine.preview(state)
+                image = drawn[0]
+            elif previews:
                 with self._pass:
                     seen = engine.glimpse(state.row(0), seen)
-            image = seen and seen.picture
+                image = seen.picture
             yield describe(state, image, square, done + state.step[0], steps)
-        return state
+        return state, drawn
 
 
 def _read(read: Callable[[bytes], Read], data: bytes) -> Read:

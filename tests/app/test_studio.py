@@ -110,6 +110,28 @@ def test_without_previews_a_run_makes_the_same_picture_and_draws_no_step(studio:
     np.testing.assert_array_equal(result.pictures[0], answers(studio, fill())[1].pictures[0])
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_kept_is_drawn_once_with_the_last_step(
+    studio: Studio, engine: maskgit.MaskGIT, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, result = answers(studio, fill(count=count))
+    last = engine.restore(steps[-1].state)
+    image = steps[-1].image
+    assert image is not None
+    assert (image == engine.preview(last)[0]).all()
+    drawn: list[int] = []
+    preview = engine.preview
+
+    def counted(state: maskgit.DecodeState) -> np.ndarray:
+        drawn.append(state.batch)
+        return preview(state)
+
+    monkeypatch.setattr(engine, "preview", counted)
+    _, again = answers(studio, fill(count=count))
+    assert drawn == [count]
+    assert all((a == b).all() for a, b in zip(again.pictures, result.pictures, strict=True))
+
+
 def test_a_schedule_that_rises_is_a_sentence(studio: Studio) -> None:
     with pytest.raises(UserError, match="never rises"):
         answers(studio, fill(settings=replace(SETTINGS, schedule="custom:1,0.2,0.5,0")))

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import maskgit
 from app.errors import UserError
 from app.models import ModelEntry
 from app.runs import Generate, Result
@@ -168,6 +170,24 @@ def test_a_damaged_published_model_is_downloaded_anew(
     finished()
     assert entry(models, "tiny").problem == ""
     picture(models, "tiny")
+
+
+@pytest.mark.parametrize("model", ["small", "plain"])
+def test_the_model_to_begin_with_has_borrowed_once_before_anybody_comes(
+    cache: Path,  # noqa: ARG001 # where the models are
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    edits: list[dict[str, object]] = []
+    edit = maskgit.MaskGIT.edit
+
+    def noted(self: maskgit.MaskGIT, *about: Any, **choices: Any) -> maskgit.Result:
+        edits.append(choices)
+        return edit(self, *about, **choices)
+
+    monkeypatch.setattr(maskgit.MaskGIT, "edit", noted)
+    ModelStore.load(model, "cpu", "float32")
+    assert [each["borrow"] for each in edits] == [True]
 
 
 @pytest.mark.parametrize("model", ["none", "small"])
