@@ -1,7 +1,8 @@
 """Pictures in, pictures out: the engine's front door.
 
-`MaskGIT` holds a model and nothing else. Every call is a function of its arguments, so one engine
-serves any number of threads. What a person sees step by step is a `Job` and a `DecodeState`:
+`MaskGIT` holds a model, and what it has seen lately, which changes no answer. Every call is a
+function of its arguments, so one engine serves any number of threads. What a person sees step by
+step is a `Job` and a `DecodeState`:
 
     job = engine.prepare_edit(picture, mask, label="daisy")
     state = job.state
@@ -44,11 +45,12 @@ from maskgit.models import TokenPredictor
 from maskgit.models.fused import is_wanted
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
+from maskgit.sights import Sights
 from maskgit.state_text import from_text
 from maskgit.tiles import MAX_LEVELS, Plan, plan_growth, plan_tiles
 from maskgit.types import Picture, Pictures, Region, TokenGrid
 from maskgit.vary import vary
-from maskgit.window import Window, choose, class_cells, mirror_fill, open_cells, view
+from maskgit.window import Square, Window, choose, class_cells, mirror_fill, open_cells, view
 
 HARMONISE_CELLS = 2.0  # how far into the mask colours are evened out, in cells
 
@@ -72,6 +74,7 @@ class MaskGIT:
         self.dtype = dtype or model.tokenizer.codebook.dtype
         self.tokenizer = model.tokenizer
         self.predictor: TokenPredictor = model.transformer
+        self._sights = Sights()
         self.painter: Painter | None = None
         if device.type == "cuda" and is_wanted():
             self.predictor = Graphed(self.predictor, device)
@@ -357,6 +360,19 @@ class MaskGIT:
         written = [borrow(place.picture, each, hole, feather_px) for each in result.pictures]
         return replace(result, pictures=np.stack(written))
 
+    def see(self, picture: Picture, window: Window) -> Square:
+        """Give what a window shows of a picture, at the model's size; not to be written to.
+
+        It is remembered of read-only pictures, as are its tokens (`maskgit.sights`).
+        """
+
+        def seen() -> Square:
+            square = np.array(view(picture, window, self.image_size))  # holds no large picture
+            square.flags.writeable = False
+            return square
+
+        return self._sights.of(picture, ("square", window), seen)
+
     def encode(self, pictures: Picture | Pictures) -> TokenGrid:
         """Give the tokens of pictures whose sides are multiples of the tokenizer's stride.
 
@@ -491,10 +507,11 @@ class MaskGIT:
             raise ValueError(
                 f"cells must be {self.grid_size}x{self.grid_size} with at least one True"
             )
-        seen = view(picture, window, self.image_size)
+        seen = self.see(picture, window)
         place = Place(picture, mask, window, seen, feather)
+        tokens = self._sights.of(picture, ("tokens", window), lambda: self.encode(seen))
         conditions = self._conditions(mask, cells, window, label, regions)
-        return self._prepare(place, cells, conditions, checks.seeds(seed, count), choices)
+        return self._prepare(place, tokens, cells, conditions, checks.seeds(seed, count), choices)
 
     def prepare_extend(
         self,
@@ -521,7 +538,8 @@ class MaskGIT:
         cells = open_cells(unknown, window, self.image_size, self.grid_size)
         place = Place(canvas, unknown, window, seen)
         conditions = self.classes.resolve(label), None
-        return self._prepare(place, cells, conditions, checks.seeds(seed, 1), choices)
+        tokens = self.encode(seen)
+        return self._prepare(place, tokens, cells, conditions, checks.seeds(seed, 1), choices)
 
     def extend(
         self,
@@ -627,6 +645,7 @@ class MaskGIT:
     def _prepare(
         self,
         place: Place,
+        tokens: TokenGrid,
         cells: Bool[np.ndarray, "h w"],
         conditions: tuple[int, ClassMap | None],
         seeds: Sequence[int],
@@ -636,7 +655,7 @@ class MaskGIT:
         label, classes = conditions
         labels = torch.full((len(seeds),), label, device=self.device)
         is_open = torch.from_numpy(cells).to(self.device).expand(len(seeds), -1, -1)
-        tokens = self.encode(place.seen).expand(len(seeds), -1, -1)
+        tokens = tokens.expand(len(seeds), -1, -1)
         constraints = Constraints.from_grid(tokens, is_open, labels)
         return Job(self.start(_with_classes(constraints, classes), options), place)
 

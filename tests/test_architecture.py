@@ -35,6 +35,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "batching",
         "runtime",
         "memory",
+        "sights",
         "checkpoints",
         "conversion",
         "published",

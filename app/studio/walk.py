@@ -38,7 +38,6 @@ from maskgit.state_text import to_text
 from maskgit.traces import to_json, to_npz
 from maskgit.types import TokenMask
 from maskgit.vary import vary
-from maskgit.window import view
 
 QUESTIONS = (  # which run a network, or may
     "start",
@@ -324,5 +323,5 @@ def _place(engine: MaskGIT, scene: Scene) -> Place | None:
     if scene.picture is None or scene.region is None:
         return None
     window = Window(*scene.window)
-    seen = view(scene.picture, window, engine.image_size)
+    seen = engine.see(scene.picture, window)
     return Place(scene.picture, scene.region, window, seen, scene.feather)
