@@ -17,10 +17,11 @@ What callers may rely on (tests/engine/test_batching.py holds each promise):
 
 import threading
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from maskgit.decoding import DecodeState
 from maskgit.graphs import step
@@ -31,6 +32,14 @@ MAX_ROWS_CPU = 8
 MAX_ROWS = 64  # elsewhere; the logits of so many rows, with guidance, are a few hundred MB
 MAX_WAITING = 64
 LINGER_S = 10.0  # how long an idle thread waits for more
+
+
+Around: TypeAlias = Callable[[TokenPredictor], AbstractContextManager[object]]
+
+
+def nothing_around(_: TokenPredictor) -> AbstractContextManager[object]:
+    """Let passes run as they are."""
+    return nullcontext()
 
 
 class FullError(RuntimeError):
@@ -69,6 +78,7 @@ class Batcher:
         max_waiting: int = MAX_WAITING,
         machine: AbstractContextManager[object] | None = None,
         linger_s: float = LINGER_S,
+        around: Around = nothing_around,
     ) -> None:
         """Begin without a thread; it comes with the first pass.
 
@@ -78,6 +88,7 @@ class Batcher:
             max_waiting: Passes that may wait.
             machine: Held during a pass; shared with others that run networks.
             linger_s: How long an idle thread waits for more before it ends.
+            around: What passes of a predictor run in; given the cores that they may use, say.
 
         Raises:
             ValueError: If a limit is below 1.
@@ -86,6 +97,7 @@ class Batcher:
             raise ValueError(f"limits are at least 1, got {max_rows} rows, {max_waiting} waiting")
         self._max_rows, self._max_waiting, self._linger_s = max_rows, max_waiting, linger_s
         self._machine = machine or threading.Lock()
+        self._around = around
         self._changed = threading.Condition()  # guards all below
         self._waiting: deque[Waiting] = deque()
         self._thread: threading.Thread | None = None
@@ -142,7 +154,10 @@ class Batcher:
         while self._something_waits():
             with self._machine:
                 # Only now, so that who came while others had the machine takes part, too.
-                _run(self._next_batch())
+                batch = self._next_batch()
+                if batch:
+                    with self._around(batch[0].predictor):
+                        _run(batch)
 
     def _something_waits(self) -> bool:
         """Wait for work; without any, sign off, so that the next caller starts a new thread."""

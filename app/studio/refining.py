@@ -19,6 +19,7 @@ import numpy as np
 
 import maskgit
 from app.runs import Refining
+from app.studio.cores import on_one_core
 from maskgit import DecodeState, MaskGIT
 from maskgit.batching import Batcher
 from maskgit.tiles import MAX_LEVELS, Plan
@@ -91,7 +92,7 @@ class Refiner:
         written = []
         for number, picture in enumerate(result.pictures, 1):
             yield Refining(number, len(result.pictures), borrows=True)
-            with WRITING:
+            with WRITING, on_one_core():
                 one = replace(result, pictures=picture[None])
                 written.append(engine.borrow(job, one).pictures[0])
         return replace(result, pictures=np.stack(written))

@@ -31,6 +31,7 @@ from app.runs import (
     Result,
     Step,
 )
+from app.studio.cores import cores_for
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.pictures import PictureStore
@@ -58,7 +59,7 @@ class Studio:
         self.models = models
         self._store = store or PictureStore()
         self._pass = threading.Lock()
-        self._batcher = Batcher(machine=self._pass)
+        self._batcher = Batcher(machine=self._pass, around=cores_for)
         self._refiner = Refiner(self._pass, self._batcher)
         self.walker = Walker(models, self._pass, self._batcher)
         self.recipes = RecipeBook(models)
@@ -228,7 +229,7 @@ class Studio:
                     drawn = engine.preview(state)
                 image = drawn[0]
             elif previews:
-                with self._pass:
+                with self._pass, cores_for(engine.predictor):
                     seen = engine.glimpse(state.row(0), seen)
                 image = seen.picture
             yield describe(state, image, square, done + state.step[0], steps)

@@ -1,7 +1,9 @@
 """Batching: every promise at the top of maskgit/batching.py; a held machine stands for a pass."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -65,6 +67,23 @@ class Fragile(FakePredictor):
         if (labels == 4).any():
             raise RuntimeError("class 4 is too much")
         return super().logits(tokens, labels)
+
+
+def test_passes_run_inside_of_what_is_asked_for_their_predictor(predictor: FakePredictor) -> None:
+    entered: list[object] = []
+
+    @contextmanager
+    def around(of: object) -> Iterator[None]:
+        entered.append(of)
+        yield
+        entered.append("over")
+
+    batcher = Batcher(around=around)
+    state = begin(DecodeOptions(steps=2))
+    while not state.finished:
+        state = batcher.step(predictor, state)
+    batcher.close()
+    assert entered == [predictor, "over"] * 2
 
 
 def test_who_joins_and_leaves_at_any_step_gets_what_is_made_alone(

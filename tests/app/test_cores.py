@@ -1,0 +1,67 @@
+"""Small networks on one core: the answers are those of all cores, and nobody else loses any."""
+
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+
+import maskgit
+from app.studio.cores import SMALL, cores_for, on_one_core
+from maskgit.models import TokenPredictor
+
+ALL = torch.get_num_threads()
+
+
+@pytest.fixture(scope="module")
+def embedded() -> maskgit.MaskGIT:
+    return maskgit.load("embedded", "cpu")
+
+
+def predictor(width: int) -> TokenPredictor:
+    return cast("TokenPredictor", SimpleNamespace(config=SimpleNamespace(hidden_size=width)))
+
+
+def test_passes_and_borrowed_texture_are_the_same_on_one_core(embedded: maskgit.MaskGIT) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (200, 240, 3), np.uint8)
+    mask = np.zeros((200, 240), bool)
+    mask[60:140, 80:160] = True
+    job = embedded.prepare_edit(picture, mask, embedded.classes[0].id, steps=4)
+
+    def made() -> tuple[maskgit.DecodeState, np.ndarray]:
+        state = job.state
+        while not state.finished:
+            state = embedded.step(state)
+        return state, embedded.borrow(job, drawn).pictures
+
+    drawn = embedded.finish(job, embedded.step(job.state))
+    many, together = made()
+    with on_one_core():
+        few, alone = made()
+    assert torch.equal(few.tokens, many.tokens)
+    assert torch.equal(few.confidence, many.confidence)
+    assert (alone == together).all()
+
+
+def test_one_thread_on_one_core_leaves_all_to_the_others() -> None:
+    with ThreadPoolExecutor(1) as old, on_one_core():
+        assert torch.get_num_threads() == 1
+        assert old.submit(torch.get_num_threads).result() == ALL  # begun in the middle of it
+        with ThreadPoolExecutor(1) as new, on_one_core():
+            assert new.submit(torch.get_num_threads).result() == ALL
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == ALL
+
+
+@pytest.mark.parametrize(("width", "cores"), [(SMALL, 1), (SMALL + 1, ALL), (1024, ALL)])
+def test_only_small_networks_take_one_core(width: int, cores: int) -> None:
+    with cores_for(predictor(width)):
+        assert torch.get_num_threads() == cores
+    assert torch.get_num_threads() == ALL
+
+
+def test_the_embedded_model_is_small(embedded: maskgit.MaskGIT) -> None:
+    with cores_for(embedded.predictor):
+        assert torch.get_num_threads() == 1
