@@ -30,7 +30,7 @@ MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
 NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
 M_ARENA_MAX = -8  # of malloc.h
 ARENAS = 2
-LOOK_EVERY_S = 0.02  # for runs that wait
+LOOK_EVERY_S = 0.01  # for runs that wait
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
 

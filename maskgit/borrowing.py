@@ -86,7 +86,7 @@ def borrow(picture: Picture, filled: Picture, region: Region, feather_px: int = 
     if not picture.shape[:2] == filled.shape[:2] == region.shape:
         raise ValueError("picture, fill and region must have the same size")
     cut = _surroundings(region).slices
-    before = np.ascontiguousarray(picture[cut])
+    before = picture[cut].copy()  # in one piece, and not read-only, which torch does not take
     with torch.inference_mode():
         written = _written(before, filled[cut], region[cut])
     if written is None:
@@ -173,7 +173,7 @@ def _with_strange_colours(written: Picture, filled: Picture, region: Region) -> 
     What is drawn is often paler than the picture, which is no colour of its own: so the difference
     counts along the drawn colour alone. What such colours nearly enclose is kept, too: the dark
     heart of a sunflower belongs to it. Colours are compared over so much of a hole that a small
-    picture of it says enough.
+    picture of it says enough. Changes `written`.
     """
     (height, width), box = region.shape, bounding_box(region)
     assert box is not None
@@ -190,8 +190,10 @@ def _with_strange_colours(written: Picture, filled: Picture, region: Region) -> 
         return written
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3 * side, 3 * side))
     kept = np.maximum(kept, cv2.morphologyEx(kept, cv2.MORPH_CLOSE, around))
-    kept = resized(kept, width, height)[..., None]
-    return _levels(written + kept * (filled.astype(np.float32) - written))
+    kept = resized(kept, width, height)[box.slices][..., None]
+    ours, theirs = written[box.slices], filled[box.slices]
+    written[box.slices] = _levels(ours + kept * (theirs.astype(np.float32) - ours))
+    return written
 
 
 def _at_full_size(picture: Picture, region: Region, answer: Answer) -> Picture:
@@ -216,7 +218,7 @@ def _carried(picture: Picture, pixels: Flat, answer: Answer) -> Float[Tensor, "n
     """Take pixels from where the pieces over them come from."""
     level, (height, width) = answer.level, picture.shape[:2]
     rows, columns = pixels // width, pixels % width
-    found, colours = level.everywhere(answer.pieces), picture.reshape(-1, 3)
+    found, colours = level.everywhere(answer.pieces), torch.from_numpy(picture).view(-1, 3)
     taken = torch.zeros(len(pixels), 3)
     for place, weight in _around(pixels, (height, width), level):
         piece = found[place]
@@ -224,7 +226,7 @@ def _carried(picture: Picture, pixels: Flat, answer: Answer) -> Float[Tensor, "n
         across = (piece % level.width - place % level.width) * width / level.size[0]
         row = (rows + down.round().long()).clamp(0, height - 1)
         column = (columns + across.round().long()).clamp(0, width - 1)
-        taken += weight * torch.from_numpy(colours[(row * width + column).numpy()])
+        taken += weight * colours.index_select(0, row * width + column)
     return taken
 
 

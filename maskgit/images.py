@@ -10,6 +10,7 @@ Read in this order:
     decode                  what may be opened, one file at a time, and what is said otherwise
     to_png                  the way back, with notes inside the file
     to_images, to_pictures  between uint8 pictures and the float tensors of the networks
+    stacked                 several pictures as one array
 
 What callers may rely on (tests/engine/test_images.py holds each promise):
     * Whatever the bytes, the answer is a picture or a `PictureError`; no warning leaks.
@@ -23,7 +24,7 @@ import importlib.util
 import io
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -135,6 +136,11 @@ def to_images(pictures: Pictures | Picture) -> Images:
     batch = pictures if pictures.ndim == 4 else pictures[None]
     owned = np.require(batch, requirements=["C", "W"])  # torch warns of arrays that are read-only
     return torch.from_numpy(owned).permute(0, 3, 1, 2).float() / 255
+
+
+def stacked(pictures: Sequence[Picture]) -> Pictures:
+    """Put pictures of one size together; a single one, which may be large, is not copied."""
+    return pictures[0][None] if len(pictures) == 1 else np.stack(pictures)
 
 
 def to_pictures(images: Images) -> Pictures:

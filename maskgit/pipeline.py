@@ -38,7 +38,7 @@ from maskgit.constraints import Constraints
 from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.glimpses import Glimpse, glimpse
 from maskgit.graphs import Graphed, Painter
-from maskgit.images import on_host, to_images, to_pictures
+from maskgit.images import on_host, stacked, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.masks import Box
 from maskgit.models import TokenPredictor
@@ -242,7 +242,7 @@ class MaskGIT:
             made = self.refine(grown, trace[-1], made, touches, on_tile)
             results.append(made.pictures[0])
             traces += made.traces
-        return Result(np.stack(results), seeds, tuple(traces))
+        return Result(stacked(results), seeds, tuple(traces))
 
     def vary(
         self,
@@ -358,7 +358,7 @@ class MaskGIT:
         place, hole = job.place, job.place.hole
         feather_px = place.feather_px(self.grid_size)
         written = [borrow(place.picture, each, hole, feather_px) for each in result.pictures]
-        return replace(result, pictures=np.stack(written))
+        return replace(result, pictures=stacked(written))
 
     def see(self, picture: Picture, window: Window) -> Square:
         """Give what a window shows of a picture, at the model's size; not to be written to.
@@ -602,18 +602,9 @@ class MaskGIT:
         place = job.place
         if place is not None:
             radius = place.feather_px(self.grid_size)
-            squares = np.stack(
-                [
-                    paste(
-                        place.picture,
-                        self._harmonised(place, square),
-                        place.window,
-                        place.region,
-                        radius,
-                    )
-                    for square in squares
-                ]
-            )
+            fitting = [self._harmonised(place, square) for square in squares]
+            where = place.window, place.region, radius
+            squares = stacked([paste(place.picture, square, *where) for square in fitting])
         seeds = tuple(options.seed for options in state.options)
         return Result(squares, seeds, tuple((row,) for row in state.rows))
 

@@ -39,6 +39,7 @@ from jaxtyping import Bool, Float, Int
 
 from maskgit.compositing import composite, harmonise
 from maskgit.constraints import Constraints
+from maskgit.images import stacked
 from maskgit.jobs import Place
 from maskgit.masks import Box
 from maskgit.reveal import halton_order
@@ -136,7 +137,7 @@ class Refining:
     def pictures(self) -> Pictures:
         """The whole pictures as they are now."""
         pairs = zip(self._patches, self._filled, strict=True)
-        return np.stack([patch.written_to(filled) for patch, filled in pairs])
+        return stacked([patch.written_to(filled) for patch, filled in pairs])
 
 
 class Patch:

@@ -15,13 +15,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-import numpy as np
-
 import maskgit
 from app.runs import Refining
 from app.studio.cores import on_one_core
 from maskgit import DecodeState, MaskGIT
 from maskgit.batching import Batcher
+from maskgit.images import stacked
 from maskgit.tiles import MAX_LEVELS, Plan
 from maskgit.types import Pictures
 
@@ -95,7 +94,7 @@ class Refiner:
             with WRITING, on_one_core():
                 one = replace(result, pictures=picture[None])
                 written.append(engine.borrow(job, one).pictures[0])
-        return replace(result, pictures=np.stack(written))
+        return replace(result, pictures=stacked(written))
 
 
 def outcome(steps: Generator[object, None, R]) -> R:
