@@ -73,8 +73,9 @@ def main() -> None:
     models = {config.name: make_random(folder, config) for config in chosen}
     if not options.families:
         models["embedded"] = "embedded"
-    wanted = options.models or list(models)
-    for name, model in ((name, models[name]) for name in wanted):
+    if unknown := set(options.models or ()) - models.keys():
+        parser.error(f"no {', '.join(sorted(unknown))} here; there are {', '.join(models)}")
+    for name, model in ((name, models[name]) for name in options.models or models):
         ours = maskgit.load(model)
         plain = plain_float32(model, ours.device)
         is_large = ours.image_size == LARGE

@@ -154,10 +154,7 @@ class Batcher:
         while self._something_waits():
             with self._machine:
                 # Only now, so that who came while others had the machine takes part, too.
-                batch = self._next_batch()
-                if batch:
-                    with self._around(batch[0].predictor):
-                        _run(batch)
+                _run(self._next_batch(), self._around)
 
     def _something_waits(self) -> bool:
         """Wait for work; without any, sign off, so that the next caller starts a new thread."""
@@ -194,14 +191,15 @@ class Batcher:
         return MAX_ROWS_CPU if state.tokens.device.type == "cpu" else MAX_ROWS
 
 
-def _run(batch: list[Waiting]) -> None:
+def _run(batch: list[Waiting], around: Around) -> None:
     """Run one pass and hand out its rows; if it fails, one by one, to find out whose fault it is.
 
     The batch is emptied on the way: the thread must not keep the last one while it is idle.
     """
     if len(batch) > 1:
         try:
-            moved = step(batch[0].predictor, DecodeState.stack([one.state for one in batch]))
+            with around(batch[0].predictor):
+                moved = step(batch[0].predictor, DecodeState.stack([one.state for one in batch]))
         except Exception:  # whatever it is, each caller below gets their own
             pass
         else:
@@ -215,6 +213,8 @@ def _run(batch: list[Waiting]) -> None:
     while batch:
         one = batch.pop(0)
         try:
-            one.future.set_result(step(one.predictor, one.state))
+            with around(one.predictor):
+                moved = step(one.predictor, one.state)
+            one.future.set_result(moved)
         except Exception as error:
             one.future.set_exception(error)

@@ -178,7 +178,7 @@ def _with_strange_colours(written: Picture, filled: Picture, region: Region) -> 
     (height, width), box = region.shape, bounding_box(region)
     assert box is not None
     scale = min(1.0, STRANGE_PX / max(box.height, box.width))
-    side = max(3, round(scale * max(box.height, box.width) / STRANGE_SHARE))
+    side = max(3, round(scale * max(box.height, box.width) / STRANGE_SHARE)) | 1  # has a middle
     size = max(1, round(scale * width)), max(1, round(scale * height))
     soft = (cv2.blur(resized(each, *size) / 255, (side, side)) for each in (written, filled))
     ours, theirs = (cv2.cvtColor(each, cv2.COLOR_RGB2LAB)[..., 1:] for each in soft)

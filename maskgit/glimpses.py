@@ -6,8 +6,8 @@
         seen = engine.glimpse(state, seen)
         show(seen.picture)
 
-The first one is exact. The others are near in the cells that may change (`maskgit.models.partial`)
-and show the first one around them. What is kept of a decode is drawn whole: `MaskGIT.finish`.
+The first one is drawn whole. The others are near in the cells that may change, and show the first
+one around them (`maskgit.models.partial`). What is kept is drawn anew: `MaskGIT.finish`.
 """
 
 from dataclasses import dataclass

@@ -9,21 +9,21 @@ import ctypes
 import os
 import sys
 
-OPTIONS = {  # of glibc: numbers in its malloc.h, and bytes, by the variables that say otherwise
-    "MALLOC_MMAP_THRESHOLD_": (-3, 128 << 20),  # what is larger is given back at once
-    "MALLOC_TRIM_THRESHOLD_": (-1, 256 << 20),  # so much is kept at most
-}
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
+LARGE = (128 << 20, 32 << 20)  # bytes: what is larger is given back at once; older glibc take less
+SPARE = 256 << 20  # bytes that may lie unused at the end of each of its pools
+VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 
 def keep_memory() -> None:
-    """Let this process keep up to 256 MB of memory that it does not need at the moment.
+    """Let this process keep up to 256 MB for each pool of memory that it does not need just now.
 
     For programs that run models on a CPU; the command line and the editor call it. Does nothing
-    where the C library is another one, or where the environment has glibc's own variables.
+    where the C library is another one, or where the environment says how it is to be.
     """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    if set_option is None or not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or any(name in os.environ for name in VARIABLES):
         return
-    for variable, (option, num_bytes) in OPTIONS.items():
-        if variable not in os.environ:
-            set_option(option, num_bytes)
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    # The second option alone would fix the first one where it is at the start, at 128 kB.
+    if set_option and any(set_option(M_MMAP_THRESHOLD, num_bytes) for num_bytes in LARGE):
+        set_option(M_TRIM_THRESHOLD, SPARE)

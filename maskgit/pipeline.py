@@ -18,12 +18,12 @@ What callers may rely on (tests/engine/test_pipeline.py holds each promise):
     * Picture i of `count` uses seed + i and equals the picture asked for alone with that seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int
 from torch import Tensor
 from typing_extensions import Unpack
 
@@ -361,9 +361,10 @@ class MaskGIT:
         return replace(result, pictures=stacked(written))
 
     def see(self, picture: Picture, window: Window) -> Square:
-        """Give what a window shows of a picture, at the model's size; not to be written to.
+        """Give what a window shows of a picture, at the model's size; read-only.
 
-        It is remembered of read-only pictures, as are its tokens (`maskgit.sights`).
+        It is remembered of read-only pictures, as are its tokens; who makes such a picture writable
+        again, and writes to it, must make a new one of it (`maskgit.sights`).
         """
 
         def seen() -> Square:
@@ -509,7 +510,11 @@ class MaskGIT:
             )
         seen = self.see(picture, window)
         place = Place(picture, mask, window, seen, feather)
-        tokens = self._sights.of(picture, ("tokens", window), lambda: self.encode(seen))
+
+        def tokens() -> TokenGrid:
+            known = self._sights.of(picture, ("tokens", window), lambda: self.encode(seen))
+            return known.clone()  # the caller may write to it
+
         conditions = self._conditions(mask, cells, window, label, regions)
         return self._prepare(place, tokens, cells, conditions, checks.seeds(seed, count), choices)
 
@@ -537,9 +542,8 @@ class MaskGIT:
         seen = mirror_fill(view(canvas, window, self.image_size), hole)
         cells = open_cells(unknown, window, self.image_size, self.grid_size)
         place = Place(canvas, unknown, window, seen)
-        conditions = self.classes.resolve(label), None
-        tokens = self.encode(seen)
-        return self._prepare(place, tokens, cells, conditions, checks.seeds(seed, 1), choices)
+        conditions, seeds = (self.classes.resolve(label), None), checks.seeds(seed, 1)
+        return self._prepare(place, lambda: self.encode(seen), cells, conditions, seeds, choices)
 
     def extend(
         self,
@@ -548,7 +552,7 @@ class MaskGIT:
         job: Job,
         state: DecodeState,
         part: Box,
-        square: UInt8[np.ndarray, "S S 3"] | None = None,
+        drawn: Square | None = None,
     ) -> None:
         """Write a part of a window of `outpaint`; changes `canvas` and `unknown`.
 
@@ -558,12 +562,12 @@ class MaskGIT:
             job: What was prepared.
             state: Its last state.
             part: Of the canvas.
-            square: What `preview` gave of it, where it was drawn already.
+            drawn: What `preview` gave of its one row, where it was drawn already.
         """
         if job.place is None:
             raise ValueError("this job has no picture; see prepare_extend")
-        drawn = self.preview(state)[0] if square is None else square
-        fill(canvas, unknown, self._harmonised(job.place, drawn), job.place.window, part)
+        square = self._harmonised(job.place, self.preview(state)[0] if drawn is None else drawn)
+        fill(canvas, unknown, square, job.place.window, part)
 
     def preview(self, state: DecodeState) -> Pictures:
         """Draw the model's current idea of every row: the last complete proposal.
@@ -597,7 +601,14 @@ class MaskGIT:
             job: What was prepared.
             state: The job's state after its last pass, or an earlier one to see that idea.
             drawn: What `preview` gave of it, where it was drawn already.
+
+        Raises:
+            ValueError: If `drawn` has not one square for each row.
         """
+        size = self.image_size
+        if drawn is not None and drawn.shape != (state.batch, size, size, 3):
+            has = f"the state has {state.batch} rows of {size} px"
+            raise ValueError(f"drawn is {checks.describe(drawn)}, and {has}")
         squares = self.preview(state) if drawn is None else drawn
         place = job.place
         if place is not None:
@@ -636,7 +647,7 @@ class MaskGIT:
     def _prepare(
         self,
         place: Place,
-        tokens: TokenGrid,
+        encoded: Callable[[], TokenGrid],
         cells: Bool[np.ndarray, "h w"],
         conditions: tuple[int, ClassMap | None],
         seeds: Sequence[int],
@@ -646,7 +657,7 @@ class MaskGIT:
         label, classes = conditions
         labels = torch.full((len(seeds),), label, device=self.device)
         is_open = torch.from_numpy(cells).to(self.device).expand(len(seeds), -1, -1)
-        tokens = tokens.expand(len(seeds), -1, -1)
+        tokens = encoded().expand(len(seeds), -1, -1)  # last: what is refused has cost nothing
         constraints = Constraints.from_grid(tokens, is_open, labels)
         return Job(self.start(_with_classes(constraints, classes), options), place)
 

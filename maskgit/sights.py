@@ -5,8 +5,10 @@ ten times in a stroke that is imagined while it is painted. What does not depend
 made once. Only of pictures that nobody can write to, as another picture would look the same here.
 
 What callers may rely on (tests/engine/test_sights.py):
-    * Whether something is kept or made anew changes no answer.
-    * Pictures are not kept alive; the least recently used sights go first.
+    * Whether something is kept or made anew changes no answer, as long as nobody writes to a
+      picture that was read-only.
+    * Pictures are not kept alive, and what was seen of one goes with it; of the others, the least
+      recently used go first.
 """
 
 import threading
@@ -32,7 +34,7 @@ class Sights:
             kept: Values at most.
         """
         self._most = kept
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a picture may go while this thread has it
         self._kept: OrderedDict[Hashable, tuple[weakref.ref[np.ndarray], object]] = OrderedDict()
 
     def of(self, picture: np.ndarray, about: Hashable, make: Callable[[], T]) -> T:
@@ -52,8 +54,14 @@ class Sights:
                 self._kept.move_to_end(key)
                 return value  # pyright: ignore[reportReturnType] # `about` says which kind it is
         value = make()
+
+        def forget(gone: weakref.ref[np.ndarray]) -> None:
+            with self._lock:
+                if self._kept.get(key, (None, None))[0] is gone:
+                    del self._kept[key]
+
         with self._lock:
-            self._kept[key] = weakref.ref(picture), value
+            self._kept[key] = weakref.ref(picture, forget), value
             self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)

@@ -173,21 +173,26 @@ def test_a_damaged_published_model_is_downloaded_anew(
 
 
 @pytest.mark.parametrize("model", ["small", "plain"])
-def test_the_model_to_begin_with_has_borrowed_once_before_anybody_comes(
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_the_model_to_begin_with_is_tried_before_anybody_comes(
     cache: Path,  # noqa: ARG001 # where the models are
     model: str,
+    is_broken: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    edits: list[dict[str, object]] = []
-    edit = maskgit.MaskGIT.edit
+    borrowed: list[maskgit.Result] = []
+    borrow = maskgit.MaskGIT.borrow
 
-    def noted(self: maskgit.MaskGIT, *about: Any, **choices: Any) -> maskgit.Result:
-        edits.append(choices)
-        return edit(self, *about, **choices)
+    def noted(self: maskgit.MaskGIT, *about: Any) -> maskgit.Result:
+        borrowed.append(borrow(self, *about))
+        if is_broken:
+            raise RuntimeError("no texture today")
+        return borrowed[-1]
 
-    monkeypatch.setattr(maskgit.MaskGIT, "edit", noted)
-    ModelStore.load(model, "cpu", "float32")
-    assert [each["borrow"] for each in edits] == [True]
+    monkeypatch.setattr(maskgit.MaskGIT, "borrow", noted)
+    models = ModelStore.load(model, "cpu", "float32")
+    assert len(borrowed) == 1
+    picture(models, model)
 
 
 @pytest.mark.parametrize("model", ["none", "small"])

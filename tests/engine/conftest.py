@@ -32,7 +32,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(model_folder: Path) -> maskgit.MaskGIT:
-    """The small model on the CPU in float32, shared by all tests: an engine has no state."""
+    """The small model on the CPU in float32, shared by all tests: none changes another."""
     return maskgit.load(model_folder, device="cpu", dtype="float32")
 
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import pytest
@@ -84,6 +84,22 @@ def test_passes_run_inside_of_what_is_asked_for_their_predictor(predictor: FakeP
         state = batcher.step(predictor, state)
     batcher.close()
     assert entered == [predictor, "over"] * 2
+
+
+def test_trouble_around_a_pass_reaches_who_asked_and_nobody_after(predictor: FakePredictor) -> None:
+    troubles = [OSError("no cores today")]
+
+    def around(_: object) -> AbstractContextManager[None]:
+        if troubles:
+            raise troubles.pop()
+        return nullcontext()
+
+    batcher = Batcher(around=around)
+    state = begin(DecodeOptions(steps=1))
+    with pytest.raises(OSError, match="no cores today"):
+        batcher.step(predictor, state)
+    assert batcher.step(predictor, state).finished
+    batcher.close()
 
 
 def test_who_joins_and_leaves_at_any_step_gets_what_is_made_alone(

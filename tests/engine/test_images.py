@@ -21,10 +21,12 @@ from maskgit.images import (
     MAX_PIXELS,
     PictureError,
     open_picture,
+    stacked,
     to_images,
     to_pictures,
     to_png,
 )
+from tests.models import some_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -392,3 +394,12 @@ def test_tensors_are_clipped_and_rounded() -> None:
     result = to_pictures(values.expand(1, 3, 2, 2))
     assert result[0, ..., 0].tolist() == [[0, 0], [1, 255]]
     assert to_pictures(torch.full((1, 3, 1, 1), 0.5, dtype=torch.bfloat16)).max() == 128
+
+
+def test_several_pictures_are_stacked_and_one_is_not_copied() -> None:
+    first, second = some_picture(4, 6), 255 - some_picture(4, 6)
+    both = stacked([first, second])
+    assert (both == np.stack([first, second])).all()
+    alone = stacked([first])
+    assert alone.shape == (1, 4, 6, 3)
+    assert np.shares_memory(alone, first)

@@ -1,4 +1,4 @@
-"""Memory between two steps: kept, up to a limit, unless the environment says otherwise."""
+"""Memory between two steps: kept, unless it is much or the environment says otherwise."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ print(new_pages(16 << 20), new_pages(512 << 20, 2))
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own")
 @pytest.mark.parametrize("is_said", [False, True])
-def test_memory_of_a_step_is_kept_for_the_next_one_and_that_of_large_pictures_is_not(
+def test_memory_of_a_step_is_kept_for_the_next_one_and_half_a_gigabyte_is_not(
     is_said: bool,
 ) -> None:
     said = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
@@ -45,6 +45,7 @@ def test_memory_of_a_step_is_kept_for_the_next_one_and_that_of_large_pictures_is
         [sys.executable, "-c", PAGES],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    of_a_step, of_a_large_picture = map(float, done.stdout.split())
-    assert (of_a_step > 0.5) == is_said
-    assert of_a_large_picture > 0.001  # in pages of 2 MB at most
+    of_a_step, of_very_much = map(float, done.stdout.split())
+    anew = 0.001  # as a share of the bytes: pages may be of 2 MB
+    assert (of_a_step > anew) == is_said
+    assert of_very_much > anew

@@ -286,6 +286,15 @@ def test_step_by_step_equals_all_at_once(engine: MaskGIT) -> None:
     assert result.seeds == whole.seeds
 
 
+def test_what_was_drawn_already_must_be_of_the_state(engine: MaskGIT) -> None:
+    job = engine.prepare_generate(1000, count=2, steps=1)
+    state = engine.step(job.state)
+    drawn = engine.preview(state)
+    assert (engine.finish(job, state, drawn).pictures == engine.finish(job, state).pictures).all()
+    with pytest.raises(ValueError, match="2 rows"):
+        engine.finish(job, state, drawn[:1])
+
+
 def test_a_job_may_be_finished_early_and_shown_before_its_first_pass(engine: MaskGIT) -> None:
     picture, mask = some_picture(60, 90), painted(60, 90)
     job = engine.prepare_edit(picture, mask, "rose")

@@ -93,6 +93,40 @@ def test_what_was_seen_cannot_be_written_to_and_keeps_no_picture(engine: MaskGIT
         seen[0, 0] = 0
 
 
+def test_what_was_seen_of_a_picture_goes_with_it() -> None:
+    sights = Sights()
+    first, second = kept(some_picture(4, 4)), kept(some_picture(4, 4))
+    for picture in (first, second):
+        sights.of(picture, "mean", lambda: 1)
+        sights.of(picture, "sum", lambda: 2)
+    del first, picture
+    gc.collect()
+    assert len(sights._kept) == 2
+    assert sights.of(second, "mean", lambda: 3) == 1
+
+
+def test_writing_to_the_tokens_of_an_answer_changes_no_other(
+    engine: MaskGIT, encoded: list[int]
+) -> None:
+    picture = kept(some_picture(60, 90))
+    first = engine.prepare_edit(picture, mask_of(picture), 1000, window=WINDOW)
+    tokens = first.state.constraints.tokens.clone()
+    first.state.constraints.tokens.fill_(0)
+    second = engine.prepare_edit(picture, mask_of(picture), 1000, window=WINDOW)
+    assert torch.equal(second.state.constraints.tokens, tokens)
+    assert encoded == [1]
+
+
+def test_what_is_refused_costs_no_encoding(engine: MaskGIT, encoded: list[int]) -> None:
+    picture = some_picture(60, 90)
+    wrong = {"label": "no such class", "steps": 0, "seed": -1, "temperature": -1.0}
+    for name, value in wrong.items():
+        about = {"label": 1000, "window": WINDOW, name: value}
+        with pytest.raises(ValueError, match=str(value)):
+            engine.prepare_edit(picture, mask_of(picture), **about)
+    assert encoded == []
+
+
 def test_a_new_picture_in_the_place_of_an_old_one_is_not_mistaken_for_it() -> None:
     sights = Sights()
     for number in range(200):  # some of them are at the address of one before
