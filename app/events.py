@@ -271,3 +271,5 @@ def _updates(
             canvas = gr.HTML(frame=json.dumps(shown.frame), command=_message("added"))
         was_running = shown.is_running
         yield canvas, status, stop, seed, last, *([sides] * 4 if has_sides else [])
+    # What comes last Gradio sends twice: as it comes, and when the event is over. So nothing does.
+    yield (gr.skip(),) * (9 if has_sides else 5)

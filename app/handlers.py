@@ -37,7 +37,7 @@ from app.words import Sentence
 
 log = logging.getLogger(__name__)
 
-TRACED_STEPS = 64  # longer runs would send megabytes twice
+TRACED_STEPS = 64  # sent again at the end, as a busy page misses some; of longer runs too much
 PATIENCE_S = 20  # how long an upload waits for the ones before it
 
 
@@ -155,14 +155,15 @@ class Handlers:
 
     def _watch(self, run: str, seed: int, job: Job) -> Iterator[Shown]:
         started, trace = time.monotonic(), []
-        about = {"run": run, **job.about}
+        about, context = {"run": run, **job.about}, {}
         for answer in self._studio.run(job.request):
             if isinstance(answer, Step):
                 frame = {**about, **step_frame(answer)}
-                if answer.step:
-                    trace.append(frame)
+                if answer.step:  # with a context the page can ask for a picture that it has missed
+                    trace.append({**frame, "image": None} if context else frame)
                 else:
-                    frame |= job.context(answer)
+                    context = job.context(answer)
+                    frame |= context
                 yield Shown(frame, Sentence("said.working"), is_running=True, seed=seed)
                 continue
             if isinstance(answer, Refining):

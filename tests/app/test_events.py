@@ -29,7 +29,9 @@ def updates(action: Action, controls: Controls, **how: bool) -> list[tuple[Any, 
     async def collect() -> list[tuple[Any, ...]]:  # in an event loop, see conftest.py
         return list(_updates(action, Drawing(), run, **how))
 
-    return asyncio.run(collect())
+    *shown, nothing = asyncio.run(collect())
+    assert nothing == (SKIP,) * len(shown[0])
+    return shown
 
 
 def frame(update: tuple[Any, ...]) -> dict[str, Any]:

@@ -48,6 +48,21 @@ def only_error(shown: list[Shown]) -> dict[str, Any]:
     return shown[0].frame
 
 
+@pytest.mark.parametrize("action", ["fill", "generate", "outpaint"])
+def test_steps_come_again_at_the_end_without_pictures_that_can_be_asked_for(
+    studio: FakeStudio, handlers: Handlers, action: Action
+) -> None:
+    shown = frames(handlers, action, opened(studio, 8), CHOSEN._replace(left=8))
+    first, *steps, last = [each.frame for each in shown]
+    assert [{**each, "image": None} for each in last["trace"]] == [
+        {**each, "image": None} for each in steps
+    ]
+    assert all(each["image"] for each in steps)
+    can_ask = "context" in first
+    assert can_ask == (action != "outpaint")
+    assert all(bool(each["image"]) != can_ask for each in last["trace"])
+
+
 def test_every_step_is_shown_and_the_result_comes_last(
     studio: FakeStudio, handlers: Handlers
 ) -> None:
