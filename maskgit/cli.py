@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import distributed
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_memory()
     try:
         options.verb(options)
+        leave_others()
     except (ValueError, TypeError, OSError, HubError) as error:
         print(f"maskgit: {error}", file=sys.stderr)
         return 1
@@ -56,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("maskgit: stopped", file=sys.stderr)
         return 130  # what a shell reports for Ctrl-C
     return 0
+
+
+def leave_others() -> None:
+    """Part from the processes that this one was launched with; who ends without may be aborted."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def generate(options: argparse.Namespace) -> None:

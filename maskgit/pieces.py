@@ -181,9 +181,9 @@ def follow(level: Level, pieces: Flat, shown: Colours) -> tuple[Flat, Costs]:
 def _apart(
     level: Level, there: Colours, guess: Guesses, here: Colours, places: Flat, radius: int = 0
 ) -> Float[Tensor, "n g"]:
-    """Give the squared distance between pieces of one picture and each place's guesses in another.
+    """Give the squared distance of every place's guesses in one picture from its piece of another.
 
-    With radius 0 these are pixels.
+    With radius 0 pieces are pixels.
     """
     cut = level.cut(there, guess.view(-1), radius).view(*guess.shape, -1)
     off = cut - level.cut(here, places, radius)[:, None]
