@@ -34,10 +34,10 @@ MAX_WAITING = 64
 LINGER_S = 10.0  # how long an idle thread waits for more
 
 
-Around: TypeAlias = Callable[[TokenPredictor], AbstractContextManager[object]]
+Within: TypeAlias = Callable[[TokenPredictor], AbstractContextManager[object]]
 
 
-def nothing_around(_: TokenPredictor) -> AbstractContextManager[object]:
+def nothing(_: TokenPredictor) -> AbstractContextManager[object]:
     """Let passes run as they are."""
     return nullcontext()
 
@@ -78,7 +78,7 @@ class Batcher:
         max_waiting: int = MAX_WAITING,
         machine: AbstractContextManager[object] | None = None,
         linger_s: float = LINGER_S,
-        around: Around = nothing_around,
+        within: Within = nothing,
     ) -> None:
         """Begin without a thread; it comes with the first pass.
 
@@ -88,7 +88,7 @@ class Batcher:
             max_waiting: Passes that may wait.
             machine: Held during a pass; shared with others that run networks.
             linger_s: How long an idle thread waits for more before it ends.
-            around: What passes of a predictor run in; given the cores that they may use, say.
+            within: What passes of a predictor run in; given the cores that they may use, say.
 
         Raises:
             ValueError: If a limit is below 1.
@@ -97,7 +97,7 @@ class Batcher:
             raise ValueError(f"limits are at least 1, got {max_rows} rows, {max_waiting} waiting")
         self._max_rows, self._max_waiting, self._linger_s = max_rows, max_waiting, linger_s
         self._machine = machine or threading.Lock()
-        self._around = around
+        self._within = within
         self._changed = threading.Condition()  # guards all below
         self._waiting: deque[Waiting] = deque()
         self._thread: threading.Thread | None = None
@@ -154,7 +154,7 @@ class Batcher:
         while self._something_waits():
             with self._machine:
                 # Only now, so that who came while others had the machine takes part, too.
-                _run(self._next_batch(), self._around)
+                _run(self._next_batch(), self._within)
 
     def _something_waits(self) -> bool:
         """Wait for work; without any, sign off, so that the next caller starts a new thread."""
@@ -191,14 +191,14 @@ class Batcher:
         return MAX_ROWS_CPU if state.tokens.device.type == "cpu" else MAX_ROWS
 
 
-def _run(batch: list[Waiting], around: Around) -> None:
+def _run(batch: list[Waiting], within: Within) -> None:
     """Run one pass and hand out its rows; if it fails, one by one, to find out whose fault it is.
 
     The batch is emptied on the way: the thread must not keep the last one while it is idle.
     """
     if len(batch) > 1:
         try:
-            with around(batch[0].predictor):
+            with within(batch[0].predictor):
                 moved = step(batch[0].predictor, DecodeState.stack([one.state for one in batch]))
         except Exception:  # whatever it is, each caller below gets their own
             pass
@@ -213,7 +213,7 @@ def _run(batch: list[Waiting], around: Around) -> None:
     while batch:
         one = batch.pop(0)
         try:
-            with around(one.predictor):
+            with within(one.predictor):
                 moved = step(one.predictor, one.state)
             one.future.set_result(moved)
         except Exception as error:

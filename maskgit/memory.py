@@ -1,7 +1,7 @@
 """What the C library does with memory that a step has used and the next one needs again.
 
 glibc gives it back to the system at once where there is much of it, and the system hands out new
-pages and fills them with zeros: a fifth of the time of a large decoder on a CPU is spent on that.
+pages and fills them with zeros: a seventh of the time of a large decoder on a CPU went into that.
 Programs of their own say whether they want to keep it; a library that is imported does not.
 """
 

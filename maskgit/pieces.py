@@ -137,7 +137,7 @@ class Level:
 def prepare(level: Level) -> Compared:
     """Give what compares pieces with all sources, but for what is the same for all of them."""
     there = features(level, level.picture, level.sources)
-    return affine(-2 * there, there.square().sum(1), max(1, AT_ONCE // len(there)))
+    return affine(-2 * there, there.square().sum(1), _at_once(level))
 
 
 def search(level: Level, compared: Compared, shown: Colours) -> tuple[Flat, Costs]:
@@ -152,10 +152,14 @@ def search(level: Level, compared: Compared, shown: Colours) -> tuple[Flat, Cost
         The sources, and what each of them costs.
     """
     wanted = features(level, shown, level.places)
-    at_once = max(1, AT_ONCE // len(level.sources))
-    best = [compared(part).min(1) for part in wanted.split(at_once)]
+    best = [compared(part).min(1) for part in wanted.split(_at_once(level))]
     costs = torch.cat([each.values for each in best]) + wanted.square().sum(1)
     return level.sources[torch.cat([each.indices for each in best])], costs.clamp(min=0)
+
+
+def _at_once(level: Level) -> int:
+    """Say how many places are compared with all sources at once."""
+    return max(1, AT_ONCE // len(level.sources))
 
 
 def follow(level: Level, pieces: Flat, shown: Colours) -> tuple[Flat, Costs]:

@@ -2,8 +2,8 @@
 
 The operators of a small model are over before another core has woken up to help, and with a browser
 and other people on the machine no core is idle anyway. So its passes take one core, and so do
-pictures of steps that pass by, and borrowed texture, whose operators are small, too. A fill takes
-three quarters of the computing then, and no longer.
+pictures of steps that pass by, and borrowed texture, whose operators are small, too. A fill then
+takes less computing, and no more time (docs/performance.md).
 
 What callers may rely on (tests/app/test_cores.py):
     * Passes and borrowed texture are the same bit for bit on any number of cores. The tokens of a
@@ -22,7 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from maskgit.models import TokenPredictor
 
-SMALL = 384  # width of a transformer, up to which it is small; the embedded model's is 320
+SMALL = 384  # width of a transformer, up to which it is small; the embedded model's is 256
 
 
 def cores_for(predictor: TokenPredictor) -> AbstractContextManager[object]:

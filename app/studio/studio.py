@@ -59,7 +59,7 @@ class Studio:
         self.models = models
         self._store = store or PictureStore()
         self._pass = threading.Lock()
-        self._batcher = Batcher(machine=self._pass, around=cores_for)
+        self._batcher = Batcher(machine=self._pass, within=cores_for)
         self._refiner = Refiner(self._pass, self._batcher)
         self.walker = Walker(models, self._pass, self._batcher)
         self.recipes = RecipeBook(models)

@@ -78,7 +78,7 @@ def test_passes_run_inside_of_what_is_asked_for_their_predictor(predictor: FakeP
         yield
         entered.append("over")
 
-    batcher = Batcher(around=around)
+    batcher = Batcher(within=around)
     state = begin(DecodeOptions(steps=2))
     while not state.finished:
         state = batcher.step(predictor, state)
@@ -94,7 +94,7 @@ def test_trouble_around_a_pass_reaches_who_asked_and_nobody_after(predictor: Fak
             raise troubles.pop()
         return nullcontext()
 
-    batcher = Batcher(around=around)
+    batcher = Batcher(within=around)
     state = begin(DecodeOptions(steps=1))
     with pytest.raises(OSError, match="no cores today"):
         batcher.step(predictor, state)

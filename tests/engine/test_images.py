@@ -26,7 +26,6 @@ from maskgit.images import (
     to_pictures,
     to_png,
 )
-from tests.models import some_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -397,7 +396,7 @@ def test_tensors_are_clipped_and_rounded() -> None:
 
 
 def test_several_pictures_are_stacked_and_one_is_not_copied() -> None:
-    first, second = some_picture(4, 6), 255 - some_picture(4, 6)
+    first, second = noise(4, 6), 255 - noise(4, 6)
     both = stacked([first, second])
     assert (both == np.stack([first, second])).all()
     alone = stacked([first])
