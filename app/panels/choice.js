@@ -31,7 +31,11 @@ function choose(code) {
 
 const wished = [kept(), ...navigator.languages.map((tag) => tag.split("-")[0])];
 const found = wished.find((code) => codes.includes(code)) ?? rootCode;
-if (here === rootCode && found !== rootCode) go(found);
+if (here === rootCode && found !== rootCode) {
+  // Nobody is to see, or paint on, a page that is being left. It loads on until the other one comes.
+  document.documentElement.style.visibility = "hidden";
+  go(found);
+}
 
 /** Gradio writes the browser's language there, which its own few words are in. */
 function tellLanguage() {

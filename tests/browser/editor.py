@@ -267,8 +267,11 @@ class Editor:
             self.page.wait_for_timeout(20)  # what is caught is told while the page is waited for
 
     def wait_ready(self) -> None:
-        """Wait until there is something to work with."""
-        self.page.wait_for_function("document.querySelector('#canvas')?.studio?.ready")
+        """Wait until there is something to see and to work with."""
+        self.page.wait_for_function(
+            "document.querySelector('#canvas')?.studio?.ready"
+            " && getComputedStyle(document.documentElement).visibility === 'visible'"
+        )
 
     def wait_result(self, position: int) -> None:
         """Wait until a run has ended and its result is at a place of the history."""

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.words import LANGUAGES
-from tests.browser.editor import DESKTOP, PHONE, Editor, opened
+from tests.browser.editor import DESKTOP, PHONE, Editor, new_context, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -49,6 +49,24 @@ def test_the_main_way_through_the_editor_in_german(german: Editor) -> None:
     german.undo()
     title = german.page.locator("[data-do=undo]").get_attribute("title")
     assert title == GERMAN("canvas.top.undo_title")
+
+
+def test_the_page_of_another_language_is_not_seen_before_one_goes_to_ones_own(
+    browser: Browser, address: str
+) -> None:
+    context = new_context(browser, {**DESKTOP, "locale": "de-AT"})
+    editor = Editor(context.new_page(), address)
+    context.route(f"{address}de", lambda route: route.fulfill(status=204))  # which never comes
+    with context.expect_event("response", lambda response: response.status == 204):
+        editor.page.goto(address)
+    editor.page.wait_for_function("document.querySelector('#canvas')?.studio?.ready")
+    assert language(editor) == "en"
+    expect(editor.page.locator("#fill")).to_be_hidden()
+    context.unroute_all()
+    editor.open()
+    assert language(editor) == "de"
+    assert editor.trouble == []
+    context.close()
 
 
 def test_controls_lists_and_other_panels_are_german(german: Editor) -> None:
