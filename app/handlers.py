@@ -25,6 +25,7 @@ from app.desk import Action, Desk, Job
 from app.errors import UserError
 from app.examples import Examples
 from app.export import png_url
+from app.missed import MissedFrames
 from app.models import ModelInfo
 from app.overlays import Frame, done_frame, seeds_used, step_frame
 from app.projects import Projects
@@ -37,7 +38,6 @@ from app.words import Sentence
 
 log = logging.getLogger(__name__)
 
-TRACED_STEPS = 64  # sent again at the end, as a busy page misses some; of longer runs too much
 PATIENCE_S = 20  # how long an upload waits for the ones before it
 
 
@@ -68,6 +68,7 @@ class Handlers:
         self.service = Service(studio)
         self.recipes = Recipes(studio)
         self.projects = Projects()
+        self.missed = MissedFrames()
         self._uploads = threading.BoundedSemaphore(2)  # server functions have no queue of their own
 
     @property
@@ -154,16 +155,14 @@ class Handlers:
         return next(matches, None)
 
     def _watch(self, run: str, seed: int, job: Job) -> Iterator[Shown]:
-        started, trace = time.monotonic(), []
-        about, context = {"run": run, **job.about}, {}
+        started, frames = time.monotonic(), []
+        about = {"run": run, **job.about}
         for answer in self._studio.run(job.request):
             if isinstance(answer, Step):
                 frame = {**about, **step_frame(answer)}
-                if answer.step:  # with a context the page can ask for a picture that it has missed
-                    trace.append({**frame, "image": None} if context else frame)
-                else:
-                    context = job.context(answer)
-                    frame |= context
+                if not answer.step:
+                    frame |= job.context(answer)
+                frames.append(frame)
                 yield Shown(frame, Sentence("said.working"), is_running=True, seed=seed)
                 continue
             if isinstance(answer, Refining):
@@ -179,8 +178,7 @@ class Handlers:
             status = Sentence("said.done", seconds=seconds, seeds=seeds)
             frame = {**about, **done_frame(answer, job.region, ids), "message": status}
             frame["draft"] = self._studio.recipes.draft(job.request, answer)
-            if len(trace) <= TRACED_STEPS:
-                frame["trace"] = trace
+            self.missed.keep(run, frames)
             yield Shown(frame, status, is_running=False, seed=seed)
 
     def _opened(self, data: bytes, has_file: bool = False) -> Answer:

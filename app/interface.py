@@ -104,7 +104,7 @@ def _about_pictures(handlers: Handlers) -> list[Answers]:
     walk = handlers.walk
     about_pictures = (
         handlers.open_picture, handlers.open_example, handlers.has_picture, handlers.recipes.recipe,
-        handlers.projects.project, handlers.service.plan,
+        handlers.projects.project, handlers.service.plan, handlers.missed.missed,
     )  # fmt: skip
     about_states = (
         walk.start, walk.step, walk.look, walk.maps, walk.inspect, walk.steer, walk.vary,

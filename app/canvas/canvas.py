@@ -38,7 +38,7 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
                    changed part of each variation, lossless, transparent where nothing changed, with
                    "state" where there can be more like it; "picture_ids": id of each whole result;
                    "draft": of their recipe, opaque here (a patch may have its own); "message":
-                   sentence; optional "trace": the list of all "step" frames
+                   sentence; optional "trace": the list of all "step" frames, if none were sent
         "stopped"  "message"
         "error"    "message", "code"; with "unknown-picture" the canvas uploads the picture again
                    and fires `retry`
@@ -48,7 +48,7 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     and outpaint also "origin": [left, top], the old picture's place on the new one; its patches
     hold what is new.
 
-    "trace" in the last frame fills gaps in the timeline: a busy page may have merged two updates.
+    A busy page may take two updates for one; with the last frame it asks for what it has missed.
     After "stopped" or "error", and when frames stop coming for three minutes, further frames of
     that run are ignored; the same holds after "done".
 
@@ -64,8 +64,10 @@ that carries its recipe adds "recipe": {"words", "controls", "grid", "lens", "be
 `recipe({"draft", "seed", "picture"})` answers with "recipe"; `project({"document": text})`, the
 words of a project, with "document", checked (`app.projects`).
 `has_picture({"id"})` answers with "known", `plan({"model", "width", "height", "left", ...})` with
-"width", "height" and "windows" of a larger picture. What is asked about a state (`start`, `step`,
-`look`, `maps`, `inspect`, `steer`, `vary`, `sketch`, `finish`, ...) is described in `app.walk`.
+"width", "height" and "windows" of a larger picture, `missed({"run", "seen"})` with "frames", those
+of a run whose steps were not seen, if they are still kept (`app.missed`). What is asked about a
+state (`start`, `step`, `look`, `maps`, `inspect`, `steer`, `vary`, `sketch`, `finish`, ...) is
+described in `app.walk`.
 
 Events that return to the canvas need `show_progress="hidden"`: Gradio would dim the picture.
 """

@@ -340,7 +340,7 @@ const variations = createVariations(root, find(".mgs-ghost"), state, {
   render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
 });
 const runs = createRuns(state, {
-  player, variations, paper, doc, painter, say, fail, refresh,
+  server, player, variations, paper, doc, painter, say, fail, refresh,
   upload: (picture) => opening.upload(picture),
   retry: () => trigger("retry"),
   ended() {

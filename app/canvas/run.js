@@ -9,7 +9,7 @@ const PATIENCE_MS = 180_000;
 const BEFORE_PX = 1024; // longest side of what is kept of the picture before, for thumbnails
 
 function createRuns(state, parts) {
-  const { player, variations, paper, doc, say, fail, upload, retry, ended } = parts;
+  const { server, player, variations, paper, doc, say, fail, upload, retry, ended } = parts;
   let queue = Promise.resolve();
   let finishedId = null; // frames of a run that has ended may still be on their way
   let kept = null; // the run before, shown again if the present one is stopped
@@ -31,16 +31,11 @@ function createRuns(state, parts) {
   function begin(frame) {
     parts.painter.cancel();
     kept = state.run;
-    const { run: id, steps, window, size = null, origin = null } = frame;
-    const grid = frame.grid ?? state.grid();
-    const { context = null } = frame;
-    const run = { id, steps, window, grid, size, origin, context, base: frame.base ?? state.picture };
-    Object.assign(run, { results: [], done: false, at: 0 });
-    const everything = new Uint8Array(grid * grid).fill(1);
-    run.open = frame.open ? unpackCells(frame.open, grid * grid) : everything;
-    const first = frame.kind === "start" ? frame : {}; // a busy page may have merged it with a step
-    const masked = first.masked ? unpackCells(first.masked, grid * grid) : run.open;
-    run.trace = [{ ...makeStep({ ...first, step: 0 }, run), masked }];
+    const { run: id, size = null, origin = null, base = state.picture } = frame;
+    const run = { id, size, origin, base, results: [], done: false, at: 0 };
+    learn(run, frame);
+    // A busy page may have merged how the run started with what came next.
+    run.trace = [makeStep(frame.kind === "start" ? frame : { step: 0, masked: frame.open }, run)];
     state.run = run;
     state.running = true;
     if (size) paper.stageSize(size, origin);
@@ -49,6 +44,13 @@ function createRuns(state, parts) {
     player.start(run);
     dispatchEvent(new Event("studio-run-begun")); // presses.py waits for it
     parts.refresh();
+  }
+
+  /** What all steps have in common; a frame that is not of a step says nothing of it. */
+  function learn(run, { steps = 0, window = [0, 0, 0], context = null, grid = state.grid(), open }) {
+    const all = grid * grid;
+    const cells = open ? unpackCells(open, all) : new Uint8Array(all).fill(1);
+    Object.assign(run, { steps, window, context, grid, open: cells });
   }
 
   async function handle(frame) {
@@ -77,14 +79,23 @@ function createRuns(state, parts) {
   function addStep(frame) {
     const { run } = state;
     if ((frame.row ?? 0) !== 0) return; // the timeline shows the first variation
+    if (frame.kind === "start") learn(run, frame);
     run.steps = frame.steps ?? run.steps;
     run.trace[frame.step] = makeStep(frame, run);
+  }
+
+  /** Frames that never came: a busy page takes two for one. Without them the timeline has gaps. */
+  async function missed(run) {
+    const seen = run.trace.filter((step) => step?.state).map((step) => step.index);
+    if (seen.length > run.steps) return [];
+    const answer = await server.missed({ run: run.id, seen }).catch(() => null);
+    return answer?.frames ?? [];
   }
 
   async function finish(frame) {
     const { run } = state;
     run.size ??= frame.size ?? null;
-    for (const step of frame.trace ?? []) if (!run.trace[step.step]) addStep(step);
+    for (const step of frame.trace ?? (await missed(run))) addStep(step);
     await conclude(frame);
     parts.record(run);
   }

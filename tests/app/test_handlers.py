@@ -49,18 +49,15 @@ def only_error(shown: list[Shown]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("action", ["fill", "generate", "outpaint"])
-def test_steps_come_again_at_the_end_without_pictures_that_can_be_asked_for(
+def test_steps_are_sent_once_and_can_be_asked_for_when_the_run_is_over(
     studio: FakeStudio, handlers: Handlers, action: Action
 ) -> None:
     shown = frames(handlers, action, opened(studio, 8), CHOSEN._replace(left=8))
-    first, *steps, last = [each.frame for each in shown]
-    assert [{**each, "image": None} for each in last["trace"]] == [
-        {**each, "image": None} for each in steps
-    ]
-    assert all(each["image"] for each in steps)
-    can_ask = "context" in first
-    assert can_ask == (action != "outpaint")
-    assert all(bool(each["image"]) != can_ask for each in last["trace"])
+    *steps, last = [each.frame for each in shown]
+    assert steps[0]["kind"] == "start"
+    assert "trace" not in last
+    answer = handlers.missed.missed({"run": last["run"], "seen": []})
+    assert answer == {"ok": True, "frames": steps}
 
 
 def test_every_step_is_shown_and_the_result_comes_last(

@@ -1,10 +1,13 @@
 """The model works in sight of the person, and nothing that was not painted changes."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Route
 
 from tests.browser.editor import ROOT, Editor, press
 from tests.browser.fewer_steps import STEPS
@@ -52,6 +55,35 @@ def test_every_step_is_seen_and_only_painted_pixels_change(either: Editor) -> No
     assert np.array_equal(after[~region], before[~region])
     assert np.mean(after[region] != before[region]) > 0.5
     assert "Done" in either.page.locator("#status").inner_text()
+
+
+def without(stream: str, lost: Sequence[int]) -> str:
+    """Take steps out of what Gradio sends during a run; the first event stays, without its step."""
+    before, *events = stream.split('data: {"msg":"process_generating"')
+    assert all(f'\\"step\\": {step},' in event for step, event in enumerate(events[: STEPS + 1]))
+    if 0 in lost:
+        events[0] = re.sub(r'"frame":"(\\.|[^"\\])*"', '"frame":"null"', events[0])
+    kept = [event for step, event in enumerate(events) if step not in lost or step == 0]
+    return 'data: {"msg":"process_generating"'.join([before, *kept])
+
+
+@pytest.mark.parametrize("lost", [[3, STEPS], range(STEPS + 1)], ids=["two", "all"])
+def test_steps_that_got_lost_on_the_way_are_asked_for(desktop: Editor, lost: Sequence[int]) -> None:
+    page, asked = desktop.page, []
+
+    def lose(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=without(response.text(), lost))
+
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    page.route("**/queue/data**", lose)
+    desktop.paint_box(4, 3, 6, 5)
+    desktop.fill()
+    assert sum('"missed"' in each for each in asked) == 1
+    assert desktop.see("[studio.step, studio.steps]") == [STEPS, STEPS]
+    assert desktop.see("studio.branches") == STEPS + 1
+    drag_timeline(desktop, 1, 0)
+    desktop.wait("studio.step === 0 && studio.seen === 0")
 
 
 def test_a_soft_fill_is_made_sharp_in_sight_and_not_where_that_is_off(

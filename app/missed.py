@@ -1,0 +1,61 @@
+"""Frames of the last runs, for pages that have missed some.
+
+A page that is busy takes two of Gradio's updates for one. To send all steps again with the result
+would be to send them twice to everybody; so they are kept here for a while, and a page asks for
+those that its timeline lacks.
+
+What callers may rely on (tests/app/test_missed.py):
+    * The frames are those that were sent, and only whoever knows a run's id gets them.
+    * What is kept is bounded; of a run that is over for long, or was long, nothing is left.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from app.answers import Answer, answer
+from app.overlays import Frame
+from app.scene import Strict, read
+
+RUNS = 16  # a page asks as soon as its run is over
+STEPS = 64  # of longer runs nobody looks at each; with pictures a step is 10 to 40 kB
+
+
+class MissedRequest(Strict):
+    """A run, and its steps that a page has seen; 0 is how it started."""
+
+    run: str = Field(max_length=64)
+    seen: list[int] = Field(max_length=STEPS + 1)
+
+
+class MissedFrames:
+    """Keeps frames of the runs that ended last; safe to share between threads."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._runs: OrderedDict[str, Sequence[Frame]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, run: str, frames: Sequence[Frame]) -> None:
+        """Keep how a run started and its steps, unless there are too many of them."""
+        if len(frames) > STEPS + 1:
+            return
+        with self._lock:
+            self._runs[run] = frames
+            while len(self._runs) > RUNS:
+                self._runs.popitem(last=False)
+
+    def missed(self, request: object) -> Answer:
+        """Give the frames that a page has not seen, where they are kept: `{"run", "seen"}`."""
+
+        def found() -> Answer:
+            asked = read(MissedRequest, request)
+            with self._lock:
+                frames = self._runs.get(asked.run, ())
+            return {"frames": [frame for frame in frames if frame["step"] not in asked.seen]}
+
+        return answer(found)
