@@ -30,6 +30,7 @@ MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
 NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
 M_ARENA_MAX = -8  # of malloc.h
 ARENAS = 2
+SESSIONS = 256  # visitors whose last run is remembered; Gradio keeps 300 kB for each
 LOOK_EVERY_S = 0.01  # for runs that wait
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
@@ -155,6 +156,7 @@ def serve(chosen: argparse.Namespace) -> None:
             quiet=True,
             prevent_thread_lock=True,
             max_file_size=MAX_UPLOAD,
+            state_session_capacity=SESSIONS,
             footer_links=[],
             run_history=False,
             enable_monitoring=False,

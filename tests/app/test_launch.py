@@ -128,6 +128,25 @@ def start(*options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+VISITORS = """
+import gradio as gr
+from app.launch import SESSIONS, main
+
+def look(page):
+    for visitor in range(SESSIONS + 2):
+        page.state_holder[str(visitor)]
+    assert list(page.state_holder.session_data) == [str(each) for each in range(2, SESSIONS + 2)]
+    page.close()
+
+gr.Blocks.block_thread = look
+main([])
+"""
+
+
+def test_a_server_remembers_its_last_visitors_only() -> None:
+    assert subprocess.run([sys.executable, "-c", VISITORS], cwd=ROOT, check=False).returncode == 0
+
+
 THREADS = """
 import ctypes, threading
 from app.launch import share_memory
