@@ -5,6 +5,7 @@ One function per verb; each reads files, calls the pipeline and writes what came
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -61,9 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def leave_others() -> None:
-    """Part from the processes that this one was launched with; who ends without may be aborted."""
+    """End this process here if it was launched with others; all its work must be done.
+
+    They are connected by threads of PyTorch that now and then do not survive the interpreter's end,
+    and then the process counts as aborted.
+    """
     if distributed.is_available() and distributed.is_initialized():
-        distributed.destroy_process_group()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def generate(options: argparse.Namespace) -> None:
