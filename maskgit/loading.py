@@ -6,6 +6,7 @@ import torch
 
 from maskgit import checks, hub, runtime
 from maskgit.checkpoints import CheckpointError, load_model
+from maskgit.models.doubling import in_phases
 from maskgit.models.int8 import quantize
 from maskgit.models.packed import pack
 from maskgit.pipeline import MaskGIT
@@ -39,6 +40,7 @@ def load(
     loaded = load_model(folder, place, torch.float32 if is_int8 else precision)
     prepare = quantize if is_int8 else pack
     prepare(loaded.transformer, rows=loaded.config.transformer.num_tokens + 1)
+    in_phases(loaded.tokenizer)
     return MaskGIT(loaded, place, precision)
 
 

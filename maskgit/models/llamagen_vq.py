@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskgit.models.autoencoder import Autoencoder, Features, laid_out_like, new_codebook
+from maskgit.models.doubling import Doubling
 from maskgit.models.fused import group_norm
 from maskgit.sizes import LlamaGenConfig
 from maskgit.types import Images, TokenGrid
@@ -99,7 +100,7 @@ class Decoder(nn.Module):
             _level(before, after, num_blocks, has_attention=i == 0)
             for i, (before, after) in enumerate(pairwise([widths[0], *widths]))
         )
-        self.upsamplers = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths[:-1])
+        self.upsamplers = nn.ModuleList(Doubling(width) for width in widths[:-1])
         self.norm = _norm(widths[-1])
         self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
@@ -116,7 +117,7 @@ class Decoder(nn.Module):
         """Decode to pixels in [-1, 1] at f times the size of the grid."""
         x = self.coarse(codes)
         for upsample, level in zip(self.upsamplers, self.levels[1:], strict=True):
-            x = level(upsample(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+            x = level(upsample(x))
         return self.head(group_norm(self.norm, x))
 
 

@@ -150,8 +150,7 @@ def _fine(tokenizer: AnyTokenizer, x: Tensor, boxes: Sequence[Box], norm: Norm) 
     later = iter(to_come)
     x = Box(0, 0, *x.shape[-2:]).cut(x, shown)
     for upsample, level in zip(decoder.upsamplers, decoder.fine_levels, strict=True):
-        x, enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest"), shown.finer()
-        shown = next(later)
+        enlarged, shown = shown.finer(), next(later)
         x = enlarged.cut(upsample(x), shown)
         for block in level:
             middle, after = next(later), next(later)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskgit.models.autoencoder import Autoencoder, Features, laid_out_like, new_codebook
+from maskgit.models.doubling import Doubling
 from maskgit.models.fused import group_norm
 from maskgit.sizes import TokenizerConfig
 from maskgit.types import Images, TokenGrid
@@ -83,7 +84,7 @@ class Decoder(nn.Module):
         self.levels = nn.ModuleList(
             _blocks(w_in, w_out, config) for w_in, w_out in zip(before, widths, strict=True)
         )
-        self.upsamplers = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths[:-1])
+        self.upsamplers = nn.ModuleList(Doubling(width) for width in widths[:-1])
         self.norm = _norm(widths[-1], config.norm_groups)
         self.head = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
@@ -100,7 +101,7 @@ class Decoder(nn.Module):
         """Decode to f times the size of the grid."""
         x = self.coarse(codes)
         for upsample, level in zip(self.upsamplers, self.levels[1:], strict=True):
-            x = level(upsample(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+            x = level(upsample(x))
         return self.head(group_norm(self.norm, x))
 
 
