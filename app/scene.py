@@ -321,6 +321,10 @@ class Walker(Protocol):
         """Begin, without a pass."""
         ...
 
+    def sketch(self, request: Fill | Generate, passes: int) -> Step:
+        """Run so many passes and draw the last, for somebody who is painting meanwhile."""
+        ...
+
     def step(self, scene: Scene, state: str, previews: bool = True) -> Step:
         """Run one pass; nothing happens where nothing is masked any more."""
         ...

@@ -153,10 +153,7 @@ class Walk:
             settings = {**asked.settings, "steps": asked.steps}
             job = self._desk(asked.model_copy(update={"settings": settings})).job("fill")
             assert isinstance(job.request, Fill | Generate)
-            step = self._walker.start(job.request)
-            scene = Scene(job.request.model, step.window)
-            for left in reversed(range(asked.steps)):
-                step = self._walker.step(scene, step.state, previews=left == 0)
+            step = self._walker.sketch(job.request, asked.steps)
             return {**job.about, **walk_frame(step), "kind": "sketch"}
 
         return self._answer(sketched)

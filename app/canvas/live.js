@@ -5,7 +5,7 @@
 // and makes the picture as it is set. Sketches lie on the stage and nowhere else: they are never in
 // the history, and trouble leaves the mask as it is painted.
 
-const SKETCH_STEPS = 3;
+const SKETCH_STEPS = 2; // after one there are speckles; a third changes little
 
 function createLive(state, { server, upload, doc, preview, controls, press, redraw, refresh, say, fail }) {
   let isAsking = false;

@@ -23,6 +23,7 @@ import maskgit
 from app.errors import UserError
 from app.runs import Fill, Generate, Picture, Result, Step
 from app.scene import Ban, Choose, Edit, Inspection, Options, Pin, Relabel, Remask, Scene
+from app.studio.cores import cores_for
 from app.studio.gpu import on_gpu
 from app.studio.models import ModelStore
 from app.studio.recipes import window_of
@@ -41,6 +42,7 @@ from maskgit.vary import vary
 
 QUESTIONS = (  # which run a network, or may
     "start",
+    "sketch",
     "step",
     "look",
     "entropy",
@@ -81,6 +83,19 @@ class Walker:
             with self._pass:
                 job = prepare(engine, request)
             return describe(job.state, None, square_of(engine, job))
+
+    def sketch(self, request: Fill | Generate, passes: int) -> Step:
+        """Run so many passes and draw the last; the page that is painted on has the other cores."""
+        with refusals():
+            engine = self._models.engine(request.model)
+            with self._pass:
+                job = prepare(engine, request)
+            state = job.state
+            for _ in range(passes):
+                state = self._batcher.step(engine.predictor, state)
+            with self._pass, cores_for(engine.predictor):
+                image = engine.preview(state)[0]
+            return describe(state, image, square_of(engine, job))
 
     def step(self, scene: Scene, state: str, previews: bool = True) -> Step:
         """Run one pass."""

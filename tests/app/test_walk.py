@@ -498,6 +498,7 @@ def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
     studio = Studio(ModelStore(small_engine, "small"))
     walk = Handlers(studio).walk
     start = ok(walk.start({"model": "small", "label": 207, "drawing": painted(studio)}))
+    ok(walk.sketch({"model": "small", "drawing": painted(studio), "steps": 1}))
     ok(walk.steer(on(start, start, edits=[{"kind": "label", "label": 1000}])))
     ok(walk.inspect(on(start, start, cell=5)))
     ok(walk.vary(on(ended(walk, start), start, count=1)))
