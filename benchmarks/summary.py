@@ -138,10 +138,11 @@ def painting(report: Mapping[str, Any]) -> Iterator[Figure]:
         value = f"{fill['bytes']} bytes, {fill['asked_after_ms']:.3g} ms after the press"
         yield Figure(f"Fill's question, {size} megapixels", value)
         begins = f"{fill['begun_after_ms']:.3g} ms after the press"
+        begins += f", {fill['begun_first_ms']:.3g} the first time"
         yield Figure(f"the run begins in the page, {size} megapixels", begins, "50 ms")
         value = f"{live['requests']} questions, {live['bytes']} bytes; other strokes send nothing"
         yield Figure(f"a live stroke on {size} megapixels", value)
-        sketch = f"{live['answer_p50_ms']} ms, with three passes and their picture"
+        sketch = f"{live['answer_p50_ms']} ms, with two passes and their picture"
         yield Figure(f"a live stroke on {size} megapixels: an answer", sketch, "50 ms")
 
 
