@@ -39,7 +39,9 @@ async function decodePicture(picture) {
 
 function bytesOfBase64(text) {
   const binary = atob(text);
-  return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+  const bytes = new Uint8Array(binary.length); // `from`, with a callback, takes 15 times as long
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
 }
 
 function base64OfBytes(bytes) {
