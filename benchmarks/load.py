@@ -7,8 +7,9 @@ The real server in a process of its own; every person is a thread with a `gradio
 for one edit after another and waits for each. People differ in class, steps, guidance, reveal rule
 and seed. A time is that of a whole edit: the photo there, all passes, the PNG back. Every answer is
 compared to what the same server answered to the same question when nobody else was there. People
-and server share the machine. Before that the engine answers the same questions alone, one after the
-other: what would be possible without page, server and clients.
+and server share the machine; the server's memory is read when it has rested. Before that the engine
+answers the same questions alone, one after the other: what would be possible without page, server
+and clients.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from gradio_client import Client
 
 import maskgit
 from benchmarks.decode import machine
+from maskgit.batching import LINGER_S
 from maskgit.images import open_picture, to_png
 from maskgit.tiles import MAX_LEVELS
 
@@ -180,6 +182,7 @@ def measure(
     lasted = time.perf_counter() - start
     for client in clients:
         client.close()
+    time.sleep(LINGER_S + 1)  # then the server gives back what it does not need
     times = [one for tally in tallies for one in tally.seconds]
     errors = [error for tally in tallies for error in tally.errors]
     cuts = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99

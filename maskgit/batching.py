@@ -79,6 +79,7 @@ class Batcher:
         machine: AbstractContextManager[object] | None = None,
         linger_s: float = LINGER_S,
         within: Within = nothing,
+        at_rest: Callable[[], object] = lambda: None,
     ) -> None:
         """Begin without a thread; it comes with the first pass.
 
@@ -89,6 +90,7 @@ class Batcher:
             machine: Held during a pass; shared with others that run networks.
             linger_s: How long an idle thread waits for more before it ends.
             within: What passes of a predictor run in; given the cores that they may use, say.
+            at_rest: Called in a thread that has waited so long, before it ends.
 
         Raises:
             ValueError: If a limit is below 1.
@@ -97,7 +99,7 @@ class Batcher:
             raise ValueError(f"limits are at least 1, got {max_rows} rows, {max_waiting} waiting")
         self._max_rows, self._max_waiting, self._linger_s = max_rows, max_waiting, linger_s
         self._machine = machine or threading.Lock()
-        self._within = within
+        self._within, self._at_rest = within, at_rest
         self._changed = threading.Condition()  # guards all below
         self._waiting: deque[Waiting] = deque()
         self._thread: threading.Thread | None = None
@@ -155,6 +157,7 @@ class Batcher:
             with self._machine:
                 # Only now, so that who came while others had the machine takes part, too.
                 _run(self._next_batch(), self._within)
+        self._at_rest()
 
     def _something_waits(self) -> bool:
         """Wait for work; without any, sign off, so that the next caller starts a new thread."""

@@ -2,7 +2,8 @@
 
 glibc gives it back to the system at once where there is much of it, and the system hands out new
 pages and fills them with zeros: a seventh of the time of a large decoder on a CPU went into that.
-Programs of their own say whether they want to keep it; a library that is imported does not.
+Programs of their own say whether they want to keep it; a library that is imported does not. Those
+that rest for a while may give it back.
 """
 
 import ctypes
@@ -27,3 +28,15 @@ def keep_memory() -> None:
     # The second option alone would fix the first one where it is at the start, at 128 kB.
     if set_option and any(set_option(M_MMAP_THRESHOLD, num_bytes) for num_bytes in LARGE):
         set_option(M_TRIM_THRESHOLD, SPARE)
+
+
+def give_back() -> None:
+    """Give the system what this process keeps and does not use; takes some milliseconds.
+
+    Does nothing where the C library is another one.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+    if trim:
+        trim(0)

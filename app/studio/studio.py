@@ -43,6 +43,7 @@ from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.glimpses import Glimpse
 from maskgit.images import PictureError, open_picture
+from maskgit.memory import give_back
 from maskgit.originals import open_original
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.tiles import MAX_LEVELS
@@ -59,7 +60,7 @@ class Studio:
         self.models = models
         self._store = store or PictureStore()
         self._pass = threading.Lock()
-        self._batcher = Batcher(machine=self._pass, within=cores_for)
+        self._batcher = Batcher(machine=self._pass, within=cores_for, at_rest=give_back)
         self._refiner = Refiner(self._pass, self._batcher)
         self.walker = Walker(models, self._pass, self._batcher)
         self.recipes = RecipeBook(models)

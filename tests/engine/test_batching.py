@@ -258,6 +258,16 @@ def test_nothing_grows_and_an_idle_batcher_has_no_thread(predictor: FakePredicto
     assert [t for t in set(threading.enumerate()) - others if t.name == "passes"] == []
 
 
+def test_who_wants_to_know_hears_when_there_was_nothing_to_do_for_a_while(
+    predictor: FakePredictor,
+) -> None:
+    rests = threading.Semaphore(0)
+    batcher = Batcher(linger_s=0.0, at_rest=rests.release)
+    for _ in range(2):
+        batcher.step(predictor, begin(SETTINGS[0]))
+        assert rests.acquire(timeout=20)
+
+
 @pytest.mark.parametrize("limits", [{"max_rows": 0}, {"max_waiting": 0}])
 def test_limits_that_let_nothing_through_are_refused(limits: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least 1"):

@@ -49,3 +49,38 @@ def test_memory_of_a_step_is_kept_for_the_next_one_and_half_a_gigabyte_is_not(
     anew = 0.001  # as a share of the bytes: pages may be of 2 MB
     assert (of_a_step > anew) == is_said
     assert of_very_much > anew
+
+
+REST = """
+import ctypes
+from maskgit.memory import give_back, keep_memory
+
+keep_memory()
+glibc = ctypes.CDLL(None)
+glibc.malloc.restype, glibc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+glibc.free.argtypes = [ctypes.c_void_p]
+
+def resident_mb():
+    status = open("/proc/self/status").read()
+    return int(status.split("VmRSS:")[1].split()[0]) >> 10
+
+before = resident_mb()
+taken = [glibc.malloc(1 << 20) for _ in range(100)]
+for each in taken:
+    ctypes.memset(each, 1, 1 << 20)
+for each in taken[:-1]:  # the last one lies over the others, so that nothing goes by itself
+    glibc.free(each)
+print(resident_mb() - before)
+give_back()
+print(resident_mb() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's own")
+def test_a_program_that_rests_gives_back_what_it_kept() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REST], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    kept, after = map(int, done.stdout.split())
+    assert kept > 90
+    assert after < 10
