@@ -25,7 +25,7 @@ from app.desk import Action, Desk, Job
 from app.errors import UserError
 from app.examples import Examples
 from app.export import png_url
-from app.missed import MissedFrames
+from app.missed import STEPS, MissedFrames
 from app.models import ModelInfo
 from app.overlays import Frame, done_frame, seeds_used, step_frame
 from app.projects import Projects
@@ -162,7 +162,8 @@ class Handlers:
                 frame = {**about, **step_frame(answer)}
                 if not answer.step:
                     frame |= job.context(answer)
-                frames.append(frame)
+                if len(frames) <= STEPS + 1:  # of longer runs none are kept
+                    frames.append(frame)
                 yield Shown(frame, Sentence("said.working"), is_running=True, seed=seed)
                 continue
             if isinstance(answer, Refining):

@@ -30,7 +30,7 @@ MAX_WAITING = 32  # runs in the queue; beyond that people are asked to come back
 NO_MCP = "--mcp needs the package mcp, which is not installed: pip install -r requirements-mcp.txt"
 M_ARENA_MAX = -8  # of malloc.h
 ARENAS = 2
-SESSIONS = 256  # visitors whose last run is remembered; Gradio keeps 300 kB for each
+SESSIONS = 256  # visits whose last run is remembered; Gradio keeps 230 kB for each
 LOOK_EVERY_S = 0.01  # for runs that wait
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 

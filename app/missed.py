@@ -1,19 +1,21 @@
 """Frames of the last runs, for pages that have missed some.
 
 A page that is busy takes two of Gradio's updates for one. To send all steps again with the result
-would be to send them twice to everybody; so they are kept here for a while, and a page asks for
+would be to send them twice to everybody; so they are kept here for a minute, and a page asks for
 those that its timeline lacks.
 
 What callers may rely on (tests/app/test_missed.py):
     * The frames are those that were sent, and only whoever knows a run's id gets them.
-    * What is kept is bounded; of a run that is over for long, or was long, nothing is left.
+    * What is kept is bounded; of a run that is over for a minute, or was long, nothing is given.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -21,7 +23,8 @@ from app.answers import Answer, answer
 from app.overlays import Frame
 from app.scene import Strict, read
 
-RUNS = 16  # a page asks as soon as its run is over
+KEPT_S = 60  # a page asks as soon as its run is over
+RUNS = 16
 STEPS = 64  # of longer runs nobody looks at each; with pictures a step is 10 to 40 kB
 
 
@@ -32,12 +35,23 @@ class MissedRequest(Strict):
     seen: list[int] = Field(max_length=STEPS + 1)
 
 
+class _Ended(NamedTuple):
+    run: str
+    at: float
+    frames: Sequence[Frame]
+
+
 class MissedFrames:
     """Keeps frames of the runs that ended last; safe to share between threads."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._runs: OrderedDict[str, Sequence[Frame]] = OrderedDict()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with none.
+
+        Args:
+            clock: Gives seconds.
+        """
+        self._clock = clock
+        self._ended: deque[_Ended] = deque(maxlen=RUNS)
         self._lock = threading.Lock()
 
     def keep(self, run: str, frames: Sequence[Frame]) -> None:
@@ -45,9 +59,8 @@ class MissedFrames:
         if len(frames) > STEPS + 1:
             return
         with self._lock:
-            self._runs[run] = frames
-            while len(self._runs) > RUNS:
-                self._runs.popitem(last=False)
+            self._forget()
+            self._ended.append(_Ended(run, self._clock(), frames))
 
     def missed(self, request: object) -> Answer:
         """Give the frames that a page has not seen, where they are kept: `{"run", "seen"}`."""
@@ -55,7 +68,12 @@ class MissedFrames:
         def found() -> Answer:
             asked = read(MissedRequest, request)
             with self._lock:
-                frames = self._runs.get(asked.run, ())
+                self._forget()
+                frames = next((one.frames for one in self._ended if one.run == asked.run), ())
             return {"frames": [frame for frame in frames if frame["step"] not in asked.seen]}
 
         return answer(found)
+
+    def _forget(self) -> None:
+        while self._ended and self._clock() - self._ended[0].at > KEPT_S:
+            self._ended.popleft()

@@ -1,6 +1,6 @@
 """Recipes of saved pictures: written when one is saved, read when one is opened again.
 
-The server keeps nothing of a run. When one ends, the page gets a *draft* of its recipe, a short
+The server keeps no recipes. When a run ends, the page gets a *draft* of its recipe, a short
 text without the pixels that were painted over, and keeps it with each picture that came of it. To
 save one, it sends the draft back and names the picture before, and gets the whole recipe.
 

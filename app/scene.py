@@ -1,8 +1,8 @@
 """Where a decode is steered, how, and who does it: what comes from outside, checked, as values.
 
-The server keeps nothing of a decode. A page or a script sends back what it got: the context of the
-run, and the state to go on from. Anybody may send anything, so all of it is checked here, except
-the inside of a state, which the engine checks.
+The server needs to keep nothing of a decode. A page or a script sends back what it got: the context
+of the run, and the state to go on from. Anybody may send anything, so all of it is checked here,
+except the inside of a state, which the engine checks.
 
 Read in this order:
     Context, write_context    what all states of a run have in common
@@ -198,7 +198,7 @@ class SketchRequest(StartRequest):
         steps: Passes of the model.
     """
 
-    steps: int = Field(3, ge=1, le=MAX_SKETCH_STEPS)
+    steps: int = Field(2, ge=1, le=MAX_SKETCH_STEPS)
 
 
 class FilmRequest(ContextRequest):

@@ -129,7 +129,7 @@ FACTORS = [
 ]
 BFLOAT16 = "bfloat16"  # where there are units for it
 PACKED, PHASES = "linear layers packed once", "decoder's doublings phase by phase"
-PHASES_PREDICTED = 1.03, 1.02  # 20 of 36 products of a third and a quarter of its operations
+PHASES_PREDICTED = 1.03, 1.02  # 20 of 36 go of a third and a quarter of a picture's products
 KEPT = "memory kept from step to step"
 NEW_PROCESS = """
 import statistics, sys

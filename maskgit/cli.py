@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_memory()
     try:
         options.verb(options)
-        leave_others()
+        end_if_launched()
     except (ValueError, TypeError, OSError, HubError) as error:
         print(f"maskgit: {error}", file=sys.stderr)
         return 1
@@ -61,13 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def leave_others() -> None:
-    """End this process here if it was launched with others; all its work must be done.
+def end_if_launched() -> None:
+    """End this process, with status 0, if it was launched with others; its work must be done.
 
     They are connected by threads of PyTorch that now and then do not survive the interpreter's end,
     and then the process counts as aborted.
     """
     if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

@@ -1,6 +1,6 @@
 // What is kept of every run: its states as a tree, and the steps that were seen of them.
 //
-// The server keeps nothing. What a run is about (`context`, opaque here) and each state go there
+// The server keeps no states. What a run is about (`context`, opaque here) and each state go there
 // and come back, so a branch can be continued after a reload, from any node. The browser's
 // database gets a row per node; pictures and maps of a step are asked for when they are looked at.
 

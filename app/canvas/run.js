@@ -6,6 +6,7 @@
 // Frames are handled one after another, because decoding a picture takes a moment.
 
 const PATIENCE_MS = 180_000;
+const MISSED_MS = 5_000; // a result that is here waits no longer for its steps
 const BEFORE_PX = 1024; // longest side of what is kept of the picture before, for thumbnails
 
 function createRuns(state, parts) {
@@ -31,11 +32,13 @@ function createRuns(state, parts) {
   function begin(frame) {
     parts.painter.cancel();
     kept = state.run;
-    const { run: id, size = null, origin = null, base = state.picture } = frame;
+    const { run: id, size = null, origin = null } = frame;
+    const base = frame.base ?? state.picture;
     const run = { id, size, origin, base, results: [], done: false, at: 0 };
     learn(run, frame);
-    // A busy page may have merged how the run started with what came next.
-    run.trace = [makeStep(frame.kind === "start" ? frame : { step: 0, masked: frame.open }, run)];
+    const isStart = frame.kind === "start"; // a busy page may have merged it with what came next
+    const step = makeStep(isStart ? frame : { step: 0 }, run);
+    run.trace = [isStart ? step : { ...step, masked: run.open }];
     state.run = run;
     state.running = true;
     if (size) paper.stageSize(size, origin);
@@ -47,7 +50,8 @@ function createRuns(state, parts) {
   }
 
   /** What all steps have in common; a frame that is not of a step says nothing of it. */
-  function learn(run, { steps = 0, window = [0, 0, 0], context = null, grid = state.grid(), open }) {
+  function learn(run, { steps = 0, window = [0, 0, 0], context = null, open, ...frame }) {
+    const grid = frame.grid ?? state.grid();
     const all = grid * grid;
     const cells = open ? unpackCells(open, all) : new Uint8Array(all).fill(1);
     Object.assign(run, { steps, window, context, grid, open: cells });
@@ -88,7 +92,9 @@ function createRuns(state, parts) {
   async function missed(run) {
     const seen = run.trace.filter((step) => step?.state).map((step) => step.index);
     if (seen.length > run.steps) return [];
-    const answer = await server.missed({ run: run.id, seen }).catch(() => null);
+    const patience = new Promise((done) => setTimeout(done, MISSED_MS));
+    const asked = server.missed({ run: run.id, seen }).catch(() => null);
+    const answer = await Promise.race([asked, patience]);
     return answer?.frames ?? [];
   }
 
@@ -96,6 +102,7 @@ function createRuns(state, parts) {
     const { run } = state;
     run.size ??= frame.size ?? null;
     for (const step of frame.trace ?? (await missed(run))) addStep(step);
+    run.steps = run.trace.at(-1).steps; // the newest step knows best
     await conclude(frame);
     parts.record(run);
   }

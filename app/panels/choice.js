@@ -2,6 +2,7 @@
 // was chosen before, or the first that the browser asks for. Runs before anything else is there.
 // language.py puts `codes` in front, of all languages, the one at the root first.
 
+const PATIENCE_MS = 30_000;
 const KEPT = "maskgit-studio-language";
 const [rootCode, ...others] = codes;
 const last = location.pathname.split("/").pop();
@@ -32,8 +33,11 @@ function choose(code) {
 const wished = [kept(), ...navigator.languages.map((tag) => tag.split("-")[0])];
 const found = wished.find((code) => codes.includes(code)) ?? rootCode;
 if (here === rootCode && found !== rootCode) {
-  // Nobody is to see, or paint on, a page that is being left. It loads on until the other one comes.
-  document.documentElement.style.visibility = "hidden";
+  // Nobody is to see, or paint on, a page that is being left. It loads on until the other one comes,
+  // or does not: somebody may stop that.
+  const { style } = document.documentElement;
+  style.visibility = "hidden";
+  setTimeout(() => style.removeProperty("visibility"), PATIENCE_MS);
   go(found);
 }
 

@@ -38,19 +38,14 @@ class DoublingInPhases(nn.Module):
         weight = doubling.weight.detach()
         for down, right in product((0, 1), repeat=2):
             halved = _halved(_halved(weight.double(), 2, down), 3, right)
-            layout = torch.channels_last if _has_channels_last(weight) else torch.contiguous_format
-            self.register_buffer(
-                f"phase{down}{right}",
-                halved.to(weight.dtype).contiguous(memory_format=layout),
-                persistent=False,
-            )
+            kernel = halved.to(weight.dtype).contiguous(memory_format=_layout(weight))
+            self.register_buffer(f"phase{down}{right}", kernel, persistent=False)
         self.register_buffer("bias", doubling.bias, persistent=False)
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h2 w2"]:
         """Map (B, C, h, w) to (B, C, 2h, 2w)."""
         batch, channels, height, width = x.shape
-        layout = torch.channels_last if _has_channels_last(x) else torch.contiguous_format
-        size = batch, channels, 2 * height, 2 * width
+        size, layout = (batch, channels, 2 * height, 2 * width), _layout(self.get_buffer("phase00"))
         drawn = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout)
         for down, right in product((0, 1), repeat=2):
             padded = F.pad(x, (1 - right, right, 1 - down, down))
@@ -73,15 +68,16 @@ def in_phases(network: nn.Module) -> None:
                 setattr(parent, name, DoublingInPhases(child))
 
 
-def _halved(kernel: Tensor, axis: int, is_odd: int) -> Tensor:
+def _halved(kernel: Tensor, axis: int, phase: int) -> Tensor:
     """Add the two of three weights along an axis that meet the same pixel.
 
-    In an even row of the large map they are the last two, its own pixel's; in an odd one the first.
+    In phase 0, an even row of the large map, they are the last two; in phase 1 the first two.
     """
     first, middle, last = kernel.unbind(axis)
-    pair = (first + middle, last) if is_odd else (first, middle + last)
-    return torch.stack(pair, axis)
+    return torch.stack((first + middle, last) if phase else (first, middle + last), axis)
 
 
-def _has_channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last)
+def _layout(kernel: Tensor) -> torch.memory_format:
+    """Give the layout that a convolution's result has, whatever that of its input."""
+    has_channels_last = kernel.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if has_channels_last else torch.contiguous_format

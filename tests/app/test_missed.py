@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.missed import RUNS, STEPS, MissedFrames
+from app.missed import KEPT_S, RUNS, STEPS, MissedFrames
 
 
 def frames(count: int) -> list[dict[str, Any]]:
@@ -31,6 +31,18 @@ def test_the_last_runs_are_kept_and_no_long_ones() -> None:
     kept.keep("long", frames(STEPS + 2))
     assert asked(kept, "0") == asked(kept, "long") == asked(kept, "never") == []
     assert asked(kept, "1") == asked(kept, str(RUNS)) == [0, 1]
+
+
+def test_what_is_over_for_a_minute_is_forgotten() -> None:
+    now = 0.0
+    kept = MissedFrames(clock=lambda: now)
+    kept.keep("a", frames(2))
+    now = KEPT_S / 2
+    kept.keep("b", frames(2))
+    assert asked(kept, "a") == [0, 1]
+    now = KEPT_S + 1
+    assert asked(kept, "a") == []
+    assert asked(kept, "b") == [0, 1]
 
 
 def test_what_is_no_question_gets_a_sentence() -> None:

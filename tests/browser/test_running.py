@@ -67,16 +67,21 @@ def without(stream: str, lost: Sequence[int]) -> str:
     return 'data: {"msg":"process_generating"'.join([before, *kept])
 
 
-@pytest.mark.parametrize("lost", [[3, STEPS], range(STEPS + 1)], ids=["two", "all"])
-def test_steps_that_got_lost_on_the_way_are_asked_for(desktop: Editor, lost: Sequence[int]) -> None:
-    page, asked = desktop.page, []
+def lose(editor: Editor, lost: Sequence[int]) -> None:
+    """Let steps of the next run get lost on their way to the page."""
 
-    def lose(route: Route) -> None:
+    def answer(route: Route) -> None:
         response = route.fetch()
         route.fulfill(response=response, body=without(response.text(), lost))
 
-    page.on("request", lambda request: asked.append(request.post_data or ""))
-    page.route("**/queue/data**", lose)
+    editor.page.route("**/queue/data**", answer)
+
+
+@pytest.mark.parametrize("lost", [[3, STEPS], range(STEPS + 1)], ids=["two", "all"])
+def test_steps_that_got_lost_on_the_way_are_asked_for(desktop: Editor, lost: Sequence[int]) -> None:
+    asked: list[str] = []
+    desktop.page.on("request", lambda request: asked.append(request.post_data or ""))
+    lose(desktop, lost)
     desktop.paint_box(4, 3, 6, 5)
     desktop.fill()
     assert sum('"missed"' in each for each in asked) == 1
@@ -84,6 +89,21 @@ def test_steps_that_got_lost_on_the_way_are_asked_for(desktop: Editor, lost: Seq
     assert desktop.see("studio.branches") == STEPS + 1
     drag_timeline(desktop, 1, 0)
     desktop.wait("studio.step === 0 && studio.seen === 0")
+
+
+def test_a_result_does_not_wait_for_lost_steps_that_never_come(desktop: Editor) -> None:
+    def hold(route: Route) -> None:
+        if '"missed"' not in (route.request.post_data or ""):
+            route.continue_()
+
+    desktop.page.route("**/component_server**", hold)
+    lose(desktop, [3])
+    desktop.paint_box(4, 3, 6, 5)
+    desktop.fill()
+    assert desktop.see("studio.branches") == STEPS
+    drag_timeline(desktop, 1, 0)
+    desktop.wait("studio.step === 0")
+    desktop.page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_soft_fill_is_made_sharp_in_sight_and_not_where_that_is_off(

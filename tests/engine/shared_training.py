@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from maskgit.cli import leave_others
+from maskgit.cli import end_if_launched
 from maskgit.models import VQGAN
 from maskgit.sizes import HourglassConfig
 from maskgit.training import recipes, sharding
@@ -70,4 +70,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     train = train_second if sharding.is_asked_for() else train_both
     train(Path(sys.argv[1]), Path(sys.argv[2]))
-    leave_others()
+    end_if_launched()

@@ -39,6 +39,7 @@ def test_the_layout_stays(layout: torch.memory_format) -> None:
     x = torch.randn(2, 6, 4, 4).contiguous(memory_format=layout)
     phases = DoublingInPhases(doubling(torch.float32).to(memory_format=layout))
     assert phases(x).is_contiguous(memory_format=layout)
+    assert phases(x[:, :, 1:3, :2]).is_contiguous(memory_format=layout)  # of a part, likewise
     assert all(
         kernel.is_contiguous(memory_format=layout)
         for name, kernel in phases.named_buffers()

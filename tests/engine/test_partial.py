@@ -10,6 +10,7 @@ from maskgit import MaskGIT
 from maskgit.images import to_pictures
 from maskgit.masks import Box as Pixels
 from maskgit.models import AnyTokenizer, build_tokenizer
+from maskgit.models.doubling import in_phases
 from maskgit.models.partial import Box, Sketch, draw_part, draw_whole
 from maskgit.sizes import LlamaGenConfig, TokenizerConfig
 from maskgit.types import Images, TokenGrid
@@ -31,17 +32,21 @@ BOXES = {
 }
 
 
-@pytest.fixture(scope="module", params=SIZES)
+@pytest.fixture(scope="module", params=[*SIZES, "vqgan in phases", "llamagen in phases"])
 def tokenizer(request: pytest.FixtureRequest) -> AnyTokenizer:
     """A network with lively weights whose fine levels show less than the grid at a time."""
+    name, *in_which = request.param.split(maxsplit=1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        made = build_tokenizer(SIZES[request.param]).eval().requires_grad_(False)
+        made = build_tokenizer(SIZES[name]).eval().requires_grad_(False)
         for part in made.modules():
             if isinstance(part, nn.Conv2d | nn.GroupNorm):
                 nn.init.normal_(part.weight, std=0.3)
         made.codebook.normal_()
-    return made.to(memory_format=torch.channels_last)
+    made.to(memory_format=torch.channels_last)
+    if in_which:  # as a loaded model has them on a CPU
+        in_phases(made)
+    return made
 
 
 def grid(seed: int) -> TokenGrid:
