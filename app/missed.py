@@ -1,8 +1,8 @@
 """Frames of the last runs, for pages that have missed some.
 
-A page that is busy takes two of Gradio's updates for one. To send all steps again with the result
-would be to send them twice to everybody; so they are kept here for a minute, and a page asks for
-those that its timeline lacks.
+Gradio may merge two updates of a page, seen where its animation frames were held up. To send all
+steps again with the result would be to send them twice to everybody; so they are kept here for a
+minute, and a page asks for those that its timeline lacks.
 
 What callers may rely on (tests/app/test_missed.py):
     * The frames are those that were sent, and only whoever knows a run's id gets them.

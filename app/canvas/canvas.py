@@ -48,7 +48,7 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
     and outpaint also "origin": [left, top], the old picture's place on the new one; its patches
     hold what is new.
 
-    A busy page may take two updates for one; with the last frame it asks for what it has missed.
+    Gradio may merge two updates; with the last frame the page asks for what it has missed.
     After "stopped" or "error", and when frames stop coming for three minutes, further frames of
     that run are ignored; the same holds after "done".
 

@@ -70,7 +70,7 @@ function createGrove({ ask, sights, store, changed }) {
     run.nodes = [];
     const rows = [];
     for (const step of run.trace) {
-      if (!step?.state) continue; // merged with the next one on a busy page
+      if (!step?.state) continue; // merged with the next one on the way
       rows.push(grow(about, rows.at(-1)?.id ?? null, step));
       run.nodes[step.index] = rows.at(-1).id;
     }

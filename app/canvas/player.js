@@ -1,7 +1,7 @@
 // The timeline: a run's steps as they come, and afterwards back and forth at will.
 //
 // Position 0 is the start, with everything open; position `steps` is the result. The trace may have
-// gaps (a busy page merged two frames) and may be a path through a tree of branches: nothing here
+// gaps (two frames were merged on the way) and may be a path through a tree of branches: nothing here
 // takes its steps for one unbroken run. While a run is not done the newest step is the end.
 
 const SPEEDS = { min: 60, max: 450, all: 6000 }; // ms per step at speed 1; `all` for long runs

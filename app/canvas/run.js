@@ -36,7 +36,7 @@ function createRuns(state, parts) {
     const base = frame.base ?? state.picture;
     const run = { id, size, origin, base, results: [], done: false, at: 0 };
     learn(run, frame);
-    const isStart = frame.kind === "start"; // a busy page may have merged it with what came next
+    const isStart = frame.kind === "start"; // Gradio may have merged it with what came next
     const step = makeStep(isStart ? frame : { step: 0 }, run);
     run.trace = [isStart ? step : { ...step, masked: run.open }];
     state.run = run;
@@ -84,11 +84,11 @@ function createRuns(state, parts) {
     const { run } = state;
     if ((frame.row ?? 0) !== 0) return; // the timeline shows the first variation
     if (frame.kind === "start") learn(run, frame);
-    run.steps = frame.steps ?? run.steps;
     run.trace[frame.step] = makeStep(frame, run);
+    run.steps = run.trace.at(-1).steps; // one that comes late may be of an older plan
   }
 
-  /** Frames that never came: a busy page takes two for one. Without them the timeline has gaps. */
+  /** Frames that never came: Gradio may merge two updates. Without them the timeline has gaps. */
   async function missed(run) {
     const seen = run.trace.filter((step) => step?.state).map((step) => step.index);
     if (seen.length > run.steps) return [];
@@ -102,7 +102,6 @@ function createRuns(state, parts) {
     const { run } = state;
     run.size ??= frame.size ?? null;
     for (const step of frame.trace ?? (await missed(run))) addStep(step);
-    run.steps = run.trace.at(-1).steps; // the newest step knows best
     await conclude(frame);
     parts.record(run);
   }

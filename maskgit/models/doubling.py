@@ -2,8 +2,8 @@
 
 After nearest upsampling each pixel is there four times, so weights of a 3x3 kernel that meet copies
 of the same one can be added before they are multiplied. Even and odd rows and columns of the result
-are then four convolutions of the small map, by 2x2 kernels: 16 products where there were 36. Two
-kernels' rounding differs, in bfloat16 as much as either differs from float32.
+are then four convolutions of the small map, by 2x2 kernels: 16 products where there were 36.
+Rounding differs, in bfloat16 as much as either form differs from float32.
 """
 
 from itertools import product
