@@ -34,7 +34,6 @@ MAX_STATE = 2**17  # characters
 MAX_EDITS = 64  # in one request
 MAX_STATES = 512  # in a film or a trace
 MAX_VARIATIONS = 16  # of one answer
-MAX_SKETCH_STEPS = 4
 MAX_SIDE = 2**16  # of a window, in pixels
 R = TypeVar("R", bound="BaseModel")
 
@@ -191,16 +190,6 @@ class VaryRequest(StateRequest):
     count: int = Field(4, ge=1, le=MAX_VARIATIONS)
 
 
-class SketchRequest(StartRequest):
-    """A first idea of what is painted, while it is being painted.
-
-    Attributes:
-        steps: Passes of the model.
-    """
-
-    steps: int = Field(2, ge=1, le=MAX_SKETCH_STEPS)
-
-
 class FilmRequest(ContextRequest):
     """States as a film."""
 
@@ -321,8 +310,8 @@ class Walker(Protocol):
         """Begin, without a pass."""
         ...
 
-    def sketch(self, request: Fill | Generate, passes: int) -> Step:
-        """Run so many passes and draw the last, for somebody who is painting meanwhile."""
+    def sketch(self, request: Fill | Generate) -> Step:
+        """Run one pass and draw it, for somebody who is painting meanwhile."""
         ...
 
     def step(self, scene: Scene, state: str, previews: bool = True) -> Step:

@@ -26,7 +26,6 @@ from app.scene import (
     FilmRequest,
     InspectRequest,
     Scene,
-    SketchRequest,
     StartRequest,
     StateRequest,
     SteerRequest,
@@ -40,6 +39,9 @@ from app.words import Sentence
 
 AT_ONCE = 4  # answers being made; they come outside of Gradio's queue
 PATIENCE_S = 20  # how long others wait for them
+# Codes that are drawn by chance, all in one pass, know nothing of each other and make speckles; the
+# likeliest ones fit together, and stay as they are while a stroke grows.
+SKETCH = {"steps": 1, "temperature": 0}
 
 
 class Walk:
@@ -143,17 +145,17 @@ class Walk:
         return self._answer(varied)
 
     def sketch(self, request: object) -> Answer:
-        """Draw a first idea of what is painted: as `start`, and `{"steps"}`, few; nothing is kept.
+        """Draw a first idea of what is painted, asked as `start`: the likeliest codes, in one pass.
 
-        However the cells are revealed, what the last of these passes has drawn is complete.
+        Neither seed nor temperature matters. Nothing is kept.
         """
 
         def sketched() -> Answer:
-            asked = read(SketchRequest, request)
-            settings = {**asked.settings, "steps": asked.steps}
+            asked = read(StartRequest, request)
+            settings = {**asked.settings, **SKETCH}
             job = self._desk(asked.model_copy(update={"settings": settings})).job("fill")
             assert isinstance(job.request, Fill | Generate)
-            step = self._walker.sketch(job.request, asked.steps)
+            step = self._walker.sketch(job.request)
             return {**job.about, **walk_frame(step), "kind": "sketch"}
 
         return self._answer(sketched)

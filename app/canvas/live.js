@@ -1,11 +1,9 @@
-// Live painting: what is painted is imagined while it is being painted, in few passes.
+// Live painting: what is painted is imagined while it is being painted, in one pass.
 //
 // One question is under way at most, and it is always about the newest cells: while an answer is on
 // its way strokes only grow. When the pointer is let go and the last answer is here, Fill is pressed
 // and makes the picture as it is set. Sketches lie on the stage and nowhere else: they are never in
 // the history, and trouble leaves the mask as it is painted.
-
-const SKETCH_STEPS = 2; // after one there are speckles; a third changes little
 
 function createLive(state, { server, upload, doc, preview, controls, press, redraw, refresh, say, fail }) {
   let isAsking = false;
@@ -73,7 +71,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
 
   async function ask(drawing, cells, of, isAgain = false) {
     const { picture, lens } = state;
-    const answer = await server.sketch({ ...of, drawing, steps: SKETCH_STEPS });
+    const answer = await server.sketch({ ...of, drawing });
     if (answer?.ok) return answer;
     if (answer?.error?.code !== "unknown-picture" || isAgain) {
       throw new Error(answer?.error?.message ?? word("lost"));

@@ -84,15 +84,13 @@ class Walker:
                 job = prepare(engine, request)
             return describe(job.state, None, square_of(engine, job))
 
-    def sketch(self, request: Fill | Generate, passes: int) -> Step:
-        """Run so many passes and draw the last; the page that is painted on has the other cores."""
+    def sketch(self, request: Fill | Generate) -> Step:
+        """Run one pass and draw it; the page that is painted on has the other cores."""
         with refusals():
             engine = self._models.engine(request.model)
             with self._pass:
                 job = prepare(engine, request)
-            state = job.state
-            for _ in range(passes):
-                state = self._batcher.step(engine.predictor, state)
+            state = self._batcher.step(engine.predictor, job.state)
             with self._pass, cores_for(engine.predictor):
                 image = engine.preview(state)[0]
             return describe(state, image, square_of(engine, job))

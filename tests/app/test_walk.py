@@ -498,7 +498,7 @@ def test_what_is_asked_and_answered_can_be_sent_to_a_lent_gpu(
     studio = Studio(ModelStore(small_engine, "small"))
     walk = Handlers(studio).walk
     start = ok(walk.start({"model": "small", "label": 207, "drawing": painted(studio)}))
-    ok(walk.sketch({"model": "small", "drawing": painted(studio), "steps": 1}))
+    ok(walk.sketch({"model": "small", "drawing": painted(studio)}))
     ok(walk.steer(on(start, start, edits=[{"kind": "label", "label": 1000}])))
     ok(walk.inspect(on(start, start, cell=5)))
     ok(walk.vary(on(ended(walk, start), start, count=1)))
@@ -535,14 +535,16 @@ def test_pictures_close_to_a_result_change_no_more_than_the_share(
     refused(walk.vary(on(end, start, count=17)))
 
 
-def test_a_sketch_is_what_the_first_passes_give(walk: Walk, studio: Studio) -> None:
-    wish = {"model": "small", "settings": {"seed": 5, "steps": 8}, "drawing": painted(studio)}
-    sketch = ok(walk.sketch({**wish, "steps": 2}))
-    start = ok(walk.start({**wish, "settings": {"seed": 5, "steps": 2}}))
-    end = ended(walk, start)
+def test_a_sketch_is_what_one_pass_finds_likeliest(walk: Walk, studio: Studio) -> None:
+    def wish(**settings: Any) -> dict[str, Any]:
+        return {"model": "small", "settings": settings, "drawing": painted(studio)}
+
+    sketch = ok(walk.sketch(wish(seed=5, steps=8)))
+    end = ended(walk, ok(walk.start(wish(seed=5, steps=1, temperature=0))))
     assert sketch["kind"] == "sketch"
+    assert sketch["step"] == 1
     assert (sketch["image"], sketch["open"]) == (end["image"], end["open"])
-    row_by_row = {**wish, "settings": {"reveal": "raster"}}
-    assert ok(walk.sketch({**row_by_row, "steps": 4}))["step"] == 4
-    refused(walk.sketch({**wish, "steps": 5}))
+    for other in (wish(seed=6, temperature=2), wish(seed=5, reveal="raster")):
+        assert ok(walk.sketch(other))["image"] == sketch["image"]
+    assert ended(walk, ok(walk.start(wish(seed=5, steps=1))))["image"] != sketch["image"]
     refused(walk.sketch({"model": "small"}))
