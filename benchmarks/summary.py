@@ -142,7 +142,8 @@ def painting(report: Mapping[str, Any]) -> Iterator[Figure]:
         yield Figure(f"the run begins in the page, {size} megapixels", begins, "50 ms")
         value = f"{live['requests']} questions, {live['bytes']} bytes; other strokes send nothing"
         yield Figure(f"a live stroke on {size} megapixels", value)
-        sketch = f"{live['answer_p50_ms']} ms, with a pass and its picture"
+        soon = found["live"]
+        sketch = f"{soon['p50_ms']:.3g} ms, p95 {soon['p95_ms']:.3g}, with a pass and its picture"
         yield Figure(f"a live stroke on {size} megapixels: an answer", sketch, "50 ms")
 
 
