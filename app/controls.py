@@ -44,6 +44,7 @@ class Controls(NamedTuple):
     top_p: float = 1.0
     guidance_scale: float = 1.0
     reveal: str = "confidence"
+    context: str = "recomputed"
     seed: float | None = 0
     randomise: bool = True
     previews: bool = True
@@ -98,6 +99,7 @@ class Controls(NamedTuple):
             guidance_schedule=info.defaults.guidance_schedule,
             temperature_schedule=info.defaults.temperature_schedule,
             reveal=_one_of("advanced.reveal", self.reveal, info.reveal_rules),
+            context=_one_of("advanced.context", self.context, info.contexts),
             seed=seed,
         )
 

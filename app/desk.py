@@ -36,6 +36,7 @@ SETTINGS = (
     "top_p",
     "guidance_scale",
     "reveal",
+    "context",
     "seed",
 )
 
@@ -212,7 +213,8 @@ def require_room(size: tuple[int, ...], count: int) -> None:
 
 def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
     """Take the model's own settings for new pictures, as long as nobody has changed any."""
-    asked = replace(settings, seed=info.defaults.seed)
+    # Of a new picture nothing is known, so it is no matter how that is looked at.
+    asked = replace(settings, seed=info.defaults.seed, context=info.defaults.context)
     if asked.guidance_scale == info.stand_out:  # was for what was painted
         asked = replace(asked, guidance_scale=info.defaults.guidance_scale)
     if info.for_new is None or asked != info.defaults:

@@ -28,6 +28,7 @@ class Settings:
     guidance_schedule: str = "constant"
     temperature_schedule: str = "constant"
     reveal: str = "confidence"
+    context: str = "recomputed"
     seed: int = 0
 
 
@@ -53,6 +54,7 @@ class ModelInfo:
         has_no_class: Whether it can work without a class, which guidance needs too.
         schedules: Names of mask schedules.
         reveal_rules: Names of the rules for which tokens stay.
+        contexts: Names of the ways to look at known cells; one where there is no choice.
         defaults: What it fills holes best with; the controls begin there.
         for_new: What it makes new pictures best with, where that differs.
         borrows: Whether its fills are written with pieces of the picture, unless one wants it not.
@@ -68,6 +70,7 @@ class ModelInfo:
     has_no_class: bool
     schedules: tuple[str, ...]
     reveal_rules: tuple[str, ...]
+    contexts: tuple[str, ...]
     defaults: Settings
     for_new: Settings | None = None
     borrows: bool = False

@@ -80,6 +80,16 @@ def precision(report: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(f"{Path(report['model']).name}: a pass in int8", value)
 
 
+def context(report: Mapping[str, Any]) -> Iterator[Figure]:
+    """Known cells looked at once instead of in every pass."""
+    for row in report["times"]:
+        whole, cached, again = row["seconds"].values()
+        value = f"{cached:.3g} s instead of {whole:.3g} s, {again:.3g} s with another seed"
+        yield Figure(
+            f"{row['model']}: {row['steps']} passes, hole {row['hole']:.0%}, cached", value
+        )
+
+
 def factors(report: Mapping[str, Any]) -> Iterator[Figure]:
     """How much longer a picture takes without one thing."""
     for row in report["rows"]:
@@ -152,6 +162,7 @@ READERS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Iterator[Figure]]]] 
     "decode --families": ("families-*.json", decode),
     "factors": ("factors-*.json", factors),
     "precision": ("precision-*.json", precision),
+    "context": ("context-*.json", context),
     "curves": ("curves-*.json", curves),
     "start": ("start-*.json", start),
     "load": ("load-*.json", load),

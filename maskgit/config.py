@@ -39,6 +39,7 @@ class DecodeDefaults:
     guidance_schedule: str = "constant"
     temperature_schedule: str = "constant"
     reveal: str = "confidence"
+    context: str = "recomputed"
 
 
 @dataclass(frozen=True)

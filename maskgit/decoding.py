@@ -15,70 +15,30 @@ What callers may rely on (tests/engine/test_decoding.py holds each promise):
     * Counts are exact, whatever the ties; a finished row stays as it is, bit for bit.
     * No pass waits for the device: all counts are plain numbers.
 
-Elsewhere: counts (schedules), noise (noise), which codes (sampling), which cells (reveal), what
-may change (constraints), pixels (pipeline). Shapes are named in maskgit.types.
+Elsewhere: what a network is asked (asking), counts (schedules), noise (noise), which codes
+(sampling), which cells (reveal), what may change (constraints), pixels (pipeline). Shapes are named
+in maskgit.types.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from maskgit.constraints import take_rows
+from maskgit.asking import Prediction, predict
 from maskgit.models.predictor import listed, take_cells
-from maskgit.models.protocols import PartialPredictor, TokenPredictor
+from maskgit.models.protocols import TokenPredictor
 from maskgit.noise import HASHED, Noise
 from maskgit.reveal import REVEAL_RULES, Proposal, lowest, scores
-from maskgit.sampling import Draw, Number, draw, guide, log_probability, shape
+from maskgit.sampling import Draw, draw, log_probability, shape, whole_per_row
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState, start
-from maskgit.types import Cells, Labels, Logits, TokenMask, Tokens
+from maskgit.types import Cells, TokenMask
 
 __all__ = ["KNOWN", "MASKED", "DecodeOptions", "DecodeState", "decode", "start", "step", "trace"]
 
-CELLS_TOGETHER = 32  # cells a CPU is asked about are a multiple: it prepares for every shape
 LOGITS_IN_CACHE = 2**18  # 1 MiB of float32; with its noise it fits the cache of one core
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """Logits of all masked cells, with those without a class for the rows that want guidance.
-
-    Attributes:
-        conditional: Logits with the class.
-        unconditional: Logits with the null label, of the guided rows only.
-        guided: Which rows these are.
-        scale: Their guidance scales.
-    """
-
-    conditional: Logits
-    unconditional: Float[Tensor, "G N K"] | None = None
-    guided: Sequence[int] = ()
-    scale: Sequence[Number] = ()
-
-    def at(self, cells: Cells) -> Float[Tensor, "B M K"]:
-        """Give the guided logits of some masked cells; a new tensor."""
-        logits = take_cells(self.conditional, cells)
-        if self.unconditional is not None:
-            without = take_cells(self.unconditional, take_rows(cells, self.guided))
-            guided = guide(take_rows(logits, self.guided), without, self.scale)
-            logits.index_copy_(0, _whole(self.guided, logits), guided)
-        return logits
-
-    @classmethod
-    def of_rows(cls, rows: Sequence["Prediction"]) -> "Prediction":
-        """Put predictions of one row each under each other."""
-        if len(rows) == 1:
-            return rows[0]  # the logits are large; they need not be copied
-        unconditional = [row.unconditional for row in rows if row.unconditional is not None]
-        return cls(
-            torch.cat([row.conditional for row in rows]),
-            torch.cat(unconditional) if unconditional else None,
-            [at for at, row in enumerate(rows) if row.guided],
-            [scale for row in rows for scale in row.scale],
-        )
 
 
 @torch.inference_mode()
@@ -114,13 +74,13 @@ def step(predictor: TokenPredictor, state: DecodeState, noise: Noise = HASHED) -
         rows = zip(state.rows, state.num_masked, strict=True)
         return DecodeState.stack([next(moved) if masked else row for row, masked in rows])
 
-    seeds = _whole([options.seed for options in state.options], state.tokens)
-    steps = _whole(state.step, state.tokens)
+    seeds = whole_per_row([options.seed for options in state.options], state.tokens)
+    steps = whole_per_row(state.step, state.tokens)
     num_masked = num_masked_next(state)
     proposal = Proposal(
         state.confidence,
         state.confidence,
-        of_pass(DecodeOptions.reveal_temperature, state),
+        state.of_pass(DecodeOptions.reveal_temperature),
         seeds,
         steps,
         state.constraints.grid,
@@ -166,61 +126,6 @@ def decode(
         if on_step is not None:
             on_step(state)
     return state
-
-
-def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
-    """Run the model once; on a CPU once for each row of the state, with all that is asked about it.
-
-    A matrix product may round differently for other row counts, and a CPU gains little from many.
-    One by one, a picture is bit for bit the same alone and in a batch.
-    """
-    if state.tokens.device.type != "cpu" or not isinstance(predictor, PartialPredictor):
-        return _ask(predictor, state, predictor.logits)
-    only_masked = partial(_masked_logits, predictor)
-    rows = [state] if state.batch == 1 else [state.take([row]) for row in range(state.batch)]
-    return Prediction.of_rows([_ask(predictor, row, only_masked) for row in rows])
-
-
-def _ask(
-    predictor: TokenPredictor, state: DecodeState, network: Callable[[Tokens, Labels], Logits]
-) -> Prediction:
-    """Run the model's network once, each row with all its classes.
-
-    Rows that ask for guidance are asked once more without a class, in that one run.
-    """
-    tokens, labels = state.tokens, state.constraints.labels
-    classes = state.constraints.classes
-    if classes is not None:
-        rows, labels = classes.asked(labels)
-        tokens = take_rows(tokens, rows)
-    scale = of_pass(DecodeOptions.guidance, state)
-    guided = [row for row, s in enumerate(scale) if s != 1]
-    if guided:
-        if predictor.null_label is None:
-            raise ValueError("this model knows no null label; guidance_scale must be 1")
-        null = labels.new_full((len(guided),), predictor.null_label)
-        tokens = torch.cat([tokens, take_rows(state.tokens, guided)])
-        labels = torch.cat([labels, null])
-    logits = network(tokens, labels)
-    num_asked = len(labels) - len(guided)
-    conditional, unconditional = logits.split([num_asked, len(guided)])
-    if classes is not None:
-        was_open = state.revealed_at != KNOWN
-        conditional = classes.mixed(conditional, was_open, state.constraints.grid)
-    if not guided:
-        return Prediction(conditional)
-    return Prediction(conditional, unconditional, guided, [scale[row] for row in guided])
-
-
-def _masked_logits(predictor: PartialPredictor, tokens: Tokens, labels: Labels) -> Logits:
-    """Predict the masked cells of rows that are all about one picture; others may have zeros."""
-    is_masked, num_cells = tokens[:1] == predictor.mask_id, tokens.shape[1]
-    num_asked = -(-int(is_masked.sum()) // CELLS_TOGETHER) * CELLS_TOGETHER
-    if num_asked >= num_cells:
-        return predictor.logits(tokens, labels)
-    cells = listed(is_masked, num_asked)
-    found = predictor.logits_at(tokens, labels, cells.expand(len(tokens), -1))
-    return found.new_zeros(len(tokens), num_cells, found.shape[-1]).index_copy_(1, cells[0], found)
 
 
 def _masked_again(state: DecodeState, proposal: Proposal, count: Sequence[int]) -> TokenMask:
@@ -274,7 +179,7 @@ def _draw(
     Without noise it is the likeliest, which no option but a ban changes.
     """
     options = state.options if noise else [DecodeOptions()] * state.batch
-    temperature = of_pass(DecodeOptions.draw_temperature, state) if noise else [0.0] * state.batch
+    temperature = state.of_pass(DecodeOptions.draw_temperature) if noise else [0.0] * state.batch
     top_k, top_p = [row.top_k for row in options], [row.top_p for row in options]
     banned = state.constraints.banned
     parts = []
@@ -301,14 +206,3 @@ def num_masked_next(state: DecodeState) -> tuple[int, ...]:
     """Count the cells of each row that stay masked after the next pass."""
     rows = zip(state.options, state.position, state.num_open, state.num_masked, strict=True)
     return tuple(options.remaining(*counts) for options, *counts in rows)
-
-
-def of_pass(wanted: Callable[[DecodeOptions, int, int], float], state: DecodeState) -> list[float]:
-    """Ask the options of each row for a value that may change from pass to pass."""
-    rows = zip(state.options, state.position, state.num_open, strict=True)
-    return [wanted(options, index, num_open) for options, index, num_open in rows]
-
-
-def _whole(values: Sequence[int], like: Tensor) -> Int[Tensor, " B"]:
-    """Bring one whole number per row to a tensor's device without waiting for it."""
-    return torch.tensor(values).to(like.device, non_blocking=True)

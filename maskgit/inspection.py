@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from maskgit.decoding import DecodeState, predict
+from maskgit.asking import predict
+from maskgit.decoding import DecodeState
 from maskgit.images import to_pictures
 from maskgit.pipeline import MaskGIT
 from maskgit.steering import one_cell

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from maskgit.decoding import MASKED, num_masked_next, of_pass
+from maskgit.decoding import MASKED, num_masked_next
 from maskgit.fused_draw import draw_cells, guided
 from maskgit.models.protocols import TokenPredictor
 from maskgit.noise import HASHED
@@ -128,12 +128,12 @@ def foresee(state: DecodeState, batch: int, most: int) -> Foreseen:
     while not now.finished and len(states) < most:
         going = [masked > 0 for masked in now.num_masked]
         num_masked = num_masked_next(now)
-        guidance = _where(going, of_pass(DecodeOptions.guidance, now), 1.0)
+        guidance = _where(going, now.of_pass(DecodeOptions.guidance), 1.0)
         top_p = [float(row.top_p) for row in now.options]
         rows = (
             num_masked,
-            _where(going, of_pass(DecodeOptions.draw_temperature, now), 0.0),
-            _where(going, of_pass(DecodeOptions.reveal_temperature, now), 0.0),
+            _where(going, now.of_pass(DecodeOptions.draw_temperature), 0.0),
+            _where(going, now.of_pass(DecodeOptions.reveal_temperature), 0.0),
             guidance,
             top_p,
         )

@@ -54,6 +54,7 @@ _SINCE_3 = {"borrow"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
+_OPTIONS_SINCE_3 = {"context"}  # written only where it is not as it was before
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +154,8 @@ def to_draft(recipe: Recipe, tokens: Mapping[int, Sequence[Grid]]) -> str:
 def _written(recipe: Recipe) -> dict[str, Any]:
     """Give the values of a recipe as JSON has them, all but its tokens."""
     about: dict[str, Any] = {"model": recipe.model, "weights": recipe.weights}
-    about |= {"dtype": recipe.dtype, "label": recipe.label, "options": asdict(recipe.options)}
+    about |= {"dtype": recipe.dtype, "label": recipe.label}
+    about["options"] = _written_options(recipe.options)
     about["edit"] = None if recipe.mask is None else _written_edit(recipe, recipe.mask)
     if recipe.sides is not None:
         about["outpaint"] = list(recipe.sides)
@@ -179,7 +181,9 @@ def _dumped(about: dict[str, Any]) -> str:
 
 def _version(about: Mapping[str, Any]) -> int:
     """Give the oldest version that has all keys."""
-    if _SINCE_3 & about.keys():
+    options = about.get("options")
+    has_new = isinstance(options, dict) and _OPTIONS_SINCE_3 & options.keys()
+    if has_new or _SINCE_3 & about.keys():
         return VERSION
     return 2 if _SINCE_2 & about.keys() else 1
 
@@ -223,7 +227,7 @@ def complete(draft: str, seed: int, original: Picture | None) -> str:
             recipe is too large to be kept in a picture.
     """
     recipe, about = _read(draft)
-    about["options"] = asdict(_options({**asdict(recipe.options), "seed": seed}))
+    about["options"] = _written_options(_options({**asdict(recipe.options), "seed": seed}))
     if (tokens := about.pop("tokens", None)) is not None:
         if not isinstance(tokens, dict):
             raise damaged("tokens")
@@ -360,8 +364,19 @@ def _inner(result: Picture, sides: tuple[int, int, int, int]) -> UInt8[np.ndarra
     return inner.copy()
 
 
+def _written_options(options: DecodeOptions) -> dict[str, Any]:
+    usual = DecodeOptions()
+    return {
+        name: value
+        for name, value in asdict(options).items()
+        if name not in _OPTIONS_SINCE_3 or value != getattr(usual, name)
+    }
+
+
 def _options(values: object) -> DecodeOptions:
-    if not isinstance(values, dict) or set(values) != _OPTIONS:
+    if not isinstance(values, dict) or not _has(
+        values, _OPTIONS - _OPTIONS_SINCE_3, _OPTIONS_SINCE_3
+    ):
         raise RecipeError("The recipe is damaged: its options cannot be read.")
     try:
         return DecodeOptions(**values)

@@ -116,6 +116,11 @@ def per_row(values: PerRow, like: Tensor) -> Float[Tensor, " B"]:
     return torch.tensor(values, dtype=torch.float32).to(like.device, non_blocking=True)
 
 
+def whole_per_row(values: Sequence[int], like: Tensor) -> Int[Tensor, " B"]:
+    """Bring one whole number per row to a tensor's device without waiting for it."""
+    return torch.tensor(values).to(like.device, non_blocking=True)
+
+
 def _top_k_floor(logits: CellLogits, top_k: Sequence[int]) -> Float[Tensor, "B M 1"]:
     """Find the k-th largest logit of each cell; minus infinity in rows that keep all."""
     num_codes = logits.shape[-1]

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [  # inside the engine, a file imports from its own layer and those above it
     {"types", "sizes", "config"},
-    {"models", "schedules", "noise", "checks", "class_map"},
+    {"models", "schedules", "noise", "checks", "class_map", "sights"},
     {"sampling", "fused_draw", "constraints", "reveal"},
-    {"state", "state_text", "decoding", "passes", "steering", "vary"},
+    {"state", "state_text", "asking", "decoding", "passes", "steering", "vary"},
     {
         "masks",
         "window",
@@ -35,7 +35,6 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "batching",
         "runtime",
         "memory",
-        "sights",
         "checkpoints",
         "conversion",
         "published",

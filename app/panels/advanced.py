@@ -35,6 +35,7 @@ class AdvancedPanel(NamedTuple):
     top_p: gr.Slider
     guidance_scale: gr.Slider
     reveal: gr.Dropdown
+    context: gr.Dropdown
     previews: gr.Checkbox
     feather: gr.Slider
     refine: gr.Checkbox
@@ -45,6 +46,7 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
     """Lay out the panel, folded."""
     start = info.defaults
     rules = [(words.part("advanced.reveals").get(name, name), name) for name in info.reveal_rules]
+    contexts = [(words(f"advanced.contexts.{name}"), name) for name in info.contexts]
     with gr.Accordion(
         words("advanced.heading"), open=False, elem_id="advanced", elem_classes="card"
     ):
@@ -146,6 +148,14 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
             info=words("advanced.refine_info"),
             elem_id="refine",
         )
+        context = gr.Dropdown(
+            contexts,
+            value=start.context,
+            label=words("advanced.context"),
+            info=words("advanced.context_info"),
+            visible=len(contexts) > 1,
+            elem_id="context",
+        )
     return AdvancedPanel(
         steps,
         schedule,
@@ -156,6 +166,7 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
         top_p,
         guidance_scale,
         reveal,
+        context,
         previews,
         feather,
         refine,
@@ -175,5 +186,6 @@ def advanced_updates(info: ModelInfo) -> dict[str, Any]:
         "top_p": start.top_p,
         "guidance_scale": gr.Slider(value=start.guidance_scale, visible=info.has_no_class),
         "reveal": start.reveal,
+        "context": start.context,
         "for_new": gr.Markdown(visible=info.for_new is not None),
     }

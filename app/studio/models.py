@@ -27,6 +27,7 @@ from maskgit.catalogue import Entry, catalogue
 from maskgit.memory import keep_memory
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES, mask_ratio
+from maskgit.state import CONTEXTS
 
 log = logging.getLogger(__name__)
 
@@ -229,6 +230,7 @@ def describe(engine: maskgit.MaskGIT) -> ModelInfo:
         has_no_class=config.transformer.has_null_label,
         schedules=tuple(SCHEDULES),
         reveal_rules=tuple(REVEAL_RULES),
+        contexts=CONTEXTS if engine.device.type == "cpu" else CONTEXTS[:1],
         defaults=defaults,
         borrows=config.borrow,
         stand_out=config.stand_out,

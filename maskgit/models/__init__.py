@@ -10,7 +10,12 @@ from typing import Any, TypeAlias
 from maskgit.models.adaln_transformer import AdaLNTransformer
 from maskgit.models.hourglass import Hourglass
 from maskgit.models.llamagen_vq import LlamaGenVQ
-from maskgit.models.protocols import PartialPredictor, Tokenizer, TokenPredictor
+from maskgit.models.protocols import (
+    ContextPredictor,
+    PartialPredictor,
+    Tokenizer,
+    TokenPredictor,
+)
 from maskgit.models.transformer import BidirectionalTransformer
 from maskgit.models.uvit import UViT
 from maskgit.models.vqgan import VQGAN
@@ -31,6 +36,7 @@ __all__ = [
     "AnyTokenizer",
     "AnyTransformer",
     "BidirectionalTransformer",
+    "ContextPredictor",
     "Hourglass",
     "LlamaGenVQ",
     "PartialPredictor",

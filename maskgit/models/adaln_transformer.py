@@ -12,10 +12,11 @@ each row: they are the same at every cell.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.attention import attend
+from maskgit.models.context import NOTHING, Around
 from maskgit.models.fused import rms_norm, silu_gate
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import AdaLNConfig
@@ -36,7 +37,9 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * self.width, bias=False)
         self.out = nn.Linear(self.width, config.hidden_size, bias=False)
 
-    def forward(self, x: Sequence, cells: Cells | None = None) -> Positions:
+    def forward(
+        self, x: Sequence, cells: Cells | None = None, around: Around = NOTHING
+    ) -> Positions:
         """Let every position, or some cells, look at every other."""
         batch, length, _ = x.shape
         joined = self.query_key_value(x).view(batch, length, 3, self.width)
@@ -44,8 +47,8 @@ class SelfAttention(nn.Module):
         heads = (batch, length, -1, self.num_heads, self.width // self.num_heads)
         query, key = query_key.view(heads).unbind(2)  # each (B, L, heads, d)
         value = joined[:, :, 2:].view(heads)[:, :, 0]
-        query = take_cells(query, cells).transpose(1, 2)
-        mixed = attend(query, key.transpose(1, 2), value.transpose(1, 2))
+        query, key, value = take_cells(query, cells), around.seen(key), around.seen(value)
+        mixed = attend(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
@@ -74,13 +77,19 @@ class Layer(nn.Module):
         self.mlp_scale = nn.Parameter(torch.ones(width))
         self.mlp = FeedForward(config)
 
-    def forward(self, x: Sequence, condition: Condition, cells: Cells | None = None) -> Positions:
+    def forward(
+        self,
+        x: Sequence,
+        condition: Condition,
+        cells: Cells | None = None,
+        around: Around = NOTHING,
+    ) -> Positions:
         """Apply the layer, and give what becomes of all positions or of some cells."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None].chunk(
             6, dim=-1
         )  # each (B, 1, D)
         seen = rms_norm(x, EPS, self.attention_scale * (1 + scale1), shift1)
-        x = torch.addcmul(take_cells(x, cells), gate1, self.attention(seen, cells))
+        x = torch.addcmul(take_cells(x, cells), gate1, self.attention(seen, cells, around))
         seen = rms_norm(x, EPS, self.mlp_scale * (1 + scale2), shift2)
         return torch.addcmul(x, gate2, self.mlp(seen))
 
@@ -102,20 +111,34 @@ class AdaLNTransformer(Predictor[AdaLNConfig]):
         self.output_bias = nn.Parameter(torch.zeros(config.codebook_size + 1))
 
     def predict(
-        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+        self,
+        tokens: Tokens,
+        labels: Labels,
+        cells: Cells | None = None,
+        around: Around = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Score the codes, and not the mask, which the authors' code may draw."""
-        return self.project(self.hidden(tokens, labels, cells), self.config.codebook_size)
+        return self.project(self.hidden(tokens, labels, cells, around), self.config.codebook_size)
 
-    def hidden(self, tokens: Tokens, labels: Labels, cells: Cells | None = None) -> Positions:
+    def positions(self, cells: Int[Tensor, " M"]) -> tuple[Int[Tensor, " M"], int]:
+        """See `Predictor`: registers stand behind the cells."""
+        return cells, self.config.num_tokens + self.config.num_registers
+
+    def hidden(
+        self,
+        tokens: Tokens,
+        labels: Labels,
+        cells: Cells | None = None,
+        around: Around = NOTHING,
+    ) -> Positions:
         """Run the network up to the tied projection, of all cells or some; no registers."""
         condition = F.silu(self.class_embedding(labels))
         x = self.token_embedding(tokens) + self.position_embedding.weight
-        x = torch.cat([x, self.registers.expand(len(x), -1, -1)], dim=1)
+        x = around.begin(torch.cat([x, self.registers.expand(len(x), -1, -1)], dim=1))
         *most, last = self.layers
         for layer in most:
-            x = layer(x, condition)
-        x = last(x, condition, cells)[:, : self.config.num_tokens]
+            x = layer(x, condition, around=around)
+        x = last(x, condition, around.asked(cells), around)[:, : self.config.num_tokens]
         shift, scale = self.norm_modulation(condition)[:, None].chunk(2, dim=-1)  # (B, 1, D)
         scale = 1 + scale
         return rms_norm(x, EPS, self.norm_scale * scale, self.norm_shift * scale + shift)

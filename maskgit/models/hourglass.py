@@ -13,17 +13,20 @@ ConvNeXt's (Liu et al. 2022, arXiv:2201.03545). Trained and used like the offici
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.attention import attend
-from maskgit.models.predictor import Predictor, take_cells
+from maskgit.models.context import NOTHING, Around
+from maskgit.models.predictor import Predictor, listed, take_cells
 from maskgit.models.transformer import TanhGELU
 from maskgit.sizes import HourglassConfig
 from maskgit.types import Cells, Labels, Tokens
 
 CellGrid = Float[Tensor, "B h w C"]
-Groups = Float[Tensor, "B G D"]  # G = N / 4, row by row
+Groups = Float[Tensor, "B G D"]  # G = N / 4, row by row, or some of them
+
+GROUPS_TOGETHER = 8  # groups that are computed are a multiple: a CPU prepares for every shape
 
 
 class Neighbours(nn.Module):
@@ -94,15 +97,18 @@ class GroupLayer(nn.Module):
         self.activation = TanhGELU()
         self.mlp_out = _starts_at_zero(nn.Linear(4 * width, width))
 
-    def forward(self, x: Groups) -> Groups:
+    def forward(self, x: Groups, around: Around = NOTHING) -> Groups:
         """Apply the layer."""
         batch, length, width = x.shape
-        side = round(length**0.5)
-        x = x + self.neighbours(x.view(batch, side, side, width)).reshape(x.shape)
+        whole = around.whole(x)
+        side = round(whole.shape[1] ** 0.5)
+        mixed = self.neighbours(whole.view(batch, side, side, width)).reshape(whole.shape)
+        x = x + around.own(mixed)
         heads = self.query_key_value(self.attention_norm(x))
         heads = heads.view(batch, length, 3, self.num_heads, -1)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, G, D / heads)
-        mixed = attend(query, key, value)
+        query, key_value = heads[:, :, 0], around.seen(heads[:, :, 1:])
+        key, value = key_value.permute(2, 0, 3, 1, 4)  # each (B, heads, G, D / heads)
+        mixed = attend(query.transpose(1, 2), key, value)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, width)))
         return x + self.dropout(self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x)))))
 
@@ -141,16 +147,30 @@ class Hourglass(Predictor[HourglassConfig]):
         ):
             nn.init.normal_(weight, std=std)
 
+    def positions(self, cells: Int[Tensor, " M"]) -> tuple[Int[Tensor, " _"], int]:
+        """See `Predictor`: the groups that hold a cell, and others up to a multiple of 8."""
+        side, length = self.config.grid_size, self.config.num_tokens // 4
+        groups = cells // side // 2 * (side // 2) + cells % side // 2
+        holds = torch.zeros(length, dtype=torch.bool, device=cells.device)
+        holds[groups] = True
+        num_own = min(-(-int(holds.sum()) // GROUPS_TOGETHER) * GROUPS_TOGETHER, length)
+        return listed(holds[None], num_own)[0], length
+
     def predict(
-        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+        self,
+        tokens: Tokens,
+        labels: Labels,
+        cells: Cells | None = None,
+        around: Around = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Go from the cells down to their groups and up again."""
         side = self.config.grid_size
         grid = self.token_embedding(tokens).view(len(tokens), side, side, -1) + self.cell_position
         groups = self.merge(_grouped(grid)) + self.group_position
-        groups = groups + self.class_embedding(labels)[:, None]
+        groups = around.begin(groups + self.class_embedding(labels)[:, None])
         for layer in self.layers:
-            groups = layer(groups)
+            groups = layer(groups, around)
+        groups = around.whole(groups)
         grid = grid + _ungrouped(self.split(self.group_norm(groups)), side)
         *most, last = self.cell_layers
         for layer in most:

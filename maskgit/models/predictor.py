@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
+from maskgit.models.context import NOTHING, Around, Context, Positions, Recalled, Recording
 from maskgit.sizes import PredictorSizes
 from maskgit.types import Cells, Labels, Logits, TokenMask, Tokens
 
@@ -62,11 +63,51 @@ class Predictor(nn.Module, ABC, Generic[Sizes]):
         self._require_grid(tokens)
         return self.predict(tokens, labels, cells)
 
+    def context(self, tokens: Tokens, labels: Labels, cells: Cells) -> Context:
+        """Look at all cells, and keep what `logits_within` needs of the others than these.
+
+        Args:
+            tokens: As for `logits`.
+            labels: As for `logits`.
+            cells: The same in every row.
+
+        Raises:
+            ValueError: As `logits`.
+        """
+        self._require_grid(tokens)
+        recording = Recording(*self.positions(cells[0]))
+        return recording.context(self.predict(tokens, labels, cells, recording))
+
+    def logits_within(
+        self, tokens: Tokens, labels: Labels, cells: Cells, context: Context
+    ) -> Float[Tensor, "B M K"]:
+        """Predict cells of a context; those that are not its own are what they were in it.
+
+        Args:
+            tokens: As for `logits`; what stands at the others does not matter.
+            labels: Those of the context.
+            cells: Its own, or some of them.
+            context: From `context`.
+
+        Raises:
+            ValueError: As `logits`.
+        """
+        self._require_grid(tokens)
+        return self.predict(tokens, labels, cells, Recalled(context))
+
+    @abstractmethod
+    def positions(self, cells: Int[Tensor, " M"]) -> tuple[Positions, int]:
+        """Say where cells stand in the sequence that layers look at, and how long that is."""
+
     @abstractmethod
     def predict(
-        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+        self,
+        tokens: Tokens,
+        labels: Labels,
+        cells: Cells | None = None,
+        around: Around = NOTHING,
     ) -> Float[Tensor, "B M K"]:
-        """Do what `logits` says, or `logits_at` with `cells`, for a grid of the right size."""
+        """Do what the other methods say, for a grid of the right size."""
 
     def _require_grid(self, tokens: Tokens) -> None:
         if tokens.shape[1] != self.config.num_tokens:

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
+from maskgit.models.context import Context
 from maskgit.types import Cells, Images, Labels, Logits, TokenGrid, Tokens
 
 
@@ -64,4 +65,19 @@ class PartialPredictor(TokenPredictor, Protocol):
 
     def logits_at(self, tokens: Tokens, labels: Labels, cells: Cells) -> Float[Tensor, "B M K"]:
         """Predict some cells of each row: what `logits` says of them, but for rounding."""
+        ...
+
+
+@runtime_checkable
+class ContextPredictor(PartialPredictor, Protocol):
+    """A predictor that can keep what it makes of known cells while others are drawn."""
+
+    def context(self, tokens: Tokens, labels: Labels, cells: Cells) -> Context:
+        """Look at all cells, and keep what `logits_within` needs of the others than these."""
+        ...
+
+    def logits_within(
+        self, tokens: Tokens, labels: Labels, cells: Cells, context: Context
+    ) -> Float[Tensor, "B M K"]:
+        """Predict the cells of a context; the others are what they were when it was made."""
         ...

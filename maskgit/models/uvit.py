@@ -10,10 +10,11 @@ comes first in the sequence. So the mask has id K here as it has for callers.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.attention import attend
+from maskgit.models.context import NOTHING, Around
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import UViTConfig
 from maskgit.types import Cells, Labels, Tokens
@@ -31,11 +32,14 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
         self.out = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, x: Sequence, places: Cells | None = None) -> Positions:
+    def forward(
+        self, x: Sequence, places: Cells | None = None, around: Around = NOTHING
+    ) -> Positions:
         """Let every position, or those in some places, look at every other."""
         batch, length, _ = x.shape
         heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
-        query, key, value = heads.unbind(2)  # each (B, L, heads, D / heads)
+        query, key_value = heads[:, :, 0], around.seen(heads[:, :, 1:])
+        key, value = key_value.unbind(2)  # each (B, L, heads, D / heads)
         query = take_cells(query, places).transpose(1, 2)
         mixed = attend(query, key.transpose(1, 2), value.transpose(1, 2))
         return self.out(mixed.transpose(1, 2).flatten(2))
@@ -56,7 +60,11 @@ class Block(nn.Module):
         self.mlp_out = nn.Linear(config.mlp_size, width)
 
     def forward(
-        self, x: Sequence, from_far: Sequence | None = None, places: Cells | None = None
+        self,
+        x: Sequence,
+        from_far: Sequence | None = None,
+        places: Cells | None = None,
+        around: Around = NOTHING,
     ) -> Positions:
         """Apply the block, after mixing in what a block of the first half gave.
 
@@ -64,7 +72,7 @@ class Block(nn.Module):
         """
         if self.skip is not None and from_far is not None:
             x = self.skip(torch.cat([x, from_far], dim=-1))
-        x = take_cells(x, places) + self.attention(self.attention_norm(x), places)
+        x = take_cells(x, places) + self.attention(self.attention_norm(x), places, around)
         return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 
 
@@ -89,28 +97,43 @@ class UViT(Predictor[UViTConfig]):
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
 
     def predict(
-        self, tokens: Tokens, labels: Labels, cells: Cells | None = None
+        self,
+        tokens: Tokens,
+        labels: Labels,
+        cells: Cells | None = None,
+        around: Around = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Put the class in front, and leave its place out of the answer."""
         places = None if cells is None else cells + 1
-        hidden = self.hidden(tokens, labels, places)
+        hidden = self.hidden(tokens, labels, places, around)
         hidden = hidden[:, 1:] if cells is None else hidden
         hidden = self.head_norm(self.head_activation(self.head(hidden)))
         codes = self.config.codebook_size
         bias = self.output_bias[:codes].float()
         return F.linear(hidden, self.token_embedding.weight[:codes]).float() + bias
 
-    def hidden(self, tokens: Tokens, labels: Labels, places: Cells | None = None) -> Positions:
+    def positions(self, cells: Int[Tensor, " M"]) -> tuple[Int[Tensor, " M"], int]:
+        """See `Predictor`: the class comes first."""
+        return cells + 1, self.config.num_tokens + 1
+
+    def hidden(
+        self,
+        tokens: Tokens,
+        labels: Labels,
+        places: Cells | None = None,
+        around: Around = NOTHING,
+    ) -> Positions:
         """Run the network up to its head, of all positions or of some; the class comes first."""
         classes = self.config.mask_id + 1 + labels[:, None]
         ids = torch.cat([classes, tokens], dim=1)
         x = self.embedding_norm(self.token_embedding(ids) + self.position_embedding.weight)
-        skips = []
+        x, skips = around.begin(x), []
         for block in self.first_half:
-            x = block(x)
+            x = block(x, around=around)
             skips.append(x)
-        x = self.middle(x)
+        x = self.middle(x, around=around)
         *most, last = self.second_half
         for block in most:
-            x = block(x, skips.pop())  # the last block of the first half meets the first here
-        return self.norm(last(x, skips.pop(), places))
+            # The last block of the first half meets the first here.
+            x = block(x, skips.pop(), around=around)
+        return self.norm(last(x, skips.pop(), around.asked(places), around))

@@ -28,8 +28,8 @@ WHOLE_PARTS = {  # given to one script, which takes them by `words.name`
     "schedule": APP / "panels" / "schedule.js",
 }
 LOOKED_UP = (  # by names that come from elsewhere: models, examples, sides, the tour (test_tour)
-    "advanced.reveals.", "advanced.schedules.", "catalogue.known.", "catalogue.stages.",
-    "gallery.titles.", "outpaint.", "tour.",
+    "advanced.contexts.", "advanced.reveals.", "advanced.schedules.", "catalogue.known.",
+    "catalogue.stages.", "gallery.titles.", "outpaint.", "tour.",
 )  # fmt: skip
 NOBODY_READS = {
     "no PNG", "another tab has an older version open",  # errors that stay inside

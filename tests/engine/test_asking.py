@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from maskgit.asking import predict
 from maskgit.class_map import ClassMap
 from maskgit.constraints import Constraints
-from maskgit.decoding import DecodeOptions, DecodeState, decode, predict, start
+from maskgit.decoding import DecodeOptions, DecodeState, decode, start
 from maskgit.models import AnyTransformer, PartialPredictor, TokenPredictor, build_transformer
 from maskgit.sizes import (
     AdaLNConfig,

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from maskgit import steering
+from maskgit.asking import predict
 from maskgit.class_map import MAX_CLASSES, MAX_ROWS, ClassMap, arrange, weights
 from maskgit.constraints import Constraints
-from maskgit.decoding import DecodeOptions, DecodeState, decode, predict, start, step
+from maskgit.decoding import DecodeOptions, DecodeState, decode, start, step
 from maskgit.state_text import from_text, to_text
 from maskgit.vary import vary
 from tests.predictors import FakePredictor

@@ -26,6 +26,7 @@ EDIT = Recipe(
     "embedded", "a" * 64, "float32", "alp", DecodeOptions(steps=5, seed=7), ORIGINAL, MASK
 )
 TEXT = recipes.to_text(EDIT)
+OPTIONS = json.loads(TEXT)["options"]
 GRID = np.arange(16).reshape(4, 4) * 4000
 
 
@@ -55,6 +56,17 @@ def test_tokens_come_back_and_an_older_recipe_has_none() -> None:
     assert recipes.from_text(TEXT, RESULT).tokens == ()
 
 
+def test_a_cached_context_comes_back_and_an_older_recipe_has_none() -> None:
+    cached = replace(EDIT, options=replace(EDIT.options, context="cached"))
+    text = recipes.to_text(cached)
+    assert json.loads(text)["version"] == 3
+    assert recipes.from_text(text, RESULT).options == cached.options
+    draft = recipes.to_draft(replace(cached, original=None), {7: [GRID]})
+    assert recipes.from_text(recipes.complete(draft, 7, ORIGINAL), RESULT).options == cached.options
+    assert "context" not in OPTIONS
+    assert recipes.from_text(TEXT, RESULT).options.context == "recomputed"
+
+
 def test_strip_gives_the_file_without_it() -> None:
     assert recipe_files.strip(to_png(RESULT, {recipes.KEY: TEXT, "a": "b"})) == to_png(
         RESULT, {"a": "b"}
@@ -77,8 +89,10 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"edit": json.loads(TEXT)["edit"] | {"feather": "soft"}}, "feather"),
         ({"label": "x" * 10_000}, "label"),
         ({"options": {}}, "options"),
-        ({"options": asdict(DecodeOptions()) | {"steps": 10**9}}, "steps"),
-        ({"options": asdict(DecodeOptions()) | {"top_p": float("nan")}}, "top_p"),
+        ({"options": OPTIONS | {"steps": 10**9}}, "steps"),
+        ({"options": OPTIONS | {"top_p": float("nan")}}, "top_p"),
+        ({"options": OPTIONS | {"context": "cached"}}, "version 1"),
+        ({"version": 3, "options": OPTIONS | {"context": "kept"}}, "context"),
         ({"edit": {"mask": "", "pixels": ""}}, "damaged|fit"),
         ({"edit": {"mask": "\u2603", "pixels": ""}}, "unpacked"),
         ({"edit": {"mask": packed(bytes(10**7)), "pixels": ""}}, "fit"),

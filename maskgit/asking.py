@@ -1,0 +1,171 @@
+"""What a network is asked in a pass: one run for all rows, or, on a CPU, for each picture alone.
+
+    predict      logits of all masked cells, with and without guidance
+
+On a CPU a picture alone is asked about its masked cells only, and, where its options say so, with
+what was kept of the known cells (`maskgit.models.context`).
+
+What callers may rely on (tests/engine/test_asking.py holds each promise):
+    * On a CPU the logits of a picture are bit for bit the same alone and in a batch.
+    * What is kept of known cells is a function of the picture, its open cells and its classes:
+      whether it is still there, or made anew, changes no answer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from maskgit.constraints import take_rows
+from maskgit.models.predictor import listed, take_cells
+from maskgit.models.protocols import ContextPredictor, PartialPredictor, TokenPredictor
+from maskgit.sampling import Number, guide, whole_per_row
+from maskgit.sights import Sights
+from maskgit.state import KNOWN, DecodeOptions, DecodeState
+from maskgit.types import Cells, Labels, Logits, Tokens
+
+CELLS_TOGETHER = 32  # cells a CPU is asked about are a multiple: it prepares for every shape
+MOST_WITHIN = 0.75  # share of cells up to which it pays to leave out the others
+NUM_CONTEXTS = 8  # kept; each 15 MB for the official sizes of 256 px
+
+_contexts = Sights(NUM_CONTEXTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Logits of all masked cells, with those without a class for the rows that want guidance.
+
+    Attributes:
+        conditional: Logits with the class.
+        unconditional: Logits with the null label, of the guided rows only.
+        guided: Which rows these are.
+        scale: Their guidance scales.
+    """
+
+    conditional: Logits
+    unconditional: Float[Tensor, "G N K"] | None = None
+    guided: Sequence[int] = ()
+    scale: Sequence[Number] = ()
+
+    def at(self, cells: Cells) -> Float[Tensor, "B M K"]:
+        """Give the guided logits of some masked cells; a new tensor."""
+        logits = take_cells(self.conditional, cells)
+        if self.unconditional is not None:
+            without = take_cells(self.unconditional, take_rows(cells, self.guided))
+            guided = guide(take_rows(logits, self.guided), without, self.scale)
+            logits.index_copy_(0, whole_per_row(self.guided, logits), guided)
+        return logits
+
+    @classmethod
+    def of_rows(cls, rows: Sequence["Prediction"]) -> "Prediction":
+        """Put predictions of one row each under each other."""
+        if len(rows) == 1:
+            return rows[0]  # the logits are large; they need not be copied
+        unconditional = [row.unconditional for row in rows if row.unconditional is not None]
+        return cls(
+            torch.cat([row.conditional for row in rows]),
+            torch.cat(unconditional) if unconditional else None,
+            [at for at, row in enumerate(rows) if row.guided],
+            [scale for row in rows for scale in row.scale],
+        )
+
+
+def predict(predictor: TokenPredictor, state: DecodeState) -> Prediction:
+    """Run the model once; on a CPU once for each row of the state, with all that is asked about it.
+
+    A matrix product may round differently for other row counts, and a CPU gains little from many.
+    One by one, a picture is bit for bit the same alone and in a batch.
+    """
+    if state.tokens.device.type != "cpu" or not isinstance(predictor, PartialPredictor):
+        return _ask(predictor, state, predictor.logits)
+    rows = [state] if state.batch == 1 else [state.take([row]) for row in range(state.batch)]
+    return Prediction.of_rows([_ask(predictor, row, _network(predictor, row)) for row in rows])
+
+
+def _ask(
+    predictor: TokenPredictor, state: DecodeState, network: Callable[[Tokens, Labels], Logits]
+) -> Prediction:
+    """Run the model's network once, each row with all its classes.
+
+    Rows that ask for guidance are asked once more without a class, in that one run.
+    """
+    tokens, labels = state.tokens, state.constraints.labels
+    classes = state.constraints.classes
+    if classes is not None:
+        rows, labels = classes.asked(labels)
+        tokens = take_rows(tokens, rows)
+    scale = state.of_pass(DecodeOptions.guidance)
+    guided = [row for row, s in enumerate(scale) if s != 1]
+    if guided:
+        if predictor.null_label is None:
+            raise ValueError("this model knows no null label; guidance_scale must be 1")
+        null = labels.new_full((len(guided),), predictor.null_label)
+        tokens = torch.cat([tokens, take_rows(state.tokens, guided)])
+        labels = torch.cat([labels, null])
+    logits = network(tokens, labels)
+    num_asked = len(labels) - len(guided)
+    conditional, unconditional = logits.split([num_asked, len(guided)])
+    if classes is not None:
+        was_open = state.revealed_at != KNOWN
+        conditional = classes.mixed(conditional, was_open, state.constraints.grid)
+    if not guided:
+        return Prediction(conditional)
+    return Prediction(conditional, unconditional, guided, [scale[row] for row in guided])
+
+
+def _network(predictor: PartialPredictor, row: DecodeState) -> Callable[[Tokens, Labels], Logits]:
+    """Choose what is computed for a picture: everything, or its open cells."""
+    if row.options[0].context == "cached" and isinstance(predictor, ContextPredictor):
+        may_change = row.constraints.is_open | (row.tokens == row.mask_id)
+        cells = _filled_up(may_change)
+        if cells.shape[1] <= MOST_WITHIN * may_change.shape[1]:
+            return partial(_logits_within, predictor, may_change, cells)
+    return partial(_masked_logits, predictor)
+
+
+def _masked_logits(predictor: PartialPredictor, tokens: Tokens, labels: Labels) -> Logits:
+    """Predict the masked cells of rows that are all about one picture; others may have zeros."""
+    cells = _filled_up(tokens[:1] == predictor.mask_id)
+    if cells.shape[1] == tokens.shape[1]:
+        return predictor.logits(tokens, labels)
+    cells = cells.expand(len(tokens), -1)
+    return _on_grid(predictor.logits_at(tokens, labels, cells), cells, tokens)
+
+
+def _logits_within(
+    predictor: ContextPredictor,
+    may_change: Bool[Tensor, "1 N"],
+    cells: Int[Tensor, "1 M"],
+    tokens: Tokens,
+    labels: Labels,
+) -> Logits:
+    """Predict cells of rows that are all about one picture from what is kept of the others.
+
+    Args:
+        predictor: The network.
+        may_change: Cells that are open or masked.
+        cells: These, filled up.
+        tokens: As for `predictor.logits`.
+        labels: Likewise.
+    """
+    begun, cells = tokens.masked_fill(may_change, predictor.mask_id), cells.expand(len(tokens), -1)
+    about = begun[0].numpy().tobytes(), tuple(labels.tolist())
+    context = _contexts.of(predictor, about, lambda: predictor.context(begun, labels, cells))
+    if torch.equal(tokens, begun):
+        return _on_grid(context.logits, cells, tokens)
+    return _on_grid(predictor.logits_within(tokens, labels, cells, context), cells, tokens)
+
+
+def _filled_up(where: Bool[Tensor, "1 N"]) -> Int[Tensor, "1 M"]:
+    """List the marked cells of one row, and others up to a multiple of what goes together."""
+    wanted = -(-int(where.sum()) // CELLS_TOGETHER) * CELLS_TOGETHER
+    return listed(where, min(wanted, where.shape[1]))
+
+
+def _on_grid(found: Float[Tensor, "B M K"], cells: Cells, tokens: Tokens) -> Logits:
+    """Put the logits of cells, the same in every row, where these are; zeros elsewhere."""
+    whole = found.new_zeros(*tokens.shape, found.shape[-1])
+    return whole.index_copy_(1, cells[0], found)
