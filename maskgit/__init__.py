@@ -4,7 +4,7 @@
     engine = maskgit.load("embedded")
     result = engine.generate(label="daisy", count=4)
 
-Read in this order: loading, pipeline, decoding, constraints, models.
+Read in this order: loading, pipeline, engine, decoding, constraints, models.
 """
 
 from maskgit.checkpoints import CheckpointError

@@ -16,7 +16,7 @@ What callers may rely on (tests/engine/test_decoding.py holds each promise):
     * No pass waits for the device: all counts are plain numbers.
 
 Elsewhere: what a network is asked (asking), counts (schedules), noise (noise), which codes
-(sampling), which cells (reveal), what may change (constraints), pixels (pipeline). Shapes are named
+(sampling), which cells (reveal), what may change (constraints), pixels (engine). Shapes are named
 in maskgit.types.
 """
 

@@ -45,6 +45,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
         "recipe_parts",
         "refining",
     },
+    {"engine"},
     {"pipeline"},
     {"loading"},
     {"replaying"},
