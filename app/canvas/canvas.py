@@ -140,6 +140,7 @@ SCRIPTS = (
     "lab.js",
     "toolbar.js",
     "main.js",
+    "probe.js",
 )
 STYLES = ("uplot/uPlot.min.css", "canvas.css", "steering.css")
 EVENTS = ("stroke", "open", "retry", "walk", "sides", "enlarge", "settle")

@@ -8,7 +8,7 @@ Read in this order:
     Editor    what a person can do and see
 
 Nothing here waits for a time: every wait is for something that can be seen, mostly through the
-read-only probe that `app/canvas/main.js` puts on the page.
+read-only probe that `app/canvas/probe.js` puts on the page.
 """
 
 import base64
