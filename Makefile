@@ -53,7 +53,7 @@ screenshots: browser  ## Take the pictures of the README anew, from the running 
 	$(BIN)/python -m tests.browser.screenshots
 
 # Every part prints its own table, too; the last one prints all of them in one.
-BENCHMARKS := decode factors precision context curves start load interface painting summary
+BENCHMARKS := decode factors precision known_cells curves start load interface painting summary
 bench: browser  ## Measure everything there is to say about speed, in one table; half an hour
 	set -e; for part in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$part; done
 

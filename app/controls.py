@@ -23,6 +23,7 @@ MAX_NOISE = 50.0
 MAX_GUIDANCE = 10.0
 MIN_TOP_P = 0.01
 FEATHER, MAX_FEATHER = 0.4, 2.0  # cells
+KNOWN_CELLS = ("recomputed", "cached")
 CUSTOM_SCHEDULE = "custom:"  # and the shares still masked, with commas between
 
 
@@ -44,7 +45,7 @@ class Controls(NamedTuple):
     top_p: float = 1.0
     guidance_scale: float = 1.0
     reveal: str = "confidence"
-    context: str = "recomputed"
+    known_cells: str = "recomputed"
     seed: float | None = 0
     randomise: bool = True
     previews: bool = True
@@ -99,7 +100,7 @@ class Controls(NamedTuple):
             guidance_schedule=info.defaults.guidance_schedule,
             temperature_schedule=info.defaults.temperature_schedule,
             reveal=_one_of("advanced.reveal", self.reveal, info.reveal_rules),
-            context=_one_of("advanced.context", self.context, info.contexts),
+            known_cells=_one_of("advanced.known_cells", self.known_cells, KNOWN_CELLS),
             seed=seed,
         )
 

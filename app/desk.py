@@ -36,7 +36,7 @@ SETTINGS = (
     "top_p",
     "guidance_scale",
     "reveal",
-    "context",
+    "known_cells",
     "seed",
 )
 
@@ -213,13 +213,13 @@ def require_room(size: tuple[int, ...], count: int) -> None:
 
 def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
     """Take the model's own settings for new pictures, as long as nobody has changed any."""
-    # Of a new picture nothing is known, so it is no matter how that is looked at.
-    asked = replace(settings, seed=info.defaults.seed, context=info.defaults.context)
+    # All cells of a new picture may change, so it is no matter how known ones are looked at.
+    asked = replace(settings, seed=info.defaults.seed, known_cells=info.defaults.known_cells)
     if asked.guidance_scale == info.stand_out:  # was for what was painted
         asked = replace(asked, guidance_scale=info.defaults.guidance_scale)
     if info.for_new is None or asked != info.defaults:
         return settings
-    return replace(info.for_new, seed=settings.seed)
+    return replace(info.for_new, seed=settings.seed, known_cells=settings.known_cells)
 
 
 def controls_for(

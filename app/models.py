@@ -28,7 +28,7 @@ class Settings:
     guidance_schedule: str = "constant"
     temperature_schedule: str = "constant"
     reveal: str = "confidence"
-    context: str = "recomputed"
+    known_cells: str = "recomputed"
     seed: int = 0
 
 
@@ -54,7 +54,7 @@ class ModelInfo:
         has_no_class: Whether it can work without a class, which guidance needs too.
         schedules: Names of mask schedules.
         reveal_rules: Names of the rules for which tokens stay.
-        contexts: Names of the ways to look at known cells; one where there is no choice.
+        looks_once: Whether it can look at known cells once, as on a CPU.
         defaults: What it fills holes best with; the controls begin there.
         for_new: What it makes new pictures best with, where that differs.
         borrows: Whether its fills are written with pieces of the picture, unless one wants it not.
@@ -70,10 +70,10 @@ class ModelInfo:
     has_no_class: bool
     schedules: tuple[str, ...]
     reveal_rules: tuple[str, ...]
-    contexts: tuple[str, ...]
     defaults: Settings
     for_new: Settings | None = None
     borrows: bool = False
+    looks_once: bool = True
     stand_out: float | None = None
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 

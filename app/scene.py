@@ -121,7 +121,7 @@ class Options(Strict):
     guidance_scale: float | None = None
     schedule: str | None = Field(None, max_length=1024)
     reveal: str | None = None
-    context: str | None = None
+    known_cells: str | None = None
     seed: int | None = None
 
     def changes(self) -> dict[str, Any]:

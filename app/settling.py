@@ -43,13 +43,16 @@ def settle(menu: ModelMenu, wanted: Mapping[str, Any], model: str, label: object
     Args:
         menu: Of the models.
         wanted: Values by the names of `Controls`; a class may be a name, too. What it does not
-            name stays as it is.
+            name stays as it is, but for how known cells are looked at, which whole files of before
+            there was a choice do not say.
         model: The one in use.
         label: The class that is chosen.
 
     Raises:
         UserError: If not even the model in use can be used.
     """
+    if {*SETTINGS} - wanted.keys() == {"known_cells"}:  # older than the choice
+        wanted = {"known_cells": "recomputed", **wanted}
     trouble = []
     try:
         chosen = menu.choose(wanted.get("model") or model, label)

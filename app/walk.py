@@ -41,7 +41,7 @@ AT_ONCE = 4  # answers being made; they come outside of Gradio's queue
 PATIENCE_S = 20  # how long others wait for them
 # Codes that are drawn by chance, all in one pass, know nothing of each other and make speckles; the
 # likeliest ones fit together, and stay as they are while a stroke grows.
-SKETCH = {"steps": 1, "temperature": 0}
+SKETCH = {"steps": 1, "temperature": 0, "known_cells": "recomputed"}
 
 
 class Walk:

@@ -80,14 +80,13 @@ def precision(report: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(f"{Path(report['model']).name}: a pass in int8", value)
 
 
-def context(report: Mapping[str, Any]) -> Iterator[Figure]:
+def known_cells(report: Mapping[str, Any]) -> Iterator[Figure]:
     """Known cells looked at once instead of in every pass."""
-    for row in report["times"]:
-        whole, cached, again = row["seconds"].values()
-        value = f"{cached:.3g} s instead of {whole:.3g} s, {again:.3g} s with another seed"
-        yield Figure(
-            f"{row['model']}: {row['steps']} passes, hole {row['hole']:.0%}, cached", value
-        )
+    for row in report["rows"]:
+        value = f"{row['cached_s']:.3g} s instead of {row['recomputed_s']:.3g} s"
+        value += f", {row['another_seed_s']:.3g} s with another seed"
+        name = f"{row['model']}: {row['steps']} passes, hole {row['hole']:.0%}, known cells cached"
+        yield Figure(name, value)
 
 
 def factors(report: Mapping[str, Any]) -> Iterator[Figure]:
@@ -162,7 +161,7 @@ READERS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Iterator[Figure]]]] 
     "decode --families": ("families-*.json", decode),
     "factors": ("factors-*.json", factors),
     "precision": ("precision-*.json", precision),
-    "context": ("context-*.json", context),
+    "known_cells": ("known-cells-*.json", known_cells),
     "curves": ("curves-*.json", curves),
     "start": ("start-*.json", start),
     "load": ("load-*.json", load),

@@ -2,13 +2,13 @@
 
     predict      logits of all masked cells, with and without guidance
 
-On a CPU a picture alone is asked about its masked cells only, and, where its options say so, with
-what was kept of the known cells (`maskgit.models.context`).
+On a CPU a picture alone is asked about its masked cells only, and, where its options say so, by a
+predictor that looks at known cells once (`maskgit.remembering`).
 
-What callers may rely on (tests/engine/test_asking.py holds each promise):
+What callers may rely on (tests/engine/test_asking.py, test_known_cells.py):
     * On a CPU the logits of a picture are bit for bit the same alone and in a batch.
-    * What is kept of known cells is a function of the picture, its open cells and its classes:
-      whether it is still there, or made anew, changes no answer.
+    * Everything is looked at where several classes are on one grid, and where more than three
+      quarters of the cells, filled up to a multiple of 32, may change.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,17 +21,13 @@ from torch import Tensor
 
 from maskgit.constraints import take_rows
 from maskgit.models.predictor import listed, take_cells
-from maskgit.models.protocols import ContextPredictor, PartialPredictor, TokenPredictor
+from maskgit.models.protocols import PartialPredictor, RememberingPredictor, TokenPredictor
 from maskgit.sampling import Number, guide, whole_per_row
-from maskgit.sights import Sights
 from maskgit.state import KNOWN, DecodeOptions, DecodeState
 from maskgit.types import Cells, Labels, Logits, Tokens
 
 CELLS_TOGETHER = 32  # cells a CPU is asked about are a multiple: it prepares for every shape
-MOST_WITHIN = 0.75  # share of cells up to which it pays to leave out the others
-NUM_CONTEXTS = 8  # kept; each 15 MB for the official sizes of 256 px
-
-_contexts = Sights(NUM_CONTEXTS)
+MOST_CHANGING = 0.75  # share of cells up to which it pays to leave out the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +113,13 @@ def _ask(
 
 
 def _network(predictor: PartialPredictor, row: DecodeState) -> Callable[[Tokens, Labels], Logits]:
-    """Choose what is computed for a picture: everything, or its open cells."""
-    if row.options[0].context == "cached" and isinstance(predictor, ContextPredictor):
+    """Choose what is computed for a picture: all cells, or, where that is less, what may change."""
+    looks_once = row.options[0].known_cells == "cached" and row.constraints.classes is None
+    if looks_once and isinstance(predictor, RememberingPredictor):
         may_change = row.constraints.is_open | (row.tokens == row.mask_id)
         cells = _filled_up(may_change)
-        if cells.shape[1] <= MOST_WITHIN * may_change.shape[1]:
-            return partial(_logits_within, predictor, may_change, cells)
+        if cells.shape[1] <= MOST_CHANGING * may_change.shape[1]:
+            return partial(_logits_around, predictor, may_change, cells)
     return partial(_masked_logits, predictor)
 
 
@@ -131,18 +128,18 @@ def _masked_logits(predictor: PartialPredictor, tokens: Tokens, labels: Labels) 
     cells = _filled_up(tokens[:1] == predictor.mask_id)
     if cells.shape[1] == tokens.shape[1]:
         return predictor.logits(tokens, labels)
-    cells = cells.expand(len(tokens), -1)
-    return _on_grid(predictor.logits_at(tokens, labels, cells), cells, tokens)
+    found = predictor.logits_at(tokens, labels, cells.expand(len(tokens), -1))
+    return _on_grid(found, cells, tokens)
 
 
-def _logits_within(
-    predictor: ContextPredictor,
+def _logits_around(
+    predictor: RememberingPredictor,
     may_change: Bool[Tensor, "1 N"],
     cells: Int[Tensor, "1 M"],
     tokens: Tokens,
     labels: Labels,
 ) -> Logits:
-    """Predict cells of rows that are all about one picture from what is kept of the others.
+    """Do so with the known cells as they were when the decode began.
 
     Args:
         predictor: The network.
@@ -151,12 +148,10 @@ def _logits_within(
         tokens: As for `predictor.logits`.
         labels: Likewise.
     """
-    begun, cells = tokens.masked_fill(may_change, predictor.mask_id), cells.expand(len(tokens), -1)
-    about = begun[0].numpy().tobytes(), tuple(labels.tolist())
-    context = _contexts.of(predictor, about, lambda: predictor.context(begun, labels, cells))
-    if torch.equal(tokens, begun):
-        return _on_grid(context.logits, cells, tokens)
-    return _on_grid(predictor.logits_within(tokens, labels, cells, context), cells, tokens)
+    begun = tokens.masked_fill(may_change, predictor.mask_id)
+    asked = _filled_up(tokens[:1].gather(1, cells) == predictor.mask_id)
+    found = predictor.logits_around(begun, tokens, labels, cells, asked)
+    return _on_grid(found, cells.gather(1, asked), tokens)
 
 
 def _filled_up(where: Bool[Tensor, "1 N"]) -> Int[Tensor, "1 M"]:
@@ -165,7 +160,7 @@ def _filled_up(where: Bool[Tensor, "1 N"]) -> Int[Tensor, "1 M"]:
     return listed(where, min(wanted, where.shape[1]))
 
 
-def _on_grid(found: Float[Tensor, "B M K"], cells: Cells, tokens: Tokens) -> Logits:
+def _on_grid(found: Float[Tensor, "B M K"], cells: Int[Tensor, "1 M"], tokens: Tokens) -> Logits:
     """Put the logits of cells, the same in every row, where these are; zeros elsewhere."""
     whole = found.new_zeros(*tokens.shape, found.shape[-1])
     return whole.index_copy_(1, cells[0], found)

@@ -35,7 +35,7 @@ from maskgit.originals import Original, open_original
 from maskgit.pipeline import Choices, MaskGIT, OnStep
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES
-from maskgit.state import CONTEXTS, GUIDANCE_SCHEDULES, TEMPERATURE_SCHEDULES
+from maskgit.state import GUIDANCE_SCHEDULES, KNOWN_CELLS, TEMPERATURE_SCHEDULES
 from maskgit.tiles import MAX_LEVELS, Plan, Tile
 from maskgit.traces import to_json, to_npz
 from maskgit.types import Picture, Region
@@ -324,7 +324,11 @@ def _add_choices(
     add("--start-step", type=int, default=0, help="first pass; skips the most uncertain ones")
     add("--schedule", help=f"{', '.join(SCHEDULES)} or pow2.5 (default: the model's)")
     add("--reveal", choices=list(REVEAL_RULES), help="which cells stay (default: the model's)")
-    add("--context", choices=CONTEXTS, help="whether known cells are looked at in every pass")
+    add(
+        "--known-cells",
+        choices=KNOWN_CELLS,
+        help="looked at in every pass, or once: faster with large models and small holes on a CPU",
+    )
     add("--temperature", type=float, help="divides logits; 0 = likeliest (default: the model's)")
     add("--temperature-schedule", choices=TEMPERATURE_SCHEDULES, help="constant, or fade to 0")
     add("--choice-temperature", type=float, help="noise on confidence (default: the model's)")

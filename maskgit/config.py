@@ -39,7 +39,7 @@ class DecodeDefaults:
     guidance_schedule: str = "constant"
     temperature_schedule: str = "constant"
     reveal: str = "confidence"
-    context: str = "recomputed"
+    known_cells: str = "recomputed"
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,9 @@ from maskgit.graphs import Graphed, Painter
 from maskgit.images import on_host, stacked, to_images, to_pictures
 from maskgit.jobs import Choices, Job, Label, Place, Regions, Result
 from maskgit.masks import Box
-from maskgit.models import TokenPredictor
+from maskgit.models import RememberingPredictor, TokenPredictor
 from maskgit.models.fused import is_wanted
+from maskgit.remembering import Remembering
 from maskgit.sights import Sights
 from maskgit.state_text import from_text
 from maskgit.types import Picture, Pictures, Region, TokenGrid
@@ -69,6 +70,8 @@ class Engine:
         self.dtype = dtype or model.tokenizer.codebook.dtype
         self.tokenizer = model.tokenizer
         self.predictor: TokenPredictor = model.transformer
+        if device.type == "cpu":
+            self.predictor = Remembering(model.transformer)
         self._sights = Sights()
         self.painter: Painter | None = None
         if device.type == "cuda" and is_wanted():
@@ -84,6 +87,11 @@ class Engine:
     def grid_size(self) -> int:
         """Tokens along one side of the model's square."""
         return self.config.grid_size
+
+    @property
+    def looks_once(self) -> bool:
+        """Whether known cells can be looked at once (`DecodeOptions.known_cells`)."""
+        return isinstance(self.predictor, RememberingPredictor)
 
     @property
     def status(self) -> str:
@@ -152,7 +160,8 @@ class Engine:
         known = constraints.tokens.masked_fill(constraints.is_open, 0)
         if not bool(((known >= 0) & (known < self.predictor.mask_id)).all()):
             raise ValueError(f"known tokens must be in [0, {self.predictor.mask_id})")
-        return decoding.start(constraints.to(self.device), options, self.predictor.mask_id)
+        state = decoding.start(constraints.to(self.device), options, self.predictor.mask_id)
+        return self._as_possible(state)
 
     def step(self, state: DecodeState) -> DecodeState:
         """Run one pass of all rows; pure."""
@@ -167,7 +176,7 @@ class Engine:
         grid = (self.grid_size, self.grid_size)
         state = from_text(text, grid, self.predictor.mask_id)
         self.require_possible(state)
-        return state.to(self.device)
+        return self._as_possible(state.to(self.device))
 
     def require_possible(self, state: DecodeState) -> None:
         """Refuse labels the model does not have, and guidance it cannot give.
@@ -349,6 +358,13 @@ class Engine:
             squares = stacked([paste(place.picture, square, *where) for square in fitting])
         seeds = tuple(options.seed for options in state.options)
         return Result(squares, seeds, tuple((row,) for row in state.rows))
+
+    def _as_possible(self, state: DecodeState) -> DecodeState:
+        """Let options say what is done: known cells are looked at once only where that can be."""
+        if self.looks_once:
+            return state
+        options = (replace(row, known_cells="recomputed") for row in state.options)
+        return replace(state, options=tuple(options))
 
     def _require_labels(self, constraints: Constraints) -> None:
         highest = self.predictor.num_classes - (self.predictor.null_label is None)

@@ -40,7 +40,7 @@ class Choices(TypedDict, total=False):
     guidance_schedule: str
     temperature_schedule: str
     reveal: str
-    context: str
+    known_cells: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ from maskgit.types import Picture, Region
 from maskgit.window import Window
 
 KEY = "maskgit"
-VERSION = 3  # of what has a key of `_SINCE_3`; with one of `_SINCE_2` it is 2, else 1
+VERSION = 3  # of what has one of `_SINCE_3` or `_OPTIONS_SINCE_3`; with `_SINCE_2` it is 2, else 1
 MAX_TEXT = 32 * 2**20  # an edit of some ten megapixels
 MAX_LABEL = 200
 MAX_PX = 2**16  # how far a window may reach
@@ -54,7 +54,7 @@ _SINCE_3 = {"borrow"}
 _EDIT = {"mask", "pixels"}
 _EDIT_OPTIONAL = {"window", "cells", "lens", "feather", "refine"}
 _OPTIONS = {field.name for field in fields(DecodeOptions)}
-_OPTIONS_SINCE_3 = {"context"}  # written only where it is not as it was before
+_OPTIONS_SINCE_3 = {"known_cells"}  # written only where it is not as it was before
 
 
 @dataclass(frozen=True, eq=False)

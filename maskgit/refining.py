@@ -30,7 +30,6 @@ Elsewhere: which tiles (tiles), reading and projecting a window (window), blendi
 
 import hashlib
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -39,13 +38,14 @@ from jaxtyping import Bool, Float, Int
 
 from maskgit.compositing import composite, harmonise
 from maskgit.constraints import Constraints
+from maskgit.engine import Engine
 from maskgit.images import stacked
 from maskgit.jobs import Place
 from maskgit.masks import Box
 from maskgit.reveal import halton_order
 from maskgit.state import DecodeOptions, DecodeState
 from maskgit.tiles import OVERLAP, Plan, Tile
-from maskgit.types import Picture, Pictures, Region, TokenGrid
+from maskgit.types import Picture, Pictures, Region
 from maskgit.window import Hole, Square, Window, open_cells, project, view
 
 # docs/results.md says what else was tried, and how these compare.
@@ -55,33 +55,6 @@ SHARPEN = 1.0  # amount of the unsharp mask before encoding
 SHARPEN_RADIUS = 1.5  # its radius, in pixels of the level before
 KEPT_RADIUS = 2.0  # what is coarser than that, in the same pixels, is kept
 HARMONISE_CELLS = 2.0  # how far into the hole colours are evened out, in cells
-
-
-@runtime_checkable
-class Engine(Protocol):
-    """What of `MaskGIT` is needed here."""
-
-    @property
-    def image_size(self) -> int:
-        """Side of the model's square in pixels."""
-        ...
-
-    @property
-    def grid_size(self) -> int:
-        """Tokens along one side of it."""
-        ...
-
-    def encode(self, pictures: Pictures) -> TokenGrid:
-        """Give the tokens of pictures."""
-        ...
-
-    def preview(self, state: DecodeState) -> Pictures:
-        """Draw every row."""
-        ...
-
-    def start(self, constraints: Constraints, options: list[DecodeOptions]) -> DecodeState:
-        """Begin to decode."""
-        ...
 
 
 class Refining:

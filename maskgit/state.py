@@ -24,7 +24,8 @@ from maskgit.types import Confidence, TokenMask, Tokens
 KNOWN, MASKED = -1, -2  # values of DecodeState.revealed_at that are no step
 GUIDANCE_SCHEDULES = ("constant", "ramp")
 TEMPERATURE_SCHEDULES = ("constant", "fade")
-CONTEXTS = ("recomputed", "cached")
+KNOWN_CELLS = ("recomputed", "cached")
+_NAMES = ("schedule", "guidance_schedule", "temperature_schedule", "reveal", "known_cells")
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class DecodeOptions:
             pass, which takes the likeliest codes (MUSE-Pytorch).
         reveal: A name in `REVEAL_RULES`. `raster` reveals one token in each pass, however many
             these are; `steps`, `start_step` and `schedule` then mean nothing.
-        context: `recomputed`: every pass looks at all cells; or `cached`: at the known ones once,
-            with all open cells masked, so that they do not hear of what is drawn. An edit of a
-            small hole then takes a large model on a CPU a third of the time. A GPU looks at all.
+        known_cells: `recomputed`: every pass looks at all cells; or `cached`: at the known ones
+            once, with all open cells masked, so that they do not hear of what is drawn. An edit of
+            a small hole then takes a large model on a CPU a third of the time. Only an `Engine` on
+            a CPU does that; whatever else decodes looks at all.
         seed: 0 to 2**63 - 1.
 
     Raises:
@@ -71,7 +73,7 @@ class DecodeOptions:
     guidance_schedule: str = "constant"
     temperature_schedule: str = "constant"
     reveal: str = "confidence"
-    context: str = "recomputed"
+    known_cells: str = "recomputed"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,13 +85,13 @@ class DecodeOptions:
         for name in ("temperature", "choice_temperature", "guidance_scale"):
             self._check(name, 0, 100)
         self._check("top_p", math.ulp(0), 1)
-        for name in ("schedule", "guidance_schedule", "temperature_schedule", "reveal", "context"):
+        for name in _NAMES:
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a name, got {getattr(self, name)!r}")
         schedules.mask_ratio(self.schedule, 0.0, 1)
         self._check_name("guidance_schedule", GUIDANCE_SCHEDULES)
         self._check_name("temperature_schedule", TEMPERATURE_SCHEDULES)
-        self._check_name("context", CONTEXTS)
+        self._check_name("known_cells", KNOWN_CELLS)
         if self.reveal not in REVEAL_RULES:
             raise ValueError(f"no reveal rule {self.reveal!r}; choose one of {list(REVEAL_RULES)}")
 

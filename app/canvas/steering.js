@@ -7,7 +7,7 @@
 const SHARE_SENT_BACK = 0.1;
 const SETTINGS = [
   "steps", "schedule", "temperature", "choice_temperature", "top_k", "top_p", "guidance_scale",
-  "reveal", "context",
+  "reveal", "known_cells",
 ];
 
 function labelOf({ label }) {

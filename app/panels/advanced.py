@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.controls import (
     FEATHER,
+    KNOWN_CELLS,
     MAX_FEATHER,
     MAX_GUIDANCE,
     MAX_STEPS,
@@ -35,7 +36,7 @@ class AdvancedPanel(NamedTuple):
     top_p: gr.Slider
     guidance_scale: gr.Slider
     reveal: gr.Dropdown
-    context: gr.Dropdown
+    known_cells: gr.Dropdown
     previews: gr.Checkbox
     feather: gr.Slider
     refine: gr.Checkbox
@@ -46,7 +47,7 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
     """Lay out the panel, folded."""
     start = info.defaults
     rules = [(words.part("advanced.reveals").get(name, name), name) for name in info.reveal_rules]
-    contexts = [(words(f"advanced.contexts.{name}"), name) for name in info.contexts]
+    looks = [(words(f"advanced.looks.{name}"), name) for name in KNOWN_CELLS]
     with gr.Accordion(
         words("advanced.heading"), open=False, elem_id="advanced", elem_classes="card"
     ):
@@ -148,13 +149,13 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
             info=words("advanced.refine_info"),
             elem_id="refine",
         )
-        context = gr.Dropdown(
-            contexts,
-            value=start.context,
-            label=words("advanced.context"),
-            info=words("advanced.context_info"),
-            visible=len(contexts) > 1,
-            elem_id="context",
+        known_cells = gr.Dropdown(
+            looks,
+            value=start.known_cells,
+            label=words("advanced.known_cells"),
+            info=words("advanced.known_cells_info"),
+            visible=info.looks_once,
+            elem_id="known-cells",
         )
     return AdvancedPanel(
         steps,
@@ -166,7 +167,7 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
         top_p,
         guidance_scale,
         reveal,
-        context,
+        known_cells,
         previews,
         feather,
         refine,
@@ -186,6 +187,6 @@ def advanced_updates(info: ModelInfo) -> dict[str, Any]:
         "top_p": start.top_p,
         "guidance_scale": gr.Slider(value=start.guidance_scale, visible=info.has_no_class),
         "reveal": start.reveal,
-        "context": start.context,
+        "known_cells": start.known_cells,
         "for_new": gr.Markdown(visible=info.for_new is not None),
     }

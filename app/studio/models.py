@@ -27,7 +27,6 @@ from maskgit.catalogue import Entry, catalogue
 from maskgit.memory import keep_memory
 from maskgit.reveal import REVEAL_RULES
 from maskgit.schedules import SCHEDULES, mask_ratio
-from maskgit.state import CONTEXTS
 
 log = logging.getLogger(__name__)
 
@@ -230,9 +229,9 @@ def describe(engine: maskgit.MaskGIT) -> ModelInfo:
         has_no_class=config.transformer.has_null_label,
         schedules=tuple(SCHEDULES),
         reveal_rules=tuple(REVEAL_RULES),
-        contexts=CONTEXTS if engine.device.type == "cpu" else CONTEXTS[:1],
         defaults=defaults,
         borrows=config.borrow,
+        looks_once=engine.looks_once,
         stand_out=config.stand_out,
         for_new=None if for_new == defaults else for_new,
         curves={name: _curve(name, config.grid_size**2) for name in SCHEDULES},

@@ -11,8 +11,8 @@ from maskgit.models.adaln_transformer import AdaLNTransformer
 from maskgit.models.hourglass import Hourglass
 from maskgit.models.llamagen_vq import LlamaGenVQ
 from maskgit.models.protocols import (
-    ContextPredictor,
     PartialPredictor,
+    RememberingPredictor,
     Tokenizer,
     TokenPredictor,
 )
@@ -36,10 +36,10 @@ __all__ = [
     "AnyTokenizer",
     "AnyTransformer",
     "BidirectionalTransformer",
-    "ContextPredictor",
     "Hourglass",
     "LlamaGenVQ",
     "PartialPredictor",
+    "RememberingPredictor",
     "TokenPredictor",
     "Tokenizer",
     "UViT",

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.attention import attend
-from maskgit.models.context import NOTHING, Around
+from maskgit.models.context import NOTHING, Rest
 from maskgit.models.fused import rms_norm, silu_gate
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import AdaLNConfig
@@ -37,9 +37,7 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * self.width, bias=False)
         self.out = nn.Linear(self.width, config.hidden_size, bias=False)
 
-    def forward(
-        self, x: Sequence, cells: Cells | None = None, around: Around = NOTHING
-    ) -> Positions:
+    def forward(self, x: Sequence, cells: Cells | None = None, rest: Rest = NOTHING) -> Positions:
         """Let every position, or some cells, look at every other."""
         batch, length, _ = x.shape
         joined = self.query_key_value(x).view(batch, length, 3, self.width)
@@ -47,7 +45,7 @@ class SelfAttention(nn.Module):
         heads = (batch, length, -1, self.num_heads, self.width // self.num_heads)
         query, key = query_key.view(heads).unbind(2)  # each (B, L, heads, d)
         value = joined[:, :, 2:].view(heads)[:, :, 0]
-        query, key, value = take_cells(query, cells), around.seen(key), around.seen(value)
+        query, key, value = take_cells(query, cells), rest.beside(key), rest.beside(value)
         mixed = attend(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
         return self.out(mixed.transpose(1, 2).flatten(2))
 
@@ -82,14 +80,14 @@ class Layer(nn.Module):
         x: Sequence,
         condition: Condition,
         cells: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Positions:
         """Apply the layer, and give what becomes of all positions or of some cells."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None].chunk(
             6, dim=-1
         )  # each (B, 1, D)
         seen = rms_norm(x, EPS, self.attention_scale * (1 + scale1), shift1)
-        x = torch.addcmul(take_cells(x, cells), gate1, self.attention(seen, cells, around))
+        x = torch.addcmul(take_cells(x, cells), gate1, self.attention(seen, cells, rest))
         seen = rms_norm(x, EPS, self.mlp_scale * (1 + scale2), shift2)
         return torch.addcmul(x, gate2, self.mlp(seen))
 
@@ -115,10 +113,10 @@ class AdaLNTransformer(Predictor[AdaLNConfig]):
         tokens: Tokens,
         labels: Labels,
         cells: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Score the codes, and not the mask, which the authors' code may draw."""
-        return self.project(self.hidden(tokens, labels, cells, around), self.config.codebook_size)
+        return self.project(self.hidden(tokens, labels, cells, rest), self.config.codebook_size)
 
     def positions(self, cells: Int[Tensor, " M"]) -> tuple[Int[Tensor, " M"], int]:
         """See `Predictor`: registers stand behind the cells."""
@@ -129,16 +127,16 @@ class AdaLNTransformer(Predictor[AdaLNConfig]):
         tokens: Tokens,
         labels: Labels,
         cells: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Positions:
         """Run the network up to the tied projection, of all cells or some; no registers."""
         condition = F.silu(self.class_embedding(labels))
         x = self.token_embedding(tokens) + self.position_embedding.weight
-        x = around.begin(torch.cat([x, self.registers.expand(len(x), -1, -1)], dim=1))
+        x = rest.begin(torch.cat([x, self.registers.expand(len(x), -1, -1)], dim=1))
         *most, last = self.layers
         for layer in most:
-            x = layer(x, condition, around=around)
-        x = last(x, condition, around.asked(cells), around)[:, : self.config.num_tokens]
+            x = layer(x, condition, rest=rest)
+        x = last(x, condition, rest.places(cells), rest)[:, : self.config.num_tokens]
         shift, scale = self.norm_modulation(condition)[:, None].chunk(2, dim=-1)  # (B, 1, D)
         scale = 1 + scale
         return rms_norm(x, EPS, self.norm_scale * scale, self.norm_shift * scale + shift)

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.attention import attend
-from maskgit.models.context import NOTHING, Around
+from maskgit.models.context import NOTHING, Rest
 from maskgit.models.predictor import Predictor, listed, take_cells
 from maskgit.models.transformer import TanhGELU
 from maskgit.sizes import HourglassConfig
@@ -97,16 +97,16 @@ class GroupLayer(nn.Module):
         self.activation = TanhGELU()
         self.mlp_out = _starts_at_zero(nn.Linear(4 * width, width))
 
-    def forward(self, x: Groups, around: Around = NOTHING) -> Groups:
+    def forward(self, x: Groups, rest: Rest = NOTHING) -> Groups:
         """Apply the layer."""
         batch, length, width = x.shape
-        whole = around.whole(x)
+        whole = rest.whole(x)
         side = round(whole.shape[1] ** 0.5)
         mixed = self.neighbours(whole.view(batch, side, side, width)).reshape(whole.shape)
-        x = x + around.own(mixed)
+        x = x + rest.part(mixed)
         heads = self.query_key_value(self.attention_norm(x))
         heads = heads.view(batch, length, 3, self.num_heads, -1)
-        query, key_value = heads[:, :, 0], around.seen(heads[:, :, 1:])
+        query, key_value = heads[:, :, 0], rest.beside(heads[:, :, 1:])
         key, value = key_value.permute(2, 0, 3, 1, 4)  # each (B, heads, G, D / heads)
         mixed = attend(query.transpose(1, 2), key, value)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, width)))
@@ -161,16 +161,16 @@ class Hourglass(Predictor[HourglassConfig]):
         tokens: Tokens,
         labels: Labels,
         cells: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Go from the cells down to their groups and up again."""
         side = self.config.grid_size
         grid = self.token_embedding(tokens).view(len(tokens), side, side, -1) + self.cell_position
         groups = self.merge(_grouped(grid)) + self.group_position
-        groups = around.begin(groups + self.class_embedding(labels)[:, None])
+        groups = rest.begin(groups + self.class_embedding(labels)[:, None])
         for layer in self.layers:
-            groups = layer(groups, around)
-        groups = around.whole(groups)
+            groups = layer(groups, rest)
+        groups = rest.whole(groups)
         grid = grid + _ungrouped(self.split(self.group_norm(groups)), side)
         *most, last = self.cell_layers
         for layer in most:

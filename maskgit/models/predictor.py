@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from maskgit.models.context import NOTHING, Around, Context, Positions, Recalled, Recording
+from maskgit.models.context import NOTHING, Context, Places, Recalled, Recording, Rest
 from maskgit.sizes import PredictorSizes
 from maskgit.types import Cells, Labels, Logits, TokenMask, Tokens
 
@@ -64,7 +64,7 @@ class Predictor(nn.Module, ABC, Generic[Sizes]):
         return self.predict(tokens, labels, cells)
 
     def context(self, tokens: Tokens, labels: Labels, cells: Cells) -> Context:
-        """Look at all cells, and keep what `logits_within` needs of the others than these.
+        """Look at all cells, and note what `logits_within` needs of the others than these.
 
         Args:
             tokens: As for `logits`.
@@ -81,12 +81,12 @@ class Predictor(nn.Module, ABC, Generic[Sizes]):
     def logits_within(
         self, tokens: Tokens, labels: Labels, cells: Cells, context: Context
     ) -> Float[Tensor, "B M K"]:
-        """Predict cells of a context; those that are not its own are what they were in it.
+        """Predict cells of a context, or some of them; all others are what they were in it.
 
         Args:
-            tokens: As for `logits`; what stands at the others does not matter.
+            tokens: As for `logits`; of the other cells those of the context.
             labels: Those of the context.
-            cells: Its own, or some of them.
+            cells: The same in every row.
             context: From `context`.
 
         Raises:
@@ -96,7 +96,7 @@ class Predictor(nn.Module, ABC, Generic[Sizes]):
         return self.predict(tokens, labels, cells, Recalled(context))
 
     @abstractmethod
-    def positions(self, cells: Int[Tensor, " M"]) -> tuple[Positions, int]:
+    def positions(self, cells: Int[Tensor, " M"]) -> tuple[Places, int]:
         """Say where cells stand in the sequence that layers look at, and how long that is."""
 
     @abstractmethod
@@ -105,7 +105,7 @@ class Predictor(nn.Module, ABC, Generic[Sizes]):
         tokens: Tokens,
         labels: Labels,
         cells: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Do what the other methods say, for a grid of the right size."""
 

@@ -2,10 +2,9 @@
 
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from maskgit.models.context import Context
 from maskgit.types import Cells, Images, Labels, Logits, TokenGrid, Tokens
 
 
@@ -69,15 +68,16 @@ class PartialPredictor(TokenPredictor, Protocol):
 
 
 @runtime_checkable
-class ContextPredictor(PartialPredictor, Protocol):
-    """A predictor that can keep what it makes of known cells while others are drawn."""
+class RememberingPredictor(PartialPredictor, Protocol):
+    """A predictor that looks at known cells once, and keeps what it saw (`maskgit.remembering`)."""
 
-    def context(self, tokens: Tokens, labels: Labels, cells: Cells) -> Context:
-        """Look at all cells, and keep what `logits_within` needs of the others than these."""
-        ...
-
-    def logits_within(
-        self, tokens: Tokens, labels: Labels, cells: Cells, context: Context
-    ) -> Float[Tensor, "B M K"]:
-        """Predict the cells of a context; the others are what they were when it was made."""
+    def logits_around(
+        self,
+        begun: Tokens,
+        tokens: Tokens,
+        labels: Labels,
+        cells: Int[Tensor, "1 M"],
+        asked: Int[Tensor, "1 A"],
+    ) -> Float[Tensor, "B A K"]:
+        """Predict some of the cells that may change, with the others as they were at the start."""
         ...

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.attention import attend
-from maskgit.models.context import NOTHING, Around
+from maskgit.models.context import NOTHING, Rest
 from maskgit.models.fused import layer_norm_of_sum
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import TransformerConfig
@@ -47,13 +47,11 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.out = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(
-        self, x: Sequence, places: Cells | None = None, around: Around = NOTHING
-    ) -> Positions:
+    def forward(self, x: Sequence, places: Cells | None = None, rest: Rest = NOTHING) -> Positions:
         """Let every position, or those in some places, look at every other."""
         batch, length, _ = x.shape
         heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
-        query, key_value = heads[:, :, 0], around.seen(heads[:, :, 1:])
+        query, key_value = heads[:, :, 0], rest.beside(heads[:, :, 1:])
         key, value = key_value.unbind(2)  # each (B, L, heads, D / heads)
         query = take_cells(query, places).transpose(1, 2)
         dropout = self.dropout if self.training else 0.0
@@ -74,11 +72,9 @@ class Layer(nn.Module):
         self.mlp_norm = _norm(config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(
-        self, x: Sequence, places: Cells | None = None, around: Around = NOTHING
-    ) -> Positions:
+    def forward(self, x: Sequence, places: Cells | None = None, rest: Rest = NOTHING) -> Positions:
         """Apply the layer, and give what becomes of all positions or of those in some places."""
-        seen = self.dropout(self.attention(x, places, around))
+        seen = self.dropout(self.attention(x, places, rest))
         x = layer_norm_of_sum(self.attention_norm, take_cells(x, places), seen)
         hidden = self.activation(self.mlp_in(x))
         return layer_norm_of_sum(self.mlp_norm, x, self.dropout(self.mlp_out(hidden)))
@@ -105,11 +101,11 @@ class BidirectionalTransformer(Predictor[TransformerConfig]):
         tokens: Tokens,
         labels: Labels,
         cells: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Put the class in front, and leave its place out of the answer."""
         ids = self.vocabulary_ids(tokens, labels)
-        hidden = self.hidden(ids)[:, 1:] if cells is None else self.hidden(ids, cells + 1, around)
+        hidden = self.hidden(ids)[:, 1:] if cells is None else self.hidden(ids, cells + 1, rest)
         return self.project(hidden, self.config.codebook_size)
 
     def positions(self, cells: Int[Tensor, " M"]) -> tuple[Int[Tensor, " M"], int]:
@@ -123,15 +119,15 @@ class BidirectionalTransformer(Predictor[TransformerConfig]):
         return torch.cat([classes, tokens.masked_fill(tokens == self.mask_id, mask_row)], dim=1)
 
     def hidden(
-        self, ids: Int[Tensor, "B L"], places: Cells | None = None, around: Around = NOTHING
+        self, ids: Int[Tensor, "B L"], places: Cells | None = None, rest: Rest = NOTHING
     ) -> Positions:
         """Run the network up to the tied projection, of all positions or of some."""
         x = self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
-        x = around.begin(self.dropout(self.embedding_norm(x)))
+        x = rest.begin(self.dropout(self.embedding_norm(x)))
         *most, last = self.layers
         for layer in most:
-            x = layer(x, around=around)
-        x = last(x, around.asked(places), around)
+            x = layer(x, rest=rest)
+        x = last(x, rest.places(places), rest)
         return self.head_norm(self.head_activation(self.head(x)))
 
     def project(self, hidden: Sequence, rows: int) -> Float[Tensor, "B L rows"]:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskgit.models.attention import attend
-from maskgit.models.context import NOTHING, Around
+from maskgit.models.context import NOTHING, Rest
 from maskgit.models.predictor import Predictor, take_cells
 from maskgit.sizes import UViTConfig
 from maskgit.types import Cells, Labels, Tokens
@@ -32,13 +32,11 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
         self.out = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(
-        self, x: Sequence, places: Cells | None = None, around: Around = NOTHING
-    ) -> Positions:
+    def forward(self, x: Sequence, places: Cells | None = None, rest: Rest = NOTHING) -> Positions:
         """Let every position, or those in some places, look at every other."""
         batch, length, _ = x.shape
         heads = self.query_key_value(x).view(batch, length, 3, self.num_heads, -1)
-        query, key_value = heads[:, :, 0], around.seen(heads[:, :, 1:])
+        query, key_value = heads[:, :, 0], rest.beside(heads[:, :, 1:])
         key, value = key_value.unbind(2)  # each (B, L, heads, D / heads)
         query = take_cells(query, places).transpose(1, 2)
         mixed = attend(query, key.transpose(1, 2), value.transpose(1, 2))
@@ -64,7 +62,7 @@ class Block(nn.Module):
         x: Sequence,
         from_far: Sequence | None = None,
         places: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Positions:
         """Apply the block, after mixing in what a block of the first half gave.
 
@@ -72,7 +70,7 @@ class Block(nn.Module):
         """
         if self.skip is not None and from_far is not None:
             x = self.skip(torch.cat([x, from_far], dim=-1))
-        x = take_cells(x, places) + self.attention(self.attention_norm(x), places, around)
+        x = take_cells(x, places) + self.attention(self.attention_norm(x), places, rest)
         return x + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 
 
@@ -101,11 +99,11 @@ class UViT(Predictor[UViTConfig]):
         tokens: Tokens,
         labels: Labels,
         cells: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Float[Tensor, "B M K"]:
         """Put the class in front, and leave its place out of the answer."""
         places = None if cells is None else cells + 1
-        hidden = self.hidden(tokens, labels, places, around)
+        hidden = self.hidden(tokens, labels, places, rest)
         hidden = hidden[:, 1:] if cells is None else hidden
         hidden = self.head_norm(self.head_activation(self.head(hidden)))
         codes = self.config.codebook_size
@@ -121,19 +119,19 @@ class UViT(Predictor[UViTConfig]):
         tokens: Tokens,
         labels: Labels,
         places: Cells | None = None,
-        around: Around = NOTHING,
+        rest: Rest = NOTHING,
     ) -> Positions:
         """Run the network up to its head, of all positions or of some; the class comes first."""
         classes = self.config.mask_id + 1 + labels[:, None]
         ids = torch.cat([classes, tokens], dim=1)
         x = self.embedding_norm(self.token_embedding(ids) + self.position_embedding.weight)
-        x, skips = around.begin(x), []
+        x, skips = rest.begin(x), []
         for block in self.first_half:
-            x = block(x, around=around)
+            x = block(x, rest=rest)
             skips.append(x)
-        x = self.middle(x, around=around)
+        x = self.middle(x, rest=rest)
         *most, last = self.second_half
         for block in most:
             # The last block of the first half meets the first here.
-            x = block(x, skips.pop(), around=around)
-        return self.norm(last(x, skips.pop(), around.asked(places), around))
+            x = block(x, skips.pop(), rest=rest)
+        return self.norm(last(x, skips.pop(), rest.places(places), rest))

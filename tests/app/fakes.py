@@ -30,7 +30,6 @@ INFO = ModelInfo(
     has_no_class=True,
     schedules=("cosine", "linear"),
     reveal_rules=("confidence", "raster"),
-    contexts=("recomputed", "cached"),
     defaults=Settings(),
 )
 

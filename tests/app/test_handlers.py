@@ -105,7 +105,7 @@ def test_paint_wider_than_a_window_is_left_to_the_engine(
 def test_controls_reach_the_model(studio: FakeStudio, handlers: Handlers) -> None:
     controls = CHOSEN._replace(
         label=-1, steps=3, schedule="linear", temperature=0.5, choice_temperature=2, top_k=5,
-        top_p=0.9, guidance_scale=3, reveal="raster", context="cached",
+        top_p=0.9, guidance_scale=3, reveal="raster", known_cells="cached",
     )  # fmt: skip
     frames(handlers, "generate", Drawing(), controls)
     assert studio.requests == [
@@ -167,14 +167,13 @@ def test_new_pictures_have_settings_of_their_own_until_one_is_changed() -> None:
     wilder = Settings(temperature=1.5, guidance_scale=2.5)
     studio = FakeStudio(replace(INFO, for_new=wilder))
     handlers = Handlers(studio)
-    for controls in (CHOSEN, CHOSEN._replace(steps=3), CHOSEN._replace(context="cached")):
+    for controls in (CHOSEN, CHOSEN._replace(steps=3), CHOSEN._replace(known_cells="cached")):
         frames(handlers, "generate", Drawing(), controls)
         frames(handlers, "fill", opened(studio, 8), controls)
     found = [request.settings for request in studio.requests]
     plain, new = Settings(seed=7), replace(wilder, seed=7)
-    changed, once = replace(plain, steps=3), replace(plain, context="cached")
-    # Of a new picture nothing is known.
-    assert found == [new, plain, changed, changed, new, once]
+    changed, once = replace(plain, steps=3), replace(plain, known_cells="cached")
+    assert found == [new, plain, changed, changed, replace(new, known_cells="cached"), once]
 
 
 def test_guidance_of_what_stands_out_is_no_change_of_settings_for_new_pictures() -> None:
@@ -305,7 +304,7 @@ def test_a_picture_of_another_size_is_not_taken_for_the_one_on_the_canvas(
         {"top_p": 0},
         {"guidance_scale": 1e9},
         {"reveal": ""},
-        {"context": "kept"},
+        {"known_cells": "kept"},
         {"seed": -1},
         {"seed": None},
     ],

@@ -1,5 +1,7 @@
 """Controls put back from a file: what can be taken is taken, the rest stays, with a sentence."""
 
+from dataclasses import asdict
+
 import pytest
 
 from app.controls import NO_CLASS_ID
@@ -41,6 +43,18 @@ def test_what_is_not_named_stays(menu: ModelMenu) -> None:
     assert (settled.chosen.model, settled.chosen.label) == ("fake", 207)
     assert set(settled.names) == {"steps"}
     assert settled.values == {}
+
+
+def test_a_whole_file_of_before_there_was_a_choice_looks_at_known_cells_in_every_pass(
+    menu: ModelMenu,
+) -> None:
+    whole = asdict(INFO.defaults)
+    told = settle(menu, {**whole, "known_cells": "cached"}, "fake", 207)
+    assert told.info.defaults.known_cells == "cached"
+    del whole["known_cells"]
+    older = settle(menu, whole, "fake", 207)
+    assert older.info.defaults.known_cells == "recomputed"
+    assert "known_cells" in older.names
 
 
 def test_a_model_that_is_not_here_leaves_the_one_in_use(menu: ModelMenu) -> None:

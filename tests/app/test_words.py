@@ -28,7 +28,7 @@ WHOLE_PARTS = {  # given to one script, which takes them by `words.name`
     "schedule": APP / "panels" / "schedule.js",
 }
 LOOKED_UP = (  # by names that come from elsewhere: models, examples, sides, the tour (test_tour)
-    "advanced.contexts.", "advanced.reveals.", "advanced.schedules.", "catalogue.known.",
+    "advanced.looks.", "advanced.reveals.", "advanced.schedules.", "catalogue.known.",
     "catalogue.stages.", "gallery.titles.", "outpaint.", "tour.",
 )  # fmt: skip
 NOBODY_READS = {

@@ -86,19 +86,19 @@ def test_known_cells_that_were_looked_at_once_are_made_again_so(
     desktop.open_file(photo)
     desktop.wait("studio.picture.width === 420")
     desktop.fix_seed(77)
-    desktop.choose("context", "once")
+    desktop.choose("known-cells", "once")
     desktop.paint_box(4, 3, 5, 6)
     desktop.fill()
     file = saved(desktop, tmp_path / "edited.png")
     recipe = recipes.from_text(
         recipe_files.find(file.read_bytes()), open_picture(file.read_bytes())
     )
-    assert recipe.options.context == "cached"
+    assert recipe.options.known_cells == "cached"
     assert np.array_equal(replayed(file), desktop.pixels())
     other = desktop.another_tab()
     other.hand_over("drop", file)
     other.wait("studio.status.text.startsWith('Its recipe is back')")
-    other.page.wait_for_function("window.studioControls.context === 'cached'")
+    other.page.wait_for_function("window.studioControls.known_cells === 'cached'")
 
 
 def test_the_variation_that_was_taken_is_the_one_that_is_made_again(

@@ -42,7 +42,7 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "steps": (lambda e: e.generate(steps=0), ValueError, "steps must be 1 to 1024, got 0"),
     "schedule": (lambda e: e.generate(schedule="sine"), ValueError, "cosine"),
     "reveal": (lambda e: e.generate(reveal="spiral"), ValueError, "confidence.*raster"),
-    "context": (lambda e: e.generate(context="kept"), ValueError, "recomputed.*cached"),
+    "known cells": (lambda e: e.generate(known_cells="kept"), ValueError, "recomputed.*cached"),
     "option": (
         lambda e: e.generate(step=3),
         TypeError,

@@ -56,15 +56,15 @@ def test_tokens_come_back_and_an_older_recipe_has_none() -> None:
     assert recipes.from_text(TEXT, RESULT).tokens == ()
 
 
-def test_a_cached_context_comes_back_and_an_older_recipe_has_none() -> None:
-    cached = replace(EDIT, options=replace(EDIT.options, context="cached"))
+def test_cached_known_cells_come_back_and_an_older_recipe_recomputes() -> None:
+    cached = replace(EDIT, options=replace(EDIT.options, known_cells="cached"))
     text = recipes.to_text(cached)
     assert json.loads(text)["version"] == 3
     assert recipes.from_text(text, RESULT).options == cached.options
     draft = recipes.to_draft(replace(cached, original=None), {7: [GRID]})
     assert recipes.from_text(recipes.complete(draft, 7, ORIGINAL), RESULT).options == cached.options
-    assert "context" not in OPTIONS
-    assert recipes.from_text(TEXT, RESULT).options.context == "recomputed"
+    assert "known_cells" not in OPTIONS
+    assert recipes.from_text(TEXT, RESULT).options.known_cells == "recomputed"
 
 
 def test_strip_gives_the_file_without_it() -> None:
@@ -91,8 +91,8 @@ def test_strip_gives_the_file_without_it() -> None:
         ({"options": {}}, "options"),
         ({"options": OPTIONS | {"steps": 10**9}}, "steps"),
         ({"options": OPTIONS | {"top_p": float("nan")}}, "top_p"),
-        ({"options": OPTIONS | {"context": "cached"}}, "version 1"),
-        ({"version": 3, "options": OPTIONS | {"context": "kept"}}, "context"),
+        ({"options": OPTIONS | {"known_cells": "cached"}}, "version 1"),
+        ({"version": 3, "options": OPTIONS | {"known_cells": "kept"}}, "known cells"),
         ({"edit": {"mask": "", "pixels": ""}}, "damaged|fit"),
         ({"edit": {"mask": "\u2603", "pixels": ""}}, "unpacked"),
         ({"edit": {"mask": packed(bytes(10**7)), "pixels": ""}}, "fit"),

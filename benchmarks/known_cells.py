@@ -1,8 +1,8 @@
 """What it saves to look at known cells once, and what that costs.
 
-    python -m benchmarks.context                 # times; also written to benchmarks/results/
-    python -m benchmarks.context --data DATA     # and how well held-out tokens are predicted
-    python -m benchmarks.context --quick         # the embedded model alone
+    python -m benchmarks.known_cells               # times; also written to benchmarks/results/
+    python -m benchmarks.known_cells --data DATA   # and how well held-out tokens are predicted
+    python -m benchmarks.known_cells --quick       # to try it: the embedded model, only printed
 
 Times: all passes of an edit whose hole is a square in the middle of the grid, with the known cells
 recomputed in every pass and cached; cached anew, and once more with another seed, when what was
@@ -10,7 +10,7 @@ kept is still there. In turns, the median of several rounds. Published sizes hav
 
 Cost: in held-out pictures the same holes are masked and some of their cells drawn as they really
 are; how likely does the embedded model find the others, in nats a cell? Between what it says with
-the drawn cells, cached and recomputed, and without them lies all that it can hear of them.
+the drawn cells recomputed and without them lies all that it can hear of them.
 """
 
 import argparse
@@ -27,13 +27,13 @@ import torch.nn.functional as F
 
 import maskgit
 from benchmarks.decode import FAMILIES, LARGE, LARGE_STEPS, OFFICIAL, STEPS, machine, make_random
-from maskgit import DecodeState, MaskGIT, asking, runtime
+from maskgit import DecodeState, MaskGIT, runtime
 from maskgit.asking import predict
 from maskgit.constraints import Constraints
-from maskgit.decoding import DecodeOptions, start
+from maskgit.decoding import DecodeOptions
 from maskgit.memory import keep_memory
-from maskgit.sights import Sights
-from maskgit.state import CONTEXTS
+from maskgit.remembering import Remembering
+from maskgit.state import KNOWN_CELLS
 from maskgit.types import TokenMask, Tokens
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,12 +55,21 @@ def main() -> None:
         folder = runtime.cache_folder() / "benchmarks"
         engine = maskgit.load(make_random(folder, config), device="cpu")
         times += time_edits(config.name, engine, 3)
-    report: dict[str, Any] = {"machine": machine(), "times": times}
-    if options.data:
-        report["likelihood"] = likelihoods(embedded, held_out(embedded, options.data))
-    print(tables(report))
+    about = machine()
+    print(json.dumps(about), times_table(times), sep="\n\n")
     if not options.quick:
-        (RESULTS / "context-cpu.json").write_text(json.dumps(report, indent=1) + "\n")
+        write("known-cells", {"machine": about, "rows": times})
+    if options.data:
+        tokens = held_out(embedded, options.data)
+        rows = likelihoods(embedded, tokens)
+        print("", likelihood_table(rows), sep="\n")
+        if not options.quick:
+            write("likelihood", {"machine": about, "pictures": len(tokens), "rows": rows})
+
+
+def write(name: str, report: dict[str, Any]) -> None:
+    """Keep a run; each kind has a file of its own, so that one does not take the other's away."""
+    (RESULTS / f"{name}-cpu.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def hole(side: int, share: float) -> TokenMask:
@@ -78,11 +87,15 @@ def time_edits(name: str, engine: MaskGIT, rounds: int) -> list[dict[str, Any]]:
     tokens = torch.arange(side**2)[None] * 7919 % engine.config.tokenizer.codebook_size
     guidance = engine.config.decode_edits.guidance_scale
     steps = LARGE_STEPS if engine.image_size == LARGE else STEPS
+    assert isinstance(engine.predictor, Remembering)
+    network = engine.predictor.network
 
-    def seconds(is_open: TokenMask, context: str, seed: int) -> float:
-        options = DecodeOptions(steps=steps, guidance_scale=guidance, context=context, seed=seed)
+    def seconds(is_open: TokenMask, known_cells: str, seed: int) -> float:
+        options = DecodeOptions(
+            steps=steps, guidance_scale=guidance, known_cells=known_cells, seed=seed
+        )
         conditions = Constraints(tokens, is_open, torch.tensor([0]), (side, side))
-        state = start(conditions, options, engine.predictor.mask_id)
+        state = engine.start(conditions, options)
         begun = time.perf_counter()
         while not state.finished:
             state = engine.step(state)
@@ -91,16 +104,19 @@ def time_edits(name: str, engine: MaskGIT, rounds: int) -> list[dict[str, Any]]:
     rows = []
     for share in SIDES:
         is_open = hole(side, share)
-        took: dict[str, list[float]] = {"recomputed": [], "cached": [], "cached, again": []}
+        took: dict[str, list[float]] = {"recomputed_s": [], "cached_s": [], "another_seed_s": []}
         for turn in range(rounds + 1):
-            asking._contexts = Sights(asking.NUM_CONTEXTS)  # nothing is kept any more
-            ways = [(*CONTEXTS, "cached")[number] for number in range(3)]
-            found = [seconds(is_open, way, seed) for way, seed in zip(ways, (1, 1, 2), strict=True)]
+            engine.predictor = Remembering(network)  # nothing is kept yet
+            found = {
+                "recomputed_s": seconds(is_open, "recomputed", 1),
+                "cached_s": seconds(is_open, "cached", 1),
+                "another_seed_s": seconds(is_open, "cached", 2),
+            }
             if turn:  # the first warms up
-                for values, value in zip(took.values(), found, strict=True):
-                    values.append(value)
+                for way, value in found.items():
+                    took[way].append(value)
         medians = {way: statistics.median(values) for way, values in took.items()}
-        rows.append({"model": name, "steps": steps, "hole": share**2, "seconds": medians})
+        rows.append({"model": name, "steps": steps, "hole": share**2, **medians})
     return rows
 
 
@@ -127,24 +143,24 @@ def likelihoods(engine: MaskGIT, tokens: Tokens) -> list[dict[str, float]]:
         for drawn in DRAWN:
             shown = order[:, : round(drawn * int(is_open[0].sum()))]
             masked = is_open.scatter(1, shown, value=False)
-            ways = {context: (masked, context) for context in CONTEXTS}
-            ways["nothing drawn"] = is_open, "recomputed"
+            ways = {way: (masked, way) for way in KNOWN_CELLS}
+            ways["nothing_drawn"] = is_open, "recomputed"
             row: dict[str, float] = {"hole": share**2, "drawn": drawn}
-            for way, (hidden, context) in ways.items():
-                state = halfway(engine, tokens, is_open, hidden, context)
+            for way, (hidden, known_cells) in ways.items():
+                state = halfway(engine, tokens, is_open, hidden, known_cells)
                 row[way] = nats(engine, state, tokens, masked)
             rows.append(row)
     return rows
 
 
 def halfway(
-    engine: MaskGIT, tokens: Tokens, is_open: TokenMask, masked: TokenMask, context: str
+    engine: MaskGIT, tokens: Tokens, is_open: TokenMask, masked: TokenMask, known_cells: str
 ) -> DecodeState:
     """Give a decode whose open cells are drawn as they really are, but for the masked ones."""
     assert engine.predictor.null_label is not None
     labels = torch.full((len(tokens),), engine.predictor.null_label)
     conditions = Constraints(tokens, is_open, labels, (engine.grid_size, engine.grid_size))
-    state = start(conditions, DecodeOptions(context=context), engine.predictor.mask_id)
+    state = engine.start(conditions, DecodeOptions(known_cells=known_cells))
     return replace(
         state,
         tokens=tokens.masked_fill(masked, state.mask_id),
@@ -160,31 +176,32 @@ def nats(engine: MaskGIT, state: DecodeState, tokens: Tokens, cells: TokenMask) 
     return float(F.cross_entropy(logits[cells], tokens[cells]))
 
 
-def tables(report: dict[str, Any]) -> str:
-    """Write all as Markdown."""
+def times_table(rows: list[dict[str, Any]]) -> str:
+    """Write times as Markdown."""
     lines = [
-        json.dumps(report["machine"]),
-        "",
         "| model, passes | hole | recomputed, s | cached, s | with another seed, s |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for row in report["times"]:
-        whole, *others = row["seconds"].values()
-        cells = [f"{value:.3g} ({whole / value:.1f}x)" for value in others]
-        lines.append(
-            f"| {row['model']}, {row['steps']} | {row['hole']:.0%} | {whole:.3g} | "
-            + " | ".join(cells)
-            + " |"
+    for row in rows:
+        whole = row["recomputed_s"]
+        cached, again = (
+            f"{value:.3g} ({whole / value:.1f}x)"
+            for value in (row["cached_s"], row["another_seed_s"])
         )
-    if "likelihood" in report:
-        lines += [
-            "",
-            "| hole | of it drawn | recomputed, nats | cached | nothing drawn |",
-            "| ---: | ---: | ---: | ---: | ---: |",
-        ]
-        for row in report["likelihood"]:
-            nats_ = [f"{row[way]:.3f}" for way in (*CONTEXTS, "nothing drawn")]
-            lines.append(f"| {row['hole']:.0%} | {row['drawn']:.0%} | " + " | ".join(nats_) + " |")
+        about = f"{row['model']}, {row['steps']} | {row['hole']:.0%}"
+        lines.append(f"| {about} | {whole:.3g} | {cached} | {again} |")
+    return "\n".join(lines)
+
+
+def likelihood_table(rows: list[dict[str, float]]) -> str:
+    """Write likelihoods as Markdown."""
+    lines = [
+        "| hole | of it drawn | recomputed, nats | cached | nothing drawn |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        nats = " | ".join(f"{row[way]:.3f}" for way in (*KNOWN_CELLS, "nothing_drawn"))
+        lines.append(f"| {row['hole']:.0%} | {row['drawn']:.0%} | {nats} |")
     return "\n".join(lines)
 
 
