@@ -52,7 +52,7 @@ def test_memory_of_a_step_is_kept_for_the_next_one_and_half_a_gigabyte_is_not(
 
 
 REST = """
-import ctypes
+import ctypes, gc
 from maskgit.memory import give_back, keep_memory
 
 keep_memory()
@@ -73,6 +73,14 @@ for each in taken[:-1]:  # the last one lies over the others, so that nothing go
 print(resident_mb() - before)
 give_back()
 print(resident_mb() - before)
+
+gc.disable()  # as if nothing had been looked for yet
+holds_itself = [b"1" * (50 << 20)]
+holds_itself.append(holds_itself)
+del holds_itself
+print(resident_mb() - before)
+give_back()
+print(resident_mb() - before)
 """
 
 
@@ -81,6 +89,8 @@ def test_a_program_that_rests_gives_back_what_it_kept() -> None:
     done = subprocess.run(
         [sys.executable, "-c", REST], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    kept, after = map(int, done.stdout.split())
+    kept, after, held, at_last = map(int, done.stdout.split())
     assert kept > 90
     assert after < 10
+    assert held > 45
+    assert at_last < 10
