@@ -4,6 +4,7 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from app.errors import UserError
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Refining, Request, Result, Step
 from app.studio import ModelStore, Studio
-from maskgit.batching import FullError
+from maskgit.batching import Batcher, FullError
 from maskgit.checkpoints import Model
 from maskgit.config import ModelConfig
 from maskgit.models import VQGAN, BidirectionalTransformer
@@ -221,6 +222,16 @@ def test_people_at_once_get_the_pictures_they_get_alone(studio: Studio) -> None:
         together = list(pool.map(ask, requests))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one.pictures, other.pictures)
+
+
+def test_a_studio_that_rests_gives_memory_back(
+    engine: maskgit.MaskGIT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests = threading.Event()
+    monkeypatch.setattr("app.studio.studio.give_back", rests.set)
+    monkeypatch.setattr("app.studio.studio.Batcher", partial(Batcher, linger_s=0.0))
+    answers(Studio(ModelStore(engine)), fill())
+    assert rests.wait(20)
 
 
 def test_a_full_queue_is_a_sentence(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
