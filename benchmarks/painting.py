@@ -69,7 +69,12 @@ def spiral(turns: float = 3) -> list[tuple[float, float]]:
     return list(zip(0.5 + radius * np.cos(angles), 0.5 + radius * np.sin(angles), strict=True))
 
 
-def draw(editor: Editor, places: list[tuple[float, float]], is_paced: bool = False) -> None:
+def draw(
+    editor: Editor,
+    places: list[tuple[float, float]],
+    is_paced: bool = False,
+    is_called_off: bool = False,
+) -> None:
     """Draw one stroke through places of the picture, as fast as it goes or one place a frame."""
     box, mouse = editor.see("studio.box"), editor.page.mouse
     at = [(box["left"] + x * box["width"], box["top"] + y * box["height"]) for x, y in places]
@@ -79,6 +84,8 @@ def draw(editor: Editor, places: list[tuple[float, float]], is_paced: bool = Fal
         mouse.move(*place)
         if is_paced:
             editor.page.evaluate("() => new Promise(requestAnimationFrame)")
+    if is_called_off:
+        editor.page.keyboard.press("Escape")
     mouse.up()
 
 
@@ -119,18 +126,16 @@ def zoom(editor: Editor) -> None:
 
 
 def live(editor: Editor, is_paced: bool = False) -> None:
-    """Paint while what is painted is imagined; what was asked is called off."""
-    editor.tap("[data-do=clear]")
+    """Paint while what is painted is imagined; the stroke is called off before it is filled."""
+    if editor.see("studio.count"):
+        editor.tap("[data-do=clear]")
     editor.pick_tool("brush")
     editor.tap("[data-do=live]")
     editor.wait("studio.live")
-    draw(editor, spiral(1)[:120], is_paced)
-    editor.page.keyboard.press("Escape")
-    editor.wait("!studio.sketching")
-    if editor.see("studio.running"):
-        editor.wait("!studio.running")
-    if editor.see("studio.live"):
-        editor.tap("[data-do=live]")
+    draw(editor, spiral(1)[:120], is_paced, is_called_off=True)
+    editor.wait("!studio.sketching && studio.count === 0")
+    editor.tap("[data-do=live]")
+    editor.wait("!studio.live")
 
 
 ACTIONS: dict[str, Callable[[Editor], None]] = {
@@ -208,7 +213,6 @@ def measure_fills(editor: Editor) -> dict[str, Any]:
 
     The answer that is meant is the first one: what the model sees, and which cells are open.
     """
-    editor.tap("[data-do=clear]")
     editor.paint_box(3, 3, 5, 5)
     rows = []
     for _ in range(PRESSES):
