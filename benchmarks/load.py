@@ -70,9 +70,8 @@ def main() -> None:
     """Measure, print the table and write it down."""
     parser = argparse.ArgumentParser(description="How the editor serves many people at once.")
     parser.add_argument("--seconds", type=float, default=60, help="for each number of people")
-    parser.add_argument(
-        "--edits", type=int, default=500, help="by eight people, in a row at the end"
-    )
+    how = f"by eight people, in each of {LAST_ROWS} rows at the end"
+    parser.add_argument("--edits", type=int, default=500, help=how)
     options = parser.parse_args()
     seconds = options.seconds
     about = machine() | {"gradio": version("gradio"), "seconds_each": seconds}

@@ -113,13 +113,18 @@ def _ask(
 
 
 def _network(predictor: PartialPredictor, row: DecodeState) -> Callable[[Tokens, Labels], Logits]:
-    """Choose what is computed for a picture: all cells, or, where that is less, what may change."""
-    looks_once = row.options[0].known_cells == "cached" and row.constraints.classes is None
-    if looks_once and isinstance(predictor, RememberingPredictor):
-        may_change = row.constraints.is_open | (row.tokens == row.mask_id)
-        cells = _filled_up(may_change)
-        if cells.shape[1] <= MOST_CHANGING * may_change.shape[1]:
-            return partial(_logits_around, predictor, may_change, cells)
+    """Choose what is computed for a picture: all cells, or, where that is less, the open ones."""
+    is_open, asks_once = row.constraints.is_open, row.options[0].known_cells == "cached"
+    if (
+        asks_once
+        and row.constraints.classes is None
+        and isinstance(predictor, RememberingPredictor)
+    ):
+        cells = _filled_up(is_open)
+        # Who inspects a known cell masks it: that is another question than those of the decode.
+        is_of_decode = not ((row.tokens == row.mask_id) & ~is_open).any()
+        if is_of_decode and cells.shape[1] <= MOST_CHANGING * is_open.shape[1]:
+            return partial(_logits_around, predictor, is_open, cells)
     return partial(_masked_logits, predictor)
 
 
@@ -134,7 +139,7 @@ def _masked_logits(predictor: PartialPredictor, tokens: Tokens, labels: Labels) 
 
 def _logits_around(
     predictor: RememberingPredictor,
-    may_change: Bool[Tensor, "1 N"],
+    is_open: Bool[Tensor, "1 N"],
     cells: Int[Tensor, "1 M"],
     tokens: Tokens,
     labels: Labels,
@@ -143,12 +148,12 @@ def _logits_around(
 
     Args:
         predictor: The network.
-        may_change: Cells that are open or masked.
+        is_open: Cells that may change.
         cells: These, filled up.
         tokens: As for `predictor.logits`.
         labels: Likewise.
     """
-    begun = tokens.masked_fill(may_change, predictor.mask_id)
+    begun = tokens.masked_fill(is_open, predictor.mask_id)
     asked = _filled_up(tokens[:1].gather(1, cells) == predictor.mask_id)
     found = predictor.logits_around(begun, tokens, labels, cells, asked)
     return _on_grid(found, cells.gather(1, asked), tokens)

@@ -77,9 +77,6 @@ def inspect(engine: MaskGIT, state: DecodeState, cell: int) -> Inspection:
         raise ValueError(f"one picture is inspected at a time, got {state.batch}; take a row")
     where = one_cell(state, cell)
     hidden = replace(state, tokens=state.tokens.masked_fill(where, state.mask_id))
-    if not state.constraints.is_open[0, cell]:  # what was seen of known cells is of no use here
-        options = (replace(row, known_cells="recomputed") for row in state.options)
-        hidden = replace(hidden, options=tuple(options))
     place = torch.tensor([[cell]], device=state.tokens.device)
     logits = predict(engine.predictor, hidden).at(place)[0, 0]  # (K,)
     banned = state.constraints.banned

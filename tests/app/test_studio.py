@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import maskgit
+from app.controls import KNOWN_CELLS
 from app.document import Lattice, choose_window
 from app.errors import UserError
 from app.models import Settings
 from app.runs import Fill, Generate, Outpaint, Refining, Request, Result, Step
 from app.studio import ModelStore, Studio
+from maskgit import state
 from maskgit.batching import Batcher, FullError
 from maskgit.checkpoints import Model
 from maskgit.config import ModelConfig
@@ -90,6 +92,10 @@ def test_the_page_is_told_what_the_model_knows(studio: Studio) -> None:
     ]
     assert "cosine" in info.schedules
     assert "halton" in info.reveal_rules
+
+
+def test_the_page_offers_the_ways_to_look_at_known_cells_that_the_engine_has() -> None:
+    assert KNOWN_CELLS == state.KNOWN_CELLS
 
 
 def test_a_fill_shows_every_pass_and_changes_only_what_is_painted(studio: Studio) -> None:
