@@ -1,0 +1,1 @@
+"""A device that stands in for a GPU, and what must hold on it."""
