@@ -11,10 +11,15 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
   let asked = null; // the drawing of the newest question
   let held = null; // the drawing when the pointer was let go
   let wantsRun = false;
-  let hasRun = false; // the last run is one that was begun here
+  let hasRun = false; // a run was asked for here and is not over
+  let isUnwanted = false; // it was called off before it had begun
 
   state.live = false;
   state.sketched = null; // cells that the sketch on the stage is about
+  addEventListener("studio-run-begun", () => isUnwanted && press("#stop"));
+  addEventListener("studio-run-over", () => {
+    hasRun = isUnwanted = false;
+  });
 
   function cellsNow() {
     const cells = state.cells.slice();
@@ -91,6 +96,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
   function run() {
     wantsRun = false;
     hasRun = true;
+    isUnwanted = false;
     press("#fill");
   }
 
@@ -104,13 +110,14 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
   /** Takes back whatever was asked for and not yet run. */
   function forget() {
     wish = asked = held = null;
-    wantsRun = hasRun = false;
+    wantsRun = false;
     hide();
   }
 
   function stop() {
     if (!state.live) return;
-    if (state.running && !state.walking && hasRun) press("#stop");
+    if (hasRun && state.running && !state.walking) press("#stop");
+    else isUnwanted = hasRun; // Stop is not to be pressed before there is something to stop
     forget();
   }
 

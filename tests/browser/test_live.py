@@ -112,6 +112,28 @@ def test_escape_and_switching_off_leave_no_trace(desktop: Editor) -> None:
     assert np.array_equal(desktop.pixels(), before)
 
 
+def test_escape_calls_off_a_fill_that_is_about_to_begin(desktop: Editor) -> None:
+    before = desktop.pixels()
+    length = desktop.see("studio.historyLength")
+    asked: list[Route] = []
+    desktop.page.route(
+        re.compile("queue/join"),
+        lambda route: route.continue_() if asked else asked.append(route),
+    )
+    go_live(desktop)
+    with pressed(desktop, STROKE):
+        desktop.wait("studio.sketched > 0")
+    desktop.wait_here(lambda: asked)
+    desktop.page.keyboard.press("Escape")
+    asked[0].continue_()
+    desktop.page.get_by_text("Stopped").first.wait_for()
+    desktop.wait("!studio.running && studio.saved")
+    assert desktop.see("studio.historyLength") == length + 1  # what was painted is painted
+    assert desktop.see("studio.count") > 0
+    assert np.array_equal(desktop.pixels(), before)
+    desktop.fill()  # the next one is wanted
+
+
 def test_trouble_is_said_once_and_the_mask_is_kept(desktop: Editor) -> None:
     refusal = {"ok": False, "error": {"code": "busy", "message": "Not just now."}}
     desktop.page.route(
