@@ -4,6 +4,9 @@ Only `maskgit.models.fused` and `maskgit.fused_draw` use them, which say what ea
 have the plain form beside it. Sums are in float32. Importing this needs Triton.
 """
 
+# Triton's compiler gives the kernels other types than Python would.
+# pyright: reportAssignmentType=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
+
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
 from triton.language.extra import libdevice  # pyright: ignore[reportMissingImports]

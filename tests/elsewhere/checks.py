@@ -1,6 +1,8 @@
 """What must hold on a device that is not the CPU; each check is run in a process of its own.
 
-python -m tests.elsewhere.checks pictures FOLDER    # of a model; says nothing if all is well
+By hand, with the folder of a model; it says nothing if all is well:
+
+    python -m tests.elsewhere.checks pictures checkpoints/embedded
 """
 
 import sys
