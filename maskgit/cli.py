@@ -1,6 +1,7 @@
 """The engine from the shell: `python -m maskgit VERB`.
 
-One function per verb; each reads files, calls the pipeline and writes what came out.
+One function per verb; each reads files, calls the pipeline and writes what came out. What it may be
+told is said in `maskgit.cli_options`.
 """
 
 import argparse
@@ -18,30 +19,24 @@ from torch import distributed
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
-from maskgit import commands_models, commands_recipes, loading
+from maskgit import cli_options, commands_models, commands_recipes, loading
 from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
 from maskgit.commands_recipes import begun, borrows, replay, strip, with_recipes
-from maskgit.compositing import FEATHER_CELLS, MAX_FEATHER_CELLS
 from maskgit.contact_sheet import contact_sheet
 from maskgit.decoding import DecodeState
 from maskgit.evaluation import commands as evaluation
 from maskgit.evaluation import curves as learning
-from maskgit.film import FILM_FORMATS, OVERLAYS, film, overlaid
+from maskgit.film import FILM_FORMATS, film, overlaid
 from maskgit.hub import HubError
 from maskgit.images import open_picture, to_png
 from maskgit.memory import keep_memory
 from maskgit.originals import Original, open_original
 from maskgit.pipeline import Choices, MaskGIT, OnStep
-from maskgit.reveal import REVEAL_RULES
-from maskgit.schedules import SCHEDULES
-from maskgit.state import GUIDANCE_SCHEDULES, KNOWN_CELLS, TEMPERATURE_SCHEDULES
-from maskgit.tiles import MAX_LEVELS, Plan, Tile
-from maskgit.traces import to_json, to_npz
+from maskgit.tiles import Plan, Tile
+from maskgit.traces import TRACE_FILES
 from maskgit.types import Picture, Region
 from maskgit.window import resample, standing_out
-
-TRACE_FILES = {"npz": to_npz, "json": to_json}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,7 +73,7 @@ def generate(options: argparse.Namespace) -> None:
     """Imagine pictures from nothing."""
     engine = _engine(options)
     with _progress() as on_step:
-        result = engine.generate(_label(options), on_step=on_step, **_common(options))
+        result = engine.generate(options.label, on_step=on_step, **_common(options))
     _write_all(options.out, with_recipes(begun(engine, options), result), result.seeds)
 
 
@@ -102,7 +97,7 @@ def edit(options: argparse.Namespace) -> None:
     wish = _wish(engine, options, mask)
     with _progress() as on_step:
         result = engine.edit(
-            picture, mask, _label(options), regions=regions,
+            picture, mask, options.label, regions=regions,
             feather=options.feather, **_touches(engine, options),
             on_step=on_step, on_tile=_say_tile, **wish,
         )  # fmt: skip
@@ -123,7 +118,7 @@ def edit_many(options: argparse.Namespace) -> None:
         mask = _mask(original.flat, mask_file, options.box)
         wish = _wish(engine, options, mask)
         result = engine.edit(
-            original.flat, mask, _label(options),
+            original.flat, mask, options.label,
             feather=options.feather, **_touches(engine, options), **wish,
         )  # fmt: skip
         return with_recipes(recipe, result, original, mask, window=wish.get("window"))
@@ -144,7 +139,7 @@ def outpaint(options: argparse.Namespace) -> None:
     sides = (options.left, options.top, options.right, options.bottom)
     with _progress() as on_step:
         result = engine.outpaint(
-            original.flat, *sides, label=_label(options), on_step=on_step, on_tile=_say_tile,
+            original.flat, *sides, label=options.label, on_step=on_step, on_tile=_say_tile,
             **_touches(engine, options), **_common(options),
         )  # fmt: skip
     files = with_recipes(begun(engine, options), result, original, sides=sides)
@@ -165,13 +160,11 @@ def trace(options: argparse.Namespace) -> None:
         if options.picture:
             picture = _read(options.picture)
             mask = _mask(picture, options.mask, options.box)
-            result = engine.edit(
-                picture, mask, _label(options), on_step=on_step, **_common(options)
-            )
+            result = engine.edit(picture, mask, options.label, on_step=on_step, **_common(options))
         elif options.mask or options.box:
             raise ValueError("--mask and --box say what may change in a picture: name the picture")
         else:
-            result = engine.generate(_label(options), on_step=on_step, **_common(options))
+            result = engine.generate(options.label, on_step=on_step, **_common(options))
     write = partial(_trace_file, engine, options)
     _write_all(options.out, map(write, result.traces), result.seeds)
 
@@ -211,167 +204,44 @@ def curves(options: argparse.Namespace) -> None:
     learning.run(options)
 
 
+VERBS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentParser], None]] = {
+    generate: cli_options.add_generate,
+    edit: cli_options.add_edit,
+    trace: cli_options.add_trace,
+    outpaint: cli_options.add_outpaint,
+    reconstruct: cli_options.add_reconstruct,
+    classes: cli_options.add_model,
+    train: cli_options.add_train,
+    evaluate: evaluation.add_arguments,
+    curves: learning.add_arguments,
+    convert: commands_models.add_convert,
+    models: commands_models.add_models,
+    replay: commands_recipes.add_replay,
+    strip: commands_recipes.add_strip,
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="maskgit", description="Generate and edit pictures.")
     parser.add_argument("--verbose", action="store_true", help="say more on standard error")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    def add(verb: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+    for verb, add_arguments in VERBS.items():
         text = (verb.__doc__ or "").strip()
         sub = verbs.add_parser(
-            verb.__name__,
-            help=text,
-            description=text,
-            formatter_class=_HelpWithDefaults,
+            verb.__name__, help=text, description=text, formatter_class=_HelpWithDefaults
         )
+        add_arguments(sub)
         sub.set_defaults(verb=verb)
-        return sub
-
-    _add_model(sub := add(generate))
-    _add_choices(sub, "maskgit.png")
-    commands_recipes.add_no_recipe(sub)
-    for verb in (edit, trace):
-        _add_model(sub := add(verb))
-        sub.add_argument("picture", type=Path, nargs="?", help="picture to edit")
-        where = sub.add_mutually_exclusive_group()
-        where.add_argument("--mask", type=Path, help="picture of the same size, white = change")
-        where.add_argument(
-            "--box", type=_box, metavar="LEFT,TOP,WIDTH,HEIGHT", help="change this box, in pixels"
-        )
-        if verb is edit:
-            sub.add_argument(
-                "--region",
-                type=_region,
-                action="append",
-                default=[],
-                metavar="LABEL=FILE",
-                help="another class where this picture is white, once for each class, up to 7; "
-                "--label is for the rest of the mask, which by default is all regions together "
-                "(experimental)",
-            )
-            where.add_argument("--masks", type=Path, metavar="FOLDER", help="masks for --images")
-            sub.add_argument("--images", type=Path, metavar="FOLDER", help="edit all of these")
-            sub.add_argument(
-                "--to", type=Path, default=Path("edited"), help="folder for what --images gives"
-            )
-            sub.add_argument(
-                "--feather", type=float, default=FEATHER_CELLS, metavar="CELLS",
-                help=f"how far the new content fades in, 0 to {MAX_FEATHER_CELLS:g} cells",
-            )  # fmt: skip
-            _add_choices(sub, "edited.png")
-            _add_refine(sub)
-            sub.add_argument(
-                "--stand-out",
-                action="store_true",
-                help="for things that the picture does not show: frames the mask closely, and "
-                "lets the class lead",
-            )
-            commands_recipes.add_no_recipe(sub)
-            continue
-        _add_choices(sub, "trace.png", kinds=("png", *TRACE_FILES, *FILM_FORMATS))
-        sub.add_argument("--overlay", choices=OVERLAYS, default="none", help="what a film shows")
-        sub.add_argument("--seconds-per-step", type=float, default=0.4, help="of a film")
-    _add_model(sub := add(outpaint))
-    sub.add_argument("picture", type=Path, help="picture to extend")
-    for side in ("left", "top", "right", "bottom"):
-        sub.add_argument(f"--{side}", type=int, default=0, metavar="PX", help="pixels to add")
-    _add_choices(sub, "outpainted.png")
-    _add_refine(sub)
-    commands_recipes.add_no_recipe(sub)
-    _add_model(sub := add(reconstruct))
-    sub.add_argument("picture", type=Path, help="any picture")
-    sub.add_argument("--out", type=_path, default=Path("reconstruction.png"), help="PNG to write")
-    _add_model(add(classes))
-    _add_train(add(train))
-    evaluation.add_arguments(add(evaluate))
-    learning.add_arguments(add(curves))
-    commands_models.add_convert(add(convert))
-    commands_models.add_models(add(models))
-    commands_recipes.add_replay(add(replay))
-    commands_recipes.add_strip(add(strip))
     return parser
 
 
-def _add_refine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--refine",
-        type=_levels,
-        default="auto",
-        metavar="LEVELS",
-        help="draw what is soft again in smaller windows, at most so many times; 0: never",
-    )
-    parser.add_argument(
-        "--borrow",
-        action=argparse.BooleanOptionalAction,
-        help="write fills with pieces of the picture around them instead (default: the model's)",
-    )
+class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but not that of options that are simply absent."""
 
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="embedded", help="a model's id or folder")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
-    parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or int8")
-
-
-def _add_choices(
-    parser: argparse.ArgumentParser, out: str, kinds: Sequence[str] = ("png",)
-) -> None:
-    add = parser.add_argument
-    add("--label", help="class: ImageNet index, name, synonym or WordNet id (see `classes`)")
-    add("--count", type=int, default=1, help="how many pictures, 1 to 64")
-    add("--seed", type=int, default=0, help="seed of the first picture; the next has seed + 1")
-    add("--steps", type=int, help="decoding passes, 1 to 1024 (default: the model's)")
-    add("--start-step", type=int, default=0, help="first pass; skips the most uncertain ones")
-    add("--schedule", help=f"{', '.join(SCHEDULES)} or pow2.5 (default: the model's)")
-    add("--reveal", choices=list(REVEAL_RULES), help="which cells stay (default: the model's)")
-    add(
-        "--known-cells",
-        choices=KNOWN_CELLS,
-        help="looked at in every pass, or once: faster with large models and small holes on a CPU",
-    )
-    add("--temperature", type=float, help="divides logits; 0 = likeliest (default: the model's)")
-    add("--temperature-schedule", choices=TEMPERATURE_SCHEDULES, help="constant, or fade to 0")
-    add("--choice-temperature", type=float, help="noise on confidence (default: the model's)")
-    add("--top-k", type=int, default=0, help="draw among so many codes; 0 = all")
-    add("--top-p", type=float, help="draw among codes of this probability together")
-    add("--guidance-scale", type=float, help="1 = off (default: the model's)")
-    add("--guidance-schedule", choices=GUIDANCE_SCHEDULES, help="constant, or a ramp from 1")
-    add(
-        "--out",
-        type=partial(_path, kinds=kinds),
-        default=Path(out),
-        help=f"file to write ({', '.join(kinds)}); several are numbered by seed",
-    )
-
-
-def _add_train(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "stage",
-        choices=["tokenizer", "transformer", "classifier"],
-        help="stage 1, stage 2, or the classifier that judges",
-    )
-    add("--data", required=True, help="folder of class folders, tar shards or packs; hf://name")
-    add("--run", type=Path, required=True, help="folder of the run; continues what is there")
-    add("--tokenizer-run", type=Path, help="folder of the finished stage 1 (for stage 2)")
-    add(
-        "--recipe",
-        default="embedded",
-        help="embedded, holes, sharper, imagenet256, imagenet512 or tiny",
-    )
-    add("--from", dest="start", metavar="MODEL", help="begin at this model (fine-tuning)")
-    add("--classifier", type=Path, help="run of the classifier, for a perceptual loss")
-    add("--accumulate", type=int, default=1, help="parts to compute a batch in; saves memory")
-    add("--steps", type=int, help="other number of steps than the recipe's")
-    add("--seed", type=int, default=0, help="of the weights and of the order of the data")
-    add("--save-every", type=int, default=500, help="steps between checkpoints and sheets")
-    add("--threads", type=int, help="CPU threads")
-    add("--no-compile", action="store_true", help="do not compile the transformer")
-    add(
-        "--out",
-        type=Path,
-        help="model folder to write: after stage 2, or with a decoder that learned",
-    )
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def _engine(options: argparse.Namespace) -> MaskGIT:
@@ -398,49 +268,6 @@ def _touches(engine: MaskGIT, options: argparse.Namespace) -> _Touches:
 class _Common(Choices):
     seed: int
     count: int
-
-
-def _label(options: argparse.Namespace) -> str | None:
-    return options.label
-
-
-def _box(text: str) -> tuple[int, int, int, int]:
-    try:
-        left, top, width, height = (int(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected four whole numbers, got {text!r}") from error
-    return left, top, width, height
-
-
-def _region(text: str) -> tuple[str, Path]:
-    label, equals, file = text.rpartition("=")
-    if not equals or not label or not file:
-        raise argparse.ArgumentTypeError(f"expected LABEL=FILE, got {text!r}")
-    return label, Path(file)
-
-
-def _levels(text: str) -> int:
-    if text == "auto":
-        return MAX_LEVELS
-    if not text.isdecimal() or int(text) > MAX_LEVELS:
-        raise argparse.ArgumentTypeError(f"expected auto or 0 to {MAX_LEVELS}, got {text!r}")
-    return int(text)
-
-
-def _path(text: str, kinds: Sequence[str] = ("png",)) -> Path:
-    if Path(text).suffix.lower().removeprefix(".") not in kinds:
-        allowed = " or ".join(kind.upper() for kind in kinds)
-        raise argparse.ArgumentTypeError(f"this is written as {allowed}; {text!r} ends otherwise")
-    return Path(text)
-
-
-class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, but not that of options that are simply absent."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False:
-            return action.help
-        return super()._get_help_string(action)
 
 
 def _mask(picture: Picture, file: Path | None, box: tuple[int, int, int, int] | None) -> Region:

@@ -77,6 +77,9 @@ def to_json(states: Sequence[DecodeState], model: str = "") -> bytes:
     return json.dumps({**about, "grid": grid, "states": listed}, allow_nan=False).encode()
 
 
+TRACE_FILES = {"npz": to_npz, "json": to_json}  # what writes a file, by its ending
+
+
 def _fields(state: DecodeState) -> dict[str, Any]:
     """Take one row apart: grids of cells, numbers, options."""
 

@@ -51,7 +51,7 @@ LAYERS = [  # inside the engine, a file imports from its own layer and those abo
     {"loading"},
     {"replaying"},
     {"catalogue", "contact_sheet", "film", "inspection", "traces", "training", "evaluation"},
-    {"cli", "commands_models", "commands_batch", "commands_recipes", "__main__"},
+    {"cli", "cli_options", "commands_models", "commands_batch", "commands_recipes", "__main__"},
 ]
 MAY_IMPORT_GRADIO = {
     "api", "launch", "leaving", "interface", "canvas", "panels", "events", "theme", "tools",
