@@ -82,6 +82,11 @@ class ClassMap:
                 f"up to {MAX_ROWS // self.num_asked} pictures at once, got {count}"
             )
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether no row has anything but its own label."""
+        return set(self.labels) == {(None,)}
+
     def take(self, rows: Sequence[int]) -> "ClassMap":
         """Take some rows, in the order given."""
         return ClassMap(self.which[_index(rows, self.which)], tuple(self.labels[i] for i in rows))

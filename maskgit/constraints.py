@@ -134,8 +134,10 @@ class Constraints:
         return self.take([index])
 
     def take(self, rows: Sequence[int]) -> "Constraints":
-        """Take some rows, in the order given."""
+        """Take some rows, in the order given; what others among them needed is left behind."""
         classes = None if self.classes is None else self.classes.take(rows)
+        if classes is not None and classes.is_plain:
+            classes = None
         return self._map(lambda tensor: take_rows(tensor, rows), classes)
 
     def to(self, device: torch.device | str) -> "Constraints":

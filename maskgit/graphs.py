@@ -11,11 +11,11 @@ and scales; batches are filled up to a power of two. What cannot be recorded, an
 without CUDA, takes `decoding.step`; `Graphed.status` says so.
 
 Read in this order:
-    step, trace     what the pipeline calls, with any predictor
-    Graphed         a predictor that has recordings
-    Slots           the memory that recordings read and write
-    Painter         pictures of token grids, replayed likewise
-    Recorder        recordings by key
+    step, trace, decode     what the pipeline calls, with any predictor
+    Graphed                 a predictor that has recordings
+    Slots                   the memory that recordings read and write
+    Painter                 pictures of token grids, replayed likewise
+    Recorder                recordings by key
 """
 
 import logging
@@ -61,6 +61,13 @@ def trace(predictor: TokenPredictor, state: DecodeState) -> Iterator[DecodeState
         yield from states
         state = states[-1]
     yield from decoding.trace(predictor, state)
+
+
+def decode(predictor: TokenPredictor, state: DecodeState) -> DecodeState:
+    """Step until every row is finished; a state that is finished already is the answer."""
+    for following in trace(predictor, state):
+        state = following
+    return state
 
 
 class Recorder:

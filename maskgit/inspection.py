@@ -59,10 +59,13 @@ class Inspection:
 def entropy(engine: MaskGIT, state: DecodeState) -> Float[Tensor, "B N"]:
     """Say how undecided the model is about every masked cell, in nats: 0 to ln K.
 
-    Decided cells have none: the model was never asked to predict what it can see.
+    Banned codes do not count. Decided cells have none: the model was never asked to predict what it
+    can see.
     """
     cells = torch.arange(state.tokens.shape[1], device=state.tokens.device)
     logits = predict(engine.predictor, state).at(cells.expand_as(state.tokens))
+    if state.constraints.banned is not None:
+        logits = logits.masked_fill(state.constraints.banned, -inf)
     return _entropy(logits).masked_fill(~state.mask, 0)
 
 

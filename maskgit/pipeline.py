@@ -271,8 +271,7 @@ class MaskGIT(Engine):
             return result
         refining = self.refining(job, state, result, plan)
         for tile in plan.tiles:
-            *_, done = graphs.trace(self.predictor, refining.begin(tile))
-            refining.end(tile, done)
+            refining.end(tile, graphs.decode(self.predictor, refining.begin(tile)))
             if on_tile is not None:
                 on_tile(tile, plan)
         return replace(result, pictures=refining.pictures)

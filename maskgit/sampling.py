@@ -145,8 +145,9 @@ def top_p_floor(logits: CellLogits, temperature: PerRow, top_p: PerRow) -> Float
     probability = (descending / divisor).softmax(dim=-1)
     likelier = probability.cumsum(dim=-1) - probability  # mass of the codes before each one
     share = per_row(top_p, logits)[:, None, None]
-    size = (likelier < share).sum(dim=-1, keepdim=True)  # (B, M, 1), at least 1
-    return descending.gather(-1, size - 1).masked_fill(share >= 1, -torch.inf)
+    size = (likelier < share).sum(dim=-1, keepdim=True)  # (B, M, 1)
+    last = (size - 1).clamp_min(0)  # a share or temperature may be 0 in float32
+    return descending.gather(-1, last).masked_fill(share >= 1, -torch.inf)
 
 
 def _descending(logits: CellLogits) -> CellLogits:

@@ -114,7 +114,7 @@ class DecodeOptions:
         """Give the guidance scale of pass `step`."""
         if self.guidance_schedule == "constant":
             return float(self.guidance_scale)
-        return 1 + (self.guidance_scale - 1) * step / self.passes(num_open)
+        return 1 + (self.guidance_scale - 1) * step / max(self.passes(num_open), 1)
 
     def draw_temperature(self, step: int, num_open: int) -> float:
         """Give the temperature of the draws of pass `step`."""
@@ -128,7 +128,7 @@ class DecodeOptions:
 
     def _faded(self, value: Number, step: int, num_open: int) -> float:
         """Fade a value evenly to 0 in the last pass, in float32."""
-        left = schedules.ONE - schedules.ratio_done(step, self.passes(num_open))
+        left = schedules.ONE - schedules.ratio_done(step, max(self.passes(num_open), 1))
         return float(np.float32(value) * left)
 
     def passes(self, num_open: int) -> int:

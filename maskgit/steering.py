@@ -31,7 +31,7 @@ from torch import Tensor
 from maskgit import schedules
 from maskgit.reveal import REVEAL_RULES, lowest
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState
-from maskgit.types import TokenMask
+from maskgit.types import Confidence, TokenMask
 
 STEERABLE = {field.name for field in fields(DecodeOptions)} - {"start_step"}
 
@@ -105,9 +105,6 @@ def remask(state: DecodeState, cells: TokenMask) -> DecodeState:
 def least_certain(state: DecodeState, share: float) -> TokenMask:
     """Mark a share of the decided and free cells: those with the lowest confidence, at least one.
 
-    Confidence is compared in half precision, as a packed state keeps it, so that a state and its
-    packed form give the same cells.
-
     Raises:
         ValueError: If the share is not above 0 and at most 1.
     """
@@ -115,7 +112,16 @@ def least_certain(state: DecodeState, share: float) -> TokenMask:
         raise ValueError(f"share must be above 0, at most 1, got {share}")
     free = was_open(state) & ~pinned(state) & ~state.mask
     counts = [max(round(share * number), 1) for number in free.sum(dim=1).tolist()]
-    return lowest(state.confidence.half().float(), free, counts)
+    return lowest(certainty(state), free, counts)
+
+
+def certainty(state: DecodeState) -> Confidence:
+    """Give confidence to compare cells by, finite: what somebody chose, too, can be sent back.
+
+    In half precision, as a packed state keeps it, so that both give the same cells.
+    """
+    most = torch.finfo(state.confidence.dtype).max
+    return state.confidence.half().float().clamp(max=most)
 
 
 def ban(state: DecodeState, code: int, cell: int | None = None) -> DecodeState:

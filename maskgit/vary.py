@@ -9,13 +9,11 @@ from collections.abc import Sequence
 
 from maskgit.reveal import lowest
 from maskgit.state import DecodeState
-from maskgit.steering import pinned, remask, set_options, was_open
+from maskgit.steering import certainty, pinned, remask, set_options, was_open
 
 
 def vary(state: DecodeState, share: float, seeds: Sequence[int]) -> DecodeState:
     """Send the least certain share of a finished grid back to the mask, once for each seed.
-
-    Confidence is compared in half precision, as a packed state keeps it.
 
     Args:
         state: One row, finished. Known and pinned cells stay.
@@ -40,5 +38,5 @@ def vary(state: DecodeState, share: float, seeds: Sequence[int]) -> DecodeState:
     counts = [min(number, max(int(share * number), 1)) for number in free.sum(dim=1).tolist()]
     if state.constraints.classes is not None:
         state.constraints.classes.require_room(len(seeds))
-    again = remask(state, lowest(state.confidence.half().float(), free, counts))
+    again = remask(state, lowest(certainty(state), free, counts))
     return DecodeState.stack([set_options(again, {"seed": seed}) for seed in seeds])

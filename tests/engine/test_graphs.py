@@ -106,6 +106,14 @@ def test_one_pass_at_a_time_gives_the_same_and_what_was_given_stays() -> None:
     assert graphs.step(predictor, state) is state
 
 
+@pytest.mark.parametrize("rule", ["raster", "confidence"])
+def test_a_picture_that_is_known_altogether_may_be_among_others(rule: str) -> None:
+    choices = {"reveal": rule, "guidance_scale": 3.0, "guidance_schedule": "ramp"}
+    state = DecodeState.stack([begin(0, **choices), begin(5, **choices)])
+    found = list(graphs.trace(Graphed(FakePredictor(), CPU), state))
+    assert_same(found, list(decoding.trace(FakePredictor(), state)))
+
+
 def test_a_longer_decode_than_is_foreseen_at_a_time_goes_on() -> None:
     state = begin(steps=2 * MAX_PASSES + 3)
     assert_same(

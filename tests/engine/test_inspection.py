@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from maskgit import MaskGIT, steering
-from maskgit.decoding import DecodeState
+from maskgit.constraints import Constraints
+from maskgit.decoding import DecodeOptions, DecodeState
 from maskgit.inspection import PATCH_CELLS, entropy, inspect, patches
 
 
@@ -79,3 +80,32 @@ def test_one_picture_and_one_cell_at_a_time(engine: MaskGIT, state: DecodeState)
         inspect(engine, state, 16)
     with pytest.raises(ValueError, match="one picture"):
         inspect(engine, DecodeState.stack([state, state]), 0)
+
+
+def test_banned_codes_make_nobody_undecided(engine: MaskGIT, state: DecodeState) -> None:
+    cell = int(state.mask[0].nonzero()[0, 0])
+    before = entropy(engine, state)[0, cell]
+    for code in inspect(engine, state, cell).top(5).tolist():
+        state = steering.ban(state, code, cell)
+    found = float(entropy(engine, state)[0, cell])
+    assert found == pytest.approx(inspect(engine, state, cell).entropy, rel=1e-4)
+    assert abs(found - before) > 1e-3
+    everywhere = steering.ban(state, 3)
+    assert entropy(engine, everywhere).isfinite().all()
+
+
+@pytest.mark.parametrize("reveal", ["raster", "confidence"])
+def test_where_nothing_was_open_nobody_is_undecided(engine: MaskGIT, reveal: str) -> None:
+    known = torch.arange(16).view(1, 4, 4)
+    constraints = Constraints.from_grid(
+        known, torch.zeros(1, 4, 4, dtype=torch.bool), torch.tensor([2])
+    )
+    for schedule in ("ramp", "constant"):
+        options = DecodeOptions(
+            reveal=reveal, guidance_scale=3.0, guidance_schedule=schedule,
+            temperature_schedule="fade",
+        )  # fmt: skip
+        state = engine.start(constraints, options)
+        assert state.finished
+        assert entropy(engine, state).tolist() == [[0.0] * 16]
+        assert inspect(engine, state, 5).code == 5

@@ -212,3 +212,13 @@ def test_options_say_what_is_done(engine: MaskGIT, monkeypatch: pytest.MonkeyPat
         engine.restore(to_text(state)),
     ):
         assert other.options[0].known_cells == "recomputed"
+
+
+def test_who_has_regions_does_not_change_how_others_are_asked(embedded: MaskGIT) -> None:
+    picture, mask = hole()
+    left = mask & (np.arange(128) < 64)
+    alone = embedded.prepare_edit(picture, mask, "daisy", steps=3, known_cells="cached").state
+    other = embedded.prepare_edit(picture, mask, "daisy", steps=3, regions={"tulip": left}).state
+    together = decode(embedded.predictor, DecodeState.stack([alone, other]))
+    wanted = [decode(embedded.predictor, state) for state in (alone, other)]
+    assert [to_text(row) for row in together.rows] == [to_text(state) for state in wanted]

@@ -60,6 +60,15 @@ def test_the_coarse_decode_is_the_one_without_refinement(engine: MaskGIT) -> Non
     assert plain.seeds == fine.seeds
 
 
+def test_a_thin_line_is_refined_though_in_most_tiles_none_of_it_is_drawn(engine: MaskGIT) -> None:
+    picture, line, seen = some_picture(700, 700), np.eye(700, dtype=bool), []
+    made = engine.edit(
+        picture, line, steps=1, refine=MAX_LEVELS, on_tile=lambda tile, _: seen.append(tile)
+    )
+    assert len(seen) > 40
+    assert np.array_equal(made.pictures[0][~line], picture[~line])
+
+
 def test_every_tile_is_told_with_the_plan(engine: MaskGIT) -> None:
     seen: list[tuple[int, Plan]] = []
     engine.edit(

@@ -55,6 +55,17 @@ def test_the_sort_of_a_cpu_is_a_sort() -> None:
     assert torch.equal(logits, before)
 
 
+@pytest.mark.parametrize(
+    ("temperature", "top_p"), [(1.0, 1e-46), (1e-39, 0.9), (1e-46, 0.9), (100.0, 5e-324)]
+)
+def test_numbers_that_are_nothing_in_float32_leave_the_likeliest_code(
+    temperature: float, top_p: float
+) -> None:
+    logits = torch.tensor([[[1.0, 3.0, 2.0], [-90.0, 0.0, 90.0]]])
+    kept = shape(logits, [temperature], [0], [top_p]).isfinite()
+    assert kept.tolist() == [[[False, True, False], [False, False, True]]]
+
+
 def test_bans_may_be_the_same_in_every_cell() -> None:
     logits, banned = some_logits(2), torch.zeros(2, 1, 13, dtype=torch.bool)
     banned[1, 0, 4] = True

@@ -109,3 +109,14 @@ def test_pixels_outside_the_mask_are_bit_identical(engine: maskgit.MaskGIT) -> N
         np.testing.assert_array_equal(result[~mask], picture[~mask])
     first = engine.finish(replace(job, state=state), state).pictures[0]
     assert (one.pictures[0] != first).any()
+
+
+def test_a_cell_that_somebody_chose_and_let_go_can_be_drawn_again() -> None:
+    done = finished(known=6)
+    chosen = steering.choose(done, 12, 7)
+    where = steering.one_cell(chosen, 12)
+    free = steering.unpin(chosen, where)
+    assert vary(free, 1.0, [1]).num_masked == (10,)
+    assert vary(free, 0.9, [1]).mask[0, 12] == 0  # it is the surest
+    alone = steering.pin(free, steering.was_open(free) & ~where)
+    assert torch.equal(steering.least_certain(alone, 1.0), where)
