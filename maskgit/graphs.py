@@ -23,6 +23,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Generic, TypeAlias, TypeVar
 
 import torch
 from jaxtyping import UInt8
@@ -43,6 +44,8 @@ MAX_PASSES = 32  # foreseen at a time; longer decodes are taken in parts
 MAX_RECORDINGS = 32
 MAX_PIXELS = 2**23  # of pictures drawn at once; libraries count the numbers of a layer in 31 bits
 WARM_UP = 2  # runs before a recording: libraries choose algorithms and take memory in the first
+Key = TypeVar("Key", bound=Hashable)
+Shape: TypeAlias = tuple[int, int, int]  # of token grids: pictures, height and width in cells
 
 
 def step(predictor: TokenPredictor, state: DecodeState) -> DecodeState:
@@ -70,7 +73,7 @@ def decode(predictor: TokenPredictor, state: DecodeState) -> DecodeState:
     return state
 
 
-class Recorder:
+class Recorder(Generic[Key]):
     """Recordings of functions by key; the oldest are given up. Not for several threads at once."""
 
     def __init__(self, device: torch.device, tries_convolutions: bool = False) -> None:
@@ -81,14 +84,18 @@ class Recorder:
             tries_convolutions: Whether to look for the fastest algorithms while warming up.
         """
         self._device, self._tries_convolutions = device, tries_convolutions
-        self._recordings: dict[Hashable, Callable[[], object]] = {}
+        self._recordings: dict[Key, Callable[[], object]] = {}
         self._pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
 
     def __len__(self) -> int:
         """Count the recordings."""
         return len(self._recordings)
 
-    def get(self, key: Hashable, function: Callable[[], None]) -> Callable[[], object]:
+    def __iter__(self) -> Iterator[Key]:
+        """Give the keys of the recordings, the oldest first."""
+        return iter(self._recordings)
+
+    def get(self, key: Key, function: Callable[[], None]) -> Callable[[], object]:
         """Give what replays a function; record it first if it is new.
 
         Args:
@@ -178,7 +185,7 @@ class Graphed(Around):
         super().__init__(predictor)
         self._device = device
         self._lock = threading.Lock()
-        self._recorder = Recorder(device)
+        self._recorder = Recorder[Kind](device)
         self._slots: dict[tuple[int, int], Slots] = {}
         self._broken = ""
 
@@ -251,8 +258,8 @@ class Painter:
         """Begin without recordings."""
         self._tokenizer, self._device = tokenizer, device
         self._lock = threading.Lock()
-        self._recorder = Recorder(device, tries_convolutions=True)
-        self._places: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
+        self._recorder = Recorder[Shape](device, tries_convolutions=True)
+        self._places: dict[Shape, tuple[Tensor, Tensor]] = {}  # of those that are recorded
         self._broken = False
 
     @torch.inference_mode()
@@ -269,17 +276,17 @@ class Painter:
         batch, height, width = tokens.shape
         key = bucket(batch), height, width
         with self._lock:
-            if key not in self._places:
-                self._places[key] = self._new_place(*key)
-            grids, levels = self._places[key]
+            grids, levels = self._places.get(key) or self._new_place(*key)
             replay = self._replay(key, grids, levels)
             if replay is None:
                 return to_levels(self._tokenizer.decode(tokens))
+            self._places[key] = grids, levels
+            self._places = {each: self._places[each] for each in self._recorder}
             grids[:batch].copy_(tokens)
             replay()
             return levels[:batch].clone()
 
-    def _replay(self, key: Hashable, grids: Tensor, levels: Tensor) -> Callable[[], object] | None:
+    def _replay(self, key: Shape, grids: Tensor, levels: Tensor) -> Callable[[], object] | None:
         """Give what draws `grids` into `levels`; None where that cannot be recorded."""
         if self._broken:
             return None
@@ -287,6 +294,7 @@ class Painter:
             return self._recorder.get(key, lambda: self._draw(grids, levels))
         except Exception as error:  # no matter why: the plain way works, too
             self._broken = True
+            self._places.clear()
             logger.warning("pictures are not recorded here: %s", error)
             return None
 

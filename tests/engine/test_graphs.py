@@ -17,7 +17,7 @@ from maskgit.batching import Batcher
 from maskgit.class_map import ClassMap
 from maskgit.constraints import Constraints
 from maskgit.fused_draw import draw_cells, draw_plainly
-from maskgit.graphs import MAX_PASSES, Graphed, Painter, bucket
+from maskgit.graphs import MAX_PASSES, MAX_RECORDINGS, Graphed, Painter, bucket
 from maskgit.models import Hourglass, fused
 from maskgit.passes import obstacle
 from maskgit.pipeline import MaskGIT
@@ -183,6 +183,17 @@ def test_pictures_are_the_plain_ones(engine: MaskGIT) -> None:
     difference = levels.numpy().astype(int) - engine.decode(tokens)
     assert levels.shape == (3, 32, 32, 3)
     assert np.abs(difference).max() <= 1  # in a batch sums may round otherwise
+
+
+def test_memory_is_kept_for_what_is_recorded_alone(engine: MaskGIT) -> None:
+    painter = Painter(engine.tokenizer, CPU)
+    for width in [*range(1, 41), 40]:
+        painter.levels(torch.zeros(1, 1, width, dtype=torch.long))
+    assert list(painter._places) == list(painter._recorder)
+    assert len(painter._places) == MAX_RECORDINGS
+    painter._recorder.get = lambda *_: 1 / 0  # pyright: ignore[reportAttributeAccessIssue]
+    assert painter.levels(torch.zeros(1, 1, 40, dtype=torch.long)).shape == (1, 8, 320, 3)
+    assert not painter._places
 
 
 def test_the_engine_says_how_it_runs(engine: MaskGIT) -> None:
