@@ -6,6 +6,7 @@ Raises, all of them: TypeError for the wrong kind of thing, ValueError for a wro
 """
 
 from collections.abc import Mapping, Set
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,20 @@ from maskgit.class_map import MAX_CLASSES
 from maskgit.types import Picture, Pictures, Region
 
 MAX_COUNT = 64
+MAX_SEED = 2**63 - 1
 
 
 def seeds(seed: int, count: int) -> tuple[int, ...]:
     """Give the seed of each of `count` pictures: `seed`, `seed + 1`, ..."""
     for name, value in (("seed", seed), ("count", count)):
         require_whole(name, value)
+    seed, count = int(seed), int(count)
     if not 1 <= count <= MAX_COUNT:
         raise ValueError(f"count must be 1 to {MAX_COUNT}, got {count}")
+    last = MAX_SEED + 1 - count
+    if not 0 <= seed <= last:
+        of_several = f" for {count} pictures" if count > 1 else ""
+        raise ValueError(f"seed must be 0 to {last}{of_several}, got {seed}")
     return tuple(range(seed, seed + count))
 
 
@@ -96,6 +103,6 @@ def require_truth(name: str, value: object) -> None:
 
 
 def require_whole(name: str, value: object) -> None:
-    """Refuse what is no whole number."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """Refuse what is no whole number; NumPy's are some."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")

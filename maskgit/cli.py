@@ -110,7 +110,10 @@ def edit_many(options: argparse.Namespace) -> None:
     """Edit every picture of a folder."""
     if options.picture is not None or options.mask is not None or options.region:
         raise ValueError("--images takes its masks from --masks FOLDER, or one --box for all")
+    if options.out != Path(cli_options.EDITED):
+        raise ValueError("--out is of one picture; say --to FOLDER beside --images")
     engine = _engine(options)
+    engine.classes.resolve(options.label)  # a class that is not known would fail for every picture
     recipe = begun(engine, options)
 
     def edit_one(file: Path, mask_file: Path | None) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from maskgit.commands_recipes import add_no_recipe
 from maskgit.compositing import FEATHER_CELLS, MAX_FEATHER_CELLS
 from maskgit.film import FILM_FORMATS, OVERLAYS
 from maskgit.reveal import REVEAL_RULES
@@ -17,12 +16,14 @@ from maskgit.state import GUIDANCE_SCHEDULES, KNOWN_CELLS, TEMPERATURE_SCHEDULES
 from maskgit.tiles import MAX_LEVELS
 from maskgit.traces import TRACE_FILES
 
+EDITED = "edited.png"
+
 
 def add_generate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `generate`."""
     add_model(parser)
     _add_choices(parser, "maskgit.png")
-    add_no_recipe(parser)
+    _add_no_recipe(parser)
 
 
 def add_edit(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def add_edit(parser: argparse.ArgumentParser) -> None:
         metavar="CELLS",
         help=f"how far the new content fades in, 0 to {MAX_FEATHER_CELLS:g} cells",
     )
-    _add_choices(parser, "edited.png")
+    _add_choices(parser, EDITED)
     _add_refine(parser)
     add(
         "--stand-out",
@@ -58,7 +59,7 @@ def add_edit(parser: argparse.ArgumentParser) -> None:
         help="for things that the picture does not show: frames the mask closely, and "
         "lets the class lead",
     )
-    add_no_recipe(parser)
+    _add_no_recipe(parser)
 
 
 def add_trace(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +79,7 @@ def add_outpaint(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{side}", type=int, default=0, metavar="PX", help="pixels to add")
     _add_choices(parser, "outpainted.png")
     _add_refine(parser)
-    add_no_recipe(parser)
+    _add_no_recipe(parser)
 
 
 def add_reconstruct(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +87,7 @@ def add_reconstruct(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("picture", type=Path, help="any picture")
     parser.add_argument(
-        "--out", type=_path, default=Path("reconstruction.png"), help="PNG to write"
+        "--out", type=path_to_write, default=Path("reconstruction.png"), help="PNG to write"
     )
 
 
@@ -108,11 +109,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     add("--from", dest="start", metavar="MODEL", help="begin at this model (fine-tuning)")
     add("--classifier", type=Path, help="run of the classifier, for a perceptual loss")
-    add("--accumulate", type=int, default=1, help="parts to compute a batch in; saves memory")
-    add("--steps", type=int, help="other number of steps than the recipe's")
+    add("--accumulate", type=_count, default=1, help="parts to compute a batch in; saves memory")
+    add("--steps", type=_count, help="other number of steps than the recipe's")
     add("--seed", type=int, default=0, help="of the weights and of the order of the data")
-    add("--save-every", type=int, default=500, help="steps between checkpoints and sheets")
-    add("--threads", type=int, help="CPU threads")
+    add("--save-every", type=_count, default=500, help="steps between checkpoints and sheets")
+    add("--threads", type=_count, help="CPU threads")
     add("--no-compile", action="store_true", help="do not compile the transformer")
     add(
         "--out",
@@ -126,6 +127,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="embedded", help="a model's id or folder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or int8")
+
+
+def _add_no_recipe(parser: argparse.ArgumentParser) -> None:
+    """Let a verb that writes pictures leave their recipes out."""
+    parser.add_argument("--no-recipe", action="store_true", help="save the picture alone")
 
 
 def _add_picture(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
@@ -164,7 +170,7 @@ def _add_choices(
     add("--guidance-schedule", choices=GUIDANCE_SCHEDULES, help="constant, or a ramp from 1")
     add(
         "--out",
-        type=partial(_path, kinds=kinds),
+        type=partial(path_to_write, kinds=kinds),
         default=Path(out),
         help=f"file to write ({', '.join(kinds)}); several are numbered by seed",
     )
@@ -200,6 +206,12 @@ def _region(text: str) -> tuple[str, Path]:
     return label, Path(file)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
 def _levels(text: str) -> int:
     if text == "auto":
         return MAX_LEVELS
@@ -208,7 +220,8 @@ def _levels(text: str) -> int:
     return int(text)
 
 
-def _path(text: str, kinds: Sequence[str] = ("png",)) -> Path:
+def path_to_write(text: str, kinds: Sequence[str] = ("png",)) -> Path:
+    """Take the path of a file that is written as what its ending says."""
     if Path(text).suffix.lower().removeprefix(".") not in kinds:
         allowed = " or ".join(kind.upper() for kind in kinds)
         raise argparse.ArgumentTypeError(f"this is written as {allowed}; {text!r} ends otherwise")

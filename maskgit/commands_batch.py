@@ -31,6 +31,8 @@ def edit_folder(
     Raises:
         ValueError: After all others are done, if some failed; `failures.json` says why.
     """
+    if out.resolve() == images.resolve():
+        raise ValueError(f"{out} holds the pictures; say --to another folder")
     pictures = _pictures(images)
     mask_of = _pictures(masks) if masks else {}
     out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from maskgit import loading, recipe_files, recipes
+from maskgit.cli_options import path_to_write
 from maskgit.compositing import FEATHER_CELLS
 from maskgit.images import to_png
 from maskgit.jobs import Regions, Result
@@ -37,6 +38,7 @@ def replay(options: argparse.Namespace) -> None:
     tokens = again.tokens(0)
     if options.out:
         notes = {recipes.KEY: recipes.to_text(dataclasses.replace(recipe, tokens=tokens))}
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_bytes(original.to_png(again.pictures[0], recipe.mask, text=notes))
         print(options.out)
     if not np.array_equal(again.pictures[0], picture):
@@ -67,7 +69,7 @@ def strip(options: argparse.Namespace) -> None:
 def add_replay(parser: argparse.ArgumentParser) -> None:
     """Say what `replay` understands."""
     parser.add_argument("file", type=Path, help="PNG that carries a recipe")
-    parser.add_argument("--out", type=Path, help="PNG to write")
+    parser.add_argument("--out", type=path_to_write, help="PNG to write")
     parser.add_argument("--model", help="id or folder, if the recipe's name is not known here")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1")
     parser.add_argument("--dtype", help="float32, bfloat16 or int8 (default: the recipe's)")
@@ -77,11 +79,6 @@ def add_strip(parser: argparse.ArgumentParser) -> None:
     """Say what `strip` understands."""
     parser.add_argument("file", type=Path, help="PNG file")
     parser.add_argument("--out", type=Path, help="PNG to write (default: the file itself)")
-
-
-def add_no_recipe(parser: argparse.ArgumentParser) -> None:
-    """Let a verb that writes pictures leave their recipes out."""
-    parser.add_argument("--no-recipe", action="store_true", help="save the picture alone")
 
 
 def begun(engine: MaskGIT, options: argparse.Namespace) -> Callable[..., Recipe] | None:

@@ -102,8 +102,9 @@ class Engine:
     def see(self, picture: Picture, window: Window) -> Square:
         """Give what a window shows of a picture, at the model's size; read-only.
 
-        It is remembered of read-only pictures, as are its tokens; who makes such a picture writable
-        again, and writes to it, must make a new one of it (`maskgit.sights`).
+        It is remembered of read-only pictures that own their pixels, as are its tokens; who makes
+        such a picture writable again, and writes to it, must make a new one of it
+        (`maskgit.sights`).
         """
 
         def seen() -> Square:
@@ -239,6 +240,8 @@ class Engine:
         checks.require_picture(picture)
         checks.require_mask(mask, picture)
         require_feather(feather)
+        if not isinstance(window, Window | None):
+            raise TypeError(f"a window is a maskgit.Window, got {checks.describe(window)}")
         window = window or choose(mask, self.grid_size)
         if not mask[window.inside(*mask.shape).slices].any():
             raise ValueError("nothing is masked inside the window")
@@ -388,7 +391,7 @@ class Engine:
         checks.require_regions(regions, mask.shape)
         labels = [self.classes.resolve(each) for each in (label, *regions)]
         masks = list(regions.values())
-        which = class_cells(mask, masks, window, self.image_size, self.grid_size)
+        which = class_cells(mask, masks, labels, window, self.image_size, self.grid_size)
         return arrange(which, labels, cells)
 
     def _prepare(

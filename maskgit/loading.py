@@ -54,7 +54,7 @@ def find_folder(model: str | Path) -> Path:
         return MODELS / model
     if isinstance(model, str) and hub.is_here(model):
         return hub.folder(model)
-    if Path(model).is_dir():
+    if model != "" and Path(model).is_dir():
         return Path(model)
     if published := hub.MODELS.get(str(model)):
         raise CheckpointError(

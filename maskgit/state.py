@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from maskgit import schedules
+from maskgit.checks import MAX_SEED
 from maskgit.constraints import Constraints, take_rows
 from maskgit.reveal import REVEAL_RULES
 from maskgit.sampling import Number
@@ -81,7 +83,7 @@ class DecodeOptions:
         self._check("steps", 1, 1024, whole=True)
         self._check("start_step", 0, self.steps - 1, whole=True)
         self._check("top_k", 0, 2**31 - 1, whole=True)
-        self._check("seed", 0, 2**63 - 1, whole=True)
+        self._check("seed", 0, MAX_SEED, whole=True)
         for name in ("temperature", "choice_temperature", "guidance_scale"):
             self._check(name, 0, 100)
         self._check("top_p", math.ulp(0), 1)
@@ -97,9 +99,11 @@ class DecodeOptions:
 
     def _check(self, name: str, low: Number, high: Number, whole: bool = False) -> None:
         value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
             kind = "a whole number" if whole else "a number"
             raise TypeError(f"{name} must be {kind}, got {value!r}")
+        value = int(value) if isinstance(value, Integral) else float(value)
+        object.__setattr__(self, name, value)  # NumPy's numbers become plain ones
         if not low <= value <= high:  # refuses NaN, too
             limits = f"above 0, at most {high}" if name == "top_p" else f"{low} to {high}"
             raise ValueError(f"{name} must be {limits}, got {value}")

@@ -225,28 +225,35 @@ def shares(
 
 
 def class_cells(
-    mask: Region, regions: Sequence[Region], window: Window, size: int, grid_size: int
+    mask: Region,
+    regions: Sequence[Region],
+    labels: Sequence[int],
+    window: Window,
+    size: int,
+    grid_size: int,
 ) -> UInt8[np.ndarray, "{grid_size} {grid_size}"]:
-    """Say which region of the mask each cell of the window belongs to: the one that has most of it.
+    """Say of which class each cell of the window is: the one that has most of it.
 
     Args:
         mask: True where it was painted; of the picture's size.
         regions: Parts of the mask; a later one lies over those before. What is outside of the
             mask does not count.
+        labels: The class of what is of no region, and of each region; several may have the same.
         window: The window.
         size: As for `open_cells`.
         grid_size: As for `open_cells`.
 
     Returns:
-        0 where most of what is painted is of no region, 1 for the first region, and so on; among
-        equals the smallest number.
+        Where the class first stands in `labels`; among equals the smallest number.
     """
     left, covered = mask, []
     for region in reversed(regions):
         covered.append(shares(left & region, window, size, grid_size))
         left = left & ~region
     covered.append(shares(left, window, size, grid_size))
-    return np.stack(covered[::-1]).argmax(axis=0).astype(np.uint8)
+    of_class = np.zeros((len(labels), grid_size, grid_size))
+    np.add.at(of_class, [labels.index(label) for label in labels], covered[::-1])
+    return of_class.argmax(axis=0).astype(np.uint8)
 
 
 def project(square: Square, window: Window, height: int, width: int) -> Picture:

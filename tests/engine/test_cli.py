@@ -339,6 +339,9 @@ MISTAKES = {
     "edit photo.png --region rose=small.png": "small.png is 9x9 px, the picture 70x40 px",
     "edit photo.png --region tulip=mask.png": "tulip",
     "edit --images . --region rose=mask.png --box 0,0,9,9": "--images takes its masks",
+    "edit --images . --box 0,0,9,9 --out all.png": "--out is of one picture; say --to FOLDER",
+    "edit --images . --box 0,0,9,9 --label rosse": "no class 'rosse'",
+    "edit --images . --box 0,0,9,9 --to . --label rose": "holds the pictures; say --to",
     "trace photo.png": "say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT",
     "trace --box 0,0,9,9": "name the picture",
     "outpaint photo.png": "at least one side must grow",
@@ -369,6 +372,7 @@ USAGE = {
     "generate --steps many": "invalid int value: 'many'",
     "generate --reveal spiral": "halton",
     "outpaint": "picture",
+    "replay photo.png --out again.jpg": "this is written as PNG; 'again.jpg' ends otherwise",
 }
 
 
@@ -424,3 +428,13 @@ def test_python_dash_m_maskgit_has_help() -> None:
     )
     for verb in ("generate", "edit", "outpaint", "reconstruct", "trace", "classes", "train"):
         assert verb in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--steps", "--accumulate", "--save-every", "--threads"])
+@pytest.mark.parametrize("number", ["0", "-1", "few"])
+def test_training_counts_from_one(
+    option: str, number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["train", "tokenizer", "--data", ".", "--run", "run", option, number])
+    assert f"{option}: expected a whole number above 0, got '{number}'" in capsys.readouterr().err

@@ -31,6 +31,16 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "class as float": (lambda e: e.generate(1.0), TypeError, "whole number, text or None, got 1.0"),
     "seed below 0": (lambda e: e.generate(seed=-1), ValueError, "seed must be 0 to"),
     "seed too large": (lambda e: e.generate(seed=2**63 - 1, count=2), ValueError, "seed must be 0"),
+    "seed of the last picture": (
+        lambda e: e.generate(seed=2**63 - 2, count=3),
+        ValueError,
+        "0 to 9223372036854775805 for 3 pictures, got 9223372036854775806",
+    ),
+    "window as numbers": (
+        lambda e: e.edit(PICTURE, MASK, window=(0, 0, 40)),
+        TypeError,
+        "a window is a maskgit.Window, got tuple",
+    ),
     "seed as float": (lambda e: e.generate(seed=0.5), TypeError, "seed must be a whole number"),
     "no picture": (lambda e: e.generate(count=0), ValueError, "count must be 1 to 64, got 0"),
     "many pictures": (
@@ -224,3 +234,20 @@ def test_wrong_arguments_are_refused_with_what_is_allowed(engine: MaskGIT, name:
     call, error, message = WRONG[name]
     with pytest.raises(error, match=message):
         call(engine)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_numpy_are_numbers(engine: MaskGIT) -> None:
+    chosen = {"seed": np.int64(3), "steps": np.uint8(2), "top_p": np.float32(0.5)}
+    made = engine.generate(count=np.int32(2), **chosen)  # pyright: ignore[reportArgumentType]
+    plain = engine.generate(count=2, seed=3, steps=2, top_p=0.5)
+    assert np.array_equal(made.pictures, plain.pictures)
+    assert made.seeds == (3, 4)
+    options = made.traces[0][-1].options[0]
+    assert {type(options.seed), type(options.steps)} == {int}
+    assert type(options.top_p) is float
+
+
+def test_no_name_is_no_model() -> None:
+    with pytest.raises(maskgit.CheckpointError, match="no model ''"):
+        maskgit.load("")

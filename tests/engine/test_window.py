@@ -249,15 +249,29 @@ def test_a_cell_belongs_to_the_region_that_has_most_of_it() -> None:
     left[:, 22:] = False  # five whole columns of cells, and half of the sixth
     top[7:] = False  # one row of cells, and three quarters of the second
     whole = Window(0, 0, 64)
-    found = class_cells(mask, [left, top], whole, SIZE, GRID)
+    found = class_cells(mask, [left, top], [7, 8, 9], whole, SIZE, GRID)
     expected = np.zeros((16, 16), np.uint8)
     expected[:, :5] = 1
     expected[:2] = 2  # later, so it lies over the other
     assert found.tolist() == expected.tolist()
     mask[:, :20] = False  # what is outside of the mask does not count: two pixels of four are left
-    assert class_cells(mask, [left], whole, SIZE, GRID)[:, 5].tolist() == [0] * 16
+    assert class_cells(mask, [left], [7, 8], whole, SIZE, GRID)[:, 5].tolist() == [0] * 16
     mask[:, 21:] = False
-    assert class_cells(mask, [left], whole, SIZE, GRID)[:, 5].tolist() == [1] * 16
+    assert class_cells(mask, [left], [7, 8], whole, SIZE, GRID)[:, 5].tolist() == [1] * 16
+
+
+def test_regions_of_one_class_count_together() -> None:
+    mask, left, middle = (np.zeros((64, 64), bool) for _ in range(3))
+    mask[:] = True
+    left[:, 0::4] = middle[:, 1::4] = True  # of every cell a quarter each, and half is the rest's
+    middle[:, 2::8] = True  # and in every second cell one more quarter
+    whole = Window(0, 0, 64)
+    apart = class_cells(mask, [left, middle], [7, 8, 9], whole, SIZE, GRID)
+    as_one = class_cells(mask, [left, middle], [7, 8, 8], whole, SIZE, GRID)
+    of_the_rest = class_cells(mask, [left, middle], [7, 8, 7], whole, SIZE, GRID)
+    assert apart[0].tolist() == [2, 0] * 8
+    assert as_one[0].tolist() == [1, 0] * 8
+    assert not of_the_rest.any()
 
 
 @given(mask=painted())
@@ -265,6 +279,6 @@ def test_a_cell_belongs_to_the_region_that_has_most_of_it() -> None:
 def test_a_region_that_is_the_whole_mask_has_every_open_cell(mask: np.ndarray) -> None:
     window = choose(mask, GRID, min_side=32)
     is_open = open_cells(mask, window, SIZE, GRID)
-    found = class_cells(mask, [mask], window, SIZE, GRID)
+    found = class_cells(mask, [mask], [7, 8], window, SIZE, GRID)
     assert (found[is_open] == 1).all()
     assert (found[~is_open] == 0).all()
