@@ -65,7 +65,8 @@ def _after(controls: Controls) -> float | None:
     if not isinstance(controls.seed, int | float):
         return controls.seed
     count = controls.variations if controls.variations in COUNTS else 1
-    return (controls.seed + count) % (MAX_SEED + 1)
+    following = controls.seed + count
+    return following if following + count <= MAX_SEED + 1 else 0
 
 
 def _is_result(last: LastRun, drawing: Drawing) -> bool:

@@ -61,7 +61,8 @@ class Controls(NamedTuple):
 
     def seed_or(self, fresh: int) -> int:
         """Take the seed in the field, or a fresh one where that is wished."""
-        return fresh if self.randomise else int(_number("make.seed", self.seed, 0, MAX_SEED))
+        last = MAX_SEED + 1 - self.num_pictures()  # the others have the ones that follow
+        return fresh if self.randomise else _whole("make.seed", self.seed, 0, last)
 
     def label_for(self, info: ModelInfo) -> int | None:
         """Take the class, None for no class; only what the model knows."""
@@ -75,11 +76,12 @@ class Controls(NamedTuple):
 
     def sides(self) -> tuple[int, int, int, int]:
         """Take the pixels to add on the left, top, right and bottom; an empty field is none."""
-        left, top, right, bottom = (
-            int(_number("outpaint.heading", value or 0, 0, MAX_ADDED_PX))
-            for value in (self.left, self.top, self.right, self.bottom)
+        return (
+            _whole("outpaint.left", self.left or 0, 0, MAX_ADDED_PX),
+            _whole("outpaint.top", self.top or 0, 0, MAX_ADDED_PX),
+            _whole("outpaint.right", self.right or 0, 0, MAX_ADDED_PX),
+            _whole("outpaint.bottom", self.bottom or 0, 0, MAX_ADDED_PX),
         )
-        return left, top, right, bottom
 
     def soft_edge(self) -> float:
         """Take over how many cells the new content fades in."""
@@ -90,11 +92,11 @@ class Controls(NamedTuple):
         guidance = _number("advanced.guidance", self.guidance_scale, 0, MAX_GUIDANCE)
         noise = _number("advanced.choice_temperature", self.choice_temperature, 0, MAX_NOISE)
         return Settings(
-            steps=int(_number("advanced.steps", self.steps, 1, MAX_STEPS)),
+            steps=_whole("advanced.steps", self.steps, 1, MAX_STEPS),
             schedule=_schedule(self.schedule, info.schedules),
             temperature=_number("advanced.temperature", self.temperature, 0, MAX_TEMPERATURE),
             choice_temperature=noise,
-            top_k=int(_number("advanced.top_k", self.top_k, 0, info.codebook_size)),
+            top_k=_whole("advanced.top_k", self.top_k, 0, info.codebook_size),
             top_p=_number("advanced.top_p", self.top_p, MIN_TOP_P, 1),
             guidance_scale=guidance if info.has_no_class else 1.0,
             guidance_schedule=info.defaults.guidance_schedule,
@@ -109,10 +111,15 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
     """Take a number; `name` is the key of what the page calls it."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
         return float(value)
-    allowed = Sentence("said.range", low=f"{low:g}", high=f"{high:g}")
-    raise UserError(
-        Sentence("said.bad_setting", name=Sentence(name), value=str(value), allowed=allowed)
-    )
+    raise _refusal(name, value, Sentence("said.range", low=f"{low:g}", high=f"{high:g}"))
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    """Take a whole number, also one that came as 8.0."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and low <= value <= high and value == int(value):
+        return int(value)
+    raise _refusal(name, value, Sentence("said.whole_range", low=str(low), high=str(high)))
 
 
 def _schedule(value: Any, names: Collection[str]) -> str:
@@ -125,7 +132,13 @@ def _schedule(value: Any, names: Collection[str]) -> str:
 def _one_of(name: str, value: Any, choices: Collection[Any]) -> Any:
     if value in choices:
         return value
-    allowed = ", ".join(map(str, choices)) if len(choices) < 12 else Sentence("said.one_listed")
-    raise UserError(
-        Sentence("said.bad_setting", name=Sentence(name), value=str(value), allowed=allowed)
+    listed = len(choices) < 12
+    raise _refusal(
+        name, value, ", ".join(map(str, choices)) if listed else Sentence("said.one_listed")
     )
+
+
+def _refusal(name: str, value: Any, allowed: str) -> UserError:
+    """Say what may not be, and what may."""
+    said = Sentence("said.no_value") if value is None else str(value)
+    return UserError(Sentence("said.bad_setting", name=Sentence(name), value=said, allowed=allowed))

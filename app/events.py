@@ -261,11 +261,10 @@ def _updates(
         canvas, status, stop, seed, last, sides = _frame(shown), *[gr.skip()] * 5
         if shown.is_running != was_running:
             status, stop = shown.status, gr.Button(interactive=shown.is_running)
-            results = tuple(shown.frame.get("picture_ids", ()))
-            seed, last = (
-                shown.seed,
-                LastRun(action, shown.frame["run"], shown.seed, drawing, results),
-            )
+            if shown.seed is not None:
+                results = tuple(shown.frame.get("picture_ids", ()))
+                last = LastRun(action, shown.frame["run"], shown.seed, drawing, results)
+                seed = shown.seed
         if action == "outpaint" and shown.frame["kind"] == "done":
             sides = 0
             canvas = gr.HTML(frame=json.dumps(shown.frame), command=_message("added"))

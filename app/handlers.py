@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from app.answers import Answer, answer_in_turn, fields
 from app.canvas.drawing import MAX_ASPECT, Drawing
-from app.controls import MAX_SEED, Controls
+from app.controls import COUNTS, MAX_SEED, Controls
 from app.desk import Action, Desk, Job
 from app.errors import UserError
 from app.examples import Examples
@@ -48,13 +48,13 @@ class Shown(NamedTuple):
         frame: For the canvas.
         status: A sentence.
         is_running: Whether there is something to stop.
-        seed: The seed in use.
+        seed: The seed in use; None where nothing ran.
     """
 
     frame: Frame
     status: str
     is_running: bool
-    seed: int
+    seed: int | None
 
 
 class Handlers:
@@ -92,10 +92,9 @@ class Handlers:
             One frame per pass, then the result. Trouble is a frame too, so that the page keeps
             what it shows; closing the iterator stops the run and leaves nothing behind.
         """
-        run = secrets.token_hex(8)
-        seed = secrets.randbelow(MAX_SEED)
+        run, seed = secrets.token_hex(8), None
         try:
-            seed = controls.seed_or(seed)
+            seed = controls.seed_or(secrets.randbelow(MAX_SEED + 2 - max(COUNTS)))
             job = Desk(self._studio, drawing, controls, seed).job(action)
             yield from self._watch(run, seed, job)
         except UserError as error:
@@ -108,7 +107,7 @@ class Handlers:
     def stopped(self, run: str | None) -> Shown:
         """Tell the page that the run was stopped."""
         frame = {"run": run, "kind": "stopped", "message": Sentence("said.stopped")}
-        return Shown(frame, Sentence("said.stopped"), is_running=False, seed=0)
+        return Shown(frame, Sentence("said.stopped"), is_running=False, seed=None)
 
     def open_picture(self, request: object) -> Answer:
         """Open what a person brought: `{"name", "data"}`, the file's bytes as base64.
@@ -204,6 +203,6 @@ class Handlers:
         return answer_in_turn(self._uploads, PATIENCE_S, action)
 
 
-def _failed(run: str, seed: int, message: str, code: str) -> Shown:
+def _failed(run: str, seed: int | None, message: str, code: str) -> Shown:
     frame = {"run": run, "kind": "error", "code": code, "message": message}
     return Shown(frame, message, is_running=False, seed=seed)

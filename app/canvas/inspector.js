@@ -78,6 +78,7 @@ function createInspector(root, state, { walk, grove, marks, steering, fail }) {
     const what =
       code === null || code === undefined ? word("inspector.masked")
       : at === KNOWN && !isPinned ? word("inspector.known", { code })
+      : isPinned && confidence === 1 ? word("inspector.put_here", { code })
       : at >= 0 ? word("inspector.decided", { code, pass: at + 1, sure })
       : word("inspector.code", { code });
     const asMany = Math.max(1, Math.round(Math.exp(entropy)));

@@ -4,21 +4,22 @@
 // its way strokes only grow. When the pointer is let go and the last answer is here, Fill is pressed
 // and makes the picture as it is set. Sketches lie on the stage and nowhere else: they are never in
 // the history, and trouble leaves the mask as it is painted.
+//
+// Who paints on before the fill is done wants one fill of both strokes: the first makes way.
 
-function createLive(state, { server, upload, doc, preview, controls, press, redraw, refresh, say, fail }) {
+function createLive(state, parts) {
+  const { server, upload, doc, preview, controls, press, halt, redraw, refresh, say, fail } = parts;
   let isAsking = false;
   let wish = null; // model, class, settings and seed of this stroke
   let asked = null; // the drawing of the newest question
   let held = null; // the drawing when the pointer was let go
   let wantsRun = false;
-  let hasRun = false; // a run was asked for here and is not over
-  let isUnwanted = false; // it was called off before it had begun
+  let fate = null; // of the run that was asked for here: "asked", "begun", or "unwanted" before it had
 
   state.live = false;
   state.sketched = null; // cells that the sketch on the stage is about
-  addEventListener("studio-run-begun", () => isUnwanted && press("#stop"));
   addEventListener("studio-run-over", () => {
-    hasRun = isUnwanted = false;
+    if (fate !== "begun") fate = null; // it never began
   });
 
   function cellsNow() {
@@ -30,6 +31,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
   /** A stroke begins: the sketch before it is about other cells. */
   function begin() {
     forget();
+    callOff();
     wish = state.live ? wishOf(controls()) : null;
   }
 
@@ -49,7 +51,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
     } finally {
       isAsking = false;
     }
-    if (wantsRun) run();
+    if (wantsRun) fill();
   }
 
   /** What is painted by now, if nothing was asked about it yet. */
@@ -90,14 +92,34 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
     if (!state.live) return;
     if (!isNew || !countCells(state.cells)) return forget();
     wantsRun = true;
-    if (!isAsking) run();
+    if (!isAsking) fill();
   }
 
-  function run() {
+  function fill() {
     wantsRun = false;
-    hasRun = true;
-    isUnwanted = false;
+    fate = "asked";
     press("#fill");
+  }
+
+  /** A run is about to begin; false if it was called off meanwhile. */
+  function accepts() {
+    const isWanted = fate !== "unwanted";
+    if (!isWanted) press("#stop");
+    fate = fate === "asked" ? "begun" : null;
+    return isWanted;
+  }
+
+  /** Stop is not to be pressed before there is something to stop. */
+  function callOff() {
+    if (fate === "asked") fate = "unwanted";
+    if (fate === "begun" && state.running && !state.walking) press("#stop");
+  }
+
+  /** Stops a fill that was begun here, for a stroke: resolves when there can be one. */
+  function interrupt() {
+    if (!state.live || fate !== "begun" || !state.running || state.walking) return null;
+    callOff();
+    return halt();
   }
 
   function hide() {
@@ -116,8 +138,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
 
   function stop() {
     if (!state.live) return;
-    if (hasRun && state.running && !state.walking) press("#stop");
-    else isUnwanted = hasRun; // Stop is not to be pressed before there is something to stop
+    callOff();
     forget();
   }
 
@@ -128,7 +149,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
   }
 
   return {
-    begin, moved, release, stop,
+    begin, moved, release, stop, accepts, interrupt,
     cancelled: forget,
     hold() {
       held = doc.message();
@@ -143,6 +164,7 @@ function createLive(state, { server, upload, doc, preview, controls, press, redr
     },
     /** A run ended, or could not begin. */
     over() {
+      if (fate === "begun") fate = null;
       if (!state.isStroking() && !wantsRun) hide();
     },
     toggle() {

@@ -262,6 +262,7 @@ const doc = createDocument(state, {
 const live = createLive(state, {
   server, doc, preview, controls, press, refresh, say, fail,
   upload: (picture) => opening.upload(picture),
+  halt: () => runs.stop(),
   redraw: () => layers.invalidate("lower"),
 });
 const painter = createPainter(state, {
@@ -269,6 +270,7 @@ const painter = createPainter(state, {
   redraw: () => layers.invalidate(),
   refresh, say,
   starting() {
+    say(""); // what was wrong before may be right now
     showDocument();
     live.begin();
   },
@@ -314,6 +316,15 @@ const runs = createRuns(state, {
     lab.walk.leave();
     live.makeWay();
   },
+  accepts: () => live.accepts(),
+  /** Who presses Fill far below the picture, on a phone, wants to see what comes of it. */
+  bringIntoSight() {
+    const { top, bottom, height } = stage.getBoundingClientRect();
+    const seen = Math.min(bottom, innerHeight) - Math.max(top, 0);
+    if (seen > height / 2) return;
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    stage.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
+  },
   record(run, isStopped) {
     lab.record(run, isStopped);
     variations.refresh();
@@ -356,6 +367,7 @@ const project = createProject(root, state, { server, doc, history, lab, settle, 
 const hand = framing.over(lab.marks.hand);
 createPointer(stage, view, state, hand, {
   refresh,
+  interrupt: () => (TOOLS.includes(state.tool) ? live.interrupt() : null),
   redrawUpper: () => layers.invalidate("upper"),
 });
 createKeys(root, stage, view, state, painter, actions, layers, {

@@ -116,12 +116,15 @@ function createPlayer(root, state, parts) {
     following = state.run.at >= newest();
   }
 
-  /** The steps belong to a result: with another picture on the stage they would mislead. */
+  /**
+   * The steps belong to a result, and lie on what it was made of too, where both are of one size:
+   * with another picture on the stage they would mislead.
+   */
   function isRelevant() {
     const { run, picture } = state;
     if (!run) return false;
     if (state.running || run.made?.(picture)) return true;
-    return picture === run.base || run.results.includes(picture);
+    return (picture === run.base && !run.size) || run.results.includes(picture);
   }
 
   function wordsFor(position) {

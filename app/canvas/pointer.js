@@ -1,18 +1,18 @@
 // Mouse, pen and fingers on the stage.
 //
-//   one finger, pen, left button    paint (during a run: move the picture)
+//   one finger, pen, left button    paint (during a run: move the picture; a live one makes way)
 //   right button, a pen's eraser    erase with the same tool; Alt does it too
 //   middle button, Space and drag   move the picture (with the frame, the left button, too)
 //   two fingers                     move and zoom
 //   wheel, trackpad pinch           zoom at the pointer; sideways scrolling moves
 
-function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
+function createPointer(stage, view, state, painter, { redrawUpper, refresh, interrupt }) {
   const fingers = new Map(); // touches on the stage, by pointer id
-  let action = null; // {kind: "paint" | "pan", id, x, y}
+  let action = null; // {kind: "paint" | "pan", id, x, y}, and `points` while a stroke cannot begin
   let pinch = null;
 
   const isFrame = () => state.tool === "enlarge"; // there is nothing to paint with it
-  const isPan = (event) => event.button === 1 || state.spaceHeld || state.running || isFrame();
+  const isMove = (event) => event.button === 1 || state.spaceHeld || isFrame();
   const isErase = (event) => event.button === 2 || event.button === 5 || event.altKey;
 
   stage.addEventListener("pointerdown", (event) => {
@@ -28,13 +28,27 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
     if (event.button === 1) event.preventDefault(); // no autoscroll
     stage.focus({ preventScroll: true });
     capture(event);
-    const kind = isPan(event) ? "pan" : "paint";
-    const paints = () => painter.begin(view.toPicture(event), isErase(event), event.shiftKey);
-    if (kind === "paint" && !paints()) return;
+    const waits = isMove(event) ? null : interrupt();
+    const kind = isMove(event) || (state.running && !waits) ? "pan" : "paint";
+    const place = view.toPicture(event);
+    const paints = () => painter.begin(place, isErase(event), event.shiftKey);
+    if (kind === "paint" && !waits && !paints()) return;
     const { pointerId: id, pointerType: type, clientX: x, clientY: y } = event;
     action = { kind, id, type, x, y };
+    if (waits) paintAfter(waits, action, paints);
     refresh();
   });
+
+  /** Begins a stroke when a run has made way, with all that was drawn meanwhile. */
+  async function paintAfter(waits, stroke, paints) {
+    stroke.points = [];
+    await waits;
+    const { points } = stroke;
+    stroke.points = null;
+    if ((action !== stroke && !stroke.isOver) || !paints()) return;
+    if (points.length) painter.extend(points);
+    if (stroke.isOver) painter.finish();
+  }
 
   stage.addEventListener("pointermove", (event) => {
     if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event);
@@ -43,6 +57,8 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
       if (action.kind === "pan") {
         view.pan(event.clientX - action.x, event.clientY - action.y);
         Object.assign(action, { x: event.clientX, y: event.clientY });
+      } else if (action.points) {
+        action.points.push(...pointsOf(event));
       } else {
         painter.extend(pointsOf(event));
       }
@@ -56,9 +72,10 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh }) {
     fingers.delete(event.pointerId);
     if (pinch && fingers.size < 2) pinch = null;
     if (action?.id !== event.pointerId) return;
-    const { kind } = action;
+    const { kind, points } = action;
+    if (points) action.isOver = event.type !== "pointercancel";
     action = null;
-    if (kind === "paint") {
+    if (kind === "paint" && !points) {
       if (event.type === "pointercancel") painter.cancel();
       else painter.finish();
     }

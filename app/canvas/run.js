@@ -42,10 +42,10 @@ function createRuns(state, parts) {
     state.run = run;
     state.running = true;
     if (size) paper.stageSize(size, origin);
+    parts.bringIntoSight();
     say("");
     variations.clear();
     player.start(run);
-    dispatchEvent(new Event("studio-run-begun")); // presses.py waits for it
     parts.refresh();
   }
 
@@ -67,6 +67,8 @@ function createRuns(state, parts) {
     parts.makeWay();
     if (!state.running) {
       await doc.settled(); // Fill may be pressed while undo still decodes a picture
+      dispatchEvent(new Event("studio-run-begun")); // presses.py waits for it
+      if (!parts.accepts()) return void (finishedId = frame.run);
       begin(frame);
     }
     if (kind === "step") {
@@ -216,8 +218,9 @@ function createRuns(state, parts) {
         expectFrames();
         if (!state.running) ended();
       });
+    return queue;
   }
 
-  const stop = () => isOn() && receive({ run: state.run.id, kind: "stopped" });
+  const stop = () => (isOn() ? receive({ run: state.run.id, kind: "stopped" }) : queue);
   return { render, receive, stop, conclude };
 }

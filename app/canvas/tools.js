@@ -24,7 +24,11 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     const value = tool === "eraser" || erase ? 0 : state.swatch;
     const [before, wasShown] = [state.cells.slice(), state.shown];
     stroke = { tool, value, from: point, last: point, before, wasShown };
-    state.shown = true; // painting on a result brings its mask back into sight
+    if (!state.shown && value && countCells(before)) {
+      state.cells = new Uint8Array(before.length); // what is seen is what will change
+      say(word("tools.new_mask"));
+    }
+    state.shown = true;
     state.keyCursor = -1;
     if (tool === "fill") fill(point);
     else if (isFree(tool)) extend([point]);

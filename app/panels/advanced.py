@@ -107,27 +107,24 @@ def advanced_panel(info: ModelInfo, words: Words) -> AdvancedPanel:
             info=words("advanced.reveal_info"),
             elem_id="reveal",
         )
-        with gr.Row(elem_classes="tight"):
-            top_k = gr.Number(
-                start.top_k,
-                precision=0,
-                minimum=0,
-                maximum=info.codebook_size,
-                label=words("advanced.top_k"),
-                info=words("advanced.top_k_info"),
-                min_width=120,
-                elem_id="top-k",
-            )
-            top_p = gr.Slider(
-                MIN_TOP_P,
-                1,
-                start.top_p,
-                step=0.01,
-                label=words("advanced.top_p"),
-                info=words("advanced.top_p_info"),
-                min_width=120,
-                elem_id="top-p",
-            )
+        top_k = gr.Number(
+            start.top_k,
+            precision=0,
+            minimum=0,
+            maximum=info.codebook_size,
+            label=words("advanced.top_k"),
+            info=words("advanced.top_k_info"),
+            elem_id="top-k",
+        )
+        top_p = gr.Slider(
+            MIN_TOP_P,
+            1,
+            start.top_p,
+            step=0.01,
+            label=words("advanced.top_p"),
+            info=words("advanced.top_p_info"),
+            elem_id="top-p",
+        )
         feather = gr.Slider(
             0,
             MAX_FEATHER,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.canvas.drawing import Drawing
-from app.controls import Controls
+from app.controls import MAX_SEED, Controls
 from app.desk import Action
 from app.handlers import Handlers, Shown
 from app.models import Settings
@@ -301,6 +301,10 @@ def test_a_picture_of_another_size_is_not_taken_for_the_one_on_the_canvas(
         {"temperature": -1},
         {"choice_temperature": None},
         {"top_k": 17},
+        {"top_k": 2.5},
+        {"steps": 3.7},
+        {"seed": 1.5},
+        {"seed": MAX_SEED, "variations": 2},
         {"top_p": 0},
         {"guidance_scale": 1e9},
         {"reveal": ""},
@@ -317,6 +321,16 @@ def test_values_out_of_range_are_refused_with_what_is_allowed(
         "message"
     ]
     assert "is not allowed; it must be" in message
+
+
+def test_a_refusal_gives_limits_in_full_and_leaves_the_seed_alone(handlers: Handlers) -> None:
+    *_, shown = handlers.run("generate", Drawing(), CHOSEN._replace(seed=None))
+    assert shown.frame["message"] == (
+        "Seed: nothing is not allowed; it must be a whole number, 0 to 2147483647."
+    )
+    assert shown.seed is None
+    *_, shown = handlers.run("generate", Drawing(), CHOSEN._replace(seed=MAX_SEED, variations=4))
+    assert "2147483647 is not allowed; it must be a whole number, 0 to 2147483644" in shown.status
 
 
 @pytest.mark.parametrize("name", Controls._fields)

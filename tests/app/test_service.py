@@ -189,7 +189,7 @@ BOX = {"box": [0, 0, 9, 9]}
         ("generate", {"label": 3}, "What should appear: 3 is not allowed"),
         ("generate", {"label": 207, "count": MAX_PICTURES + 1}, "less than or equal to 16"),
         ("generate", {"label": 207, "settings": {"step": 3}}, "settings: step; there are steps"),
-        ("generate", {"label": 207, "settings": {"steps": 1000}}, "it must be 1 to 32"),
+        ("generate", {"label": 207, "settings": {"steps": 1000}}, "a whole number, 1 to 32"),
         (
             "edit",
             {"label": 207, **SENT, **BOX, "settings": {"feather": 3}},

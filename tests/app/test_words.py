@@ -86,7 +86,7 @@ def asked() -> set[str]:
     for path in PYTHON:
         text = path.read_text(encoding="utf-8")
         found |= set(
-            re.findall(r'(?:\bwords|Sentence|_words|_one_of|_number)\(\s*"([\w.]+)"', text)
+            re.findall(r'(?:\bwords|Sentence|_words|_one_of|_number|_whole)\(\s*"([\w.]+)"', text)
         )
     for path in CANVAS:
         for call in re.findall(r"\bword\(([^()]*)", code_of(path)):

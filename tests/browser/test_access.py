@@ -164,3 +164,17 @@ def test_nothing_moves_by_itself_where_that_is_unwanted(desktop: Editor) -> None
     for route in held:
         route.continue_()
     desktop.wait("!studio.running")
+
+
+@pytest.mark.parametrize("width", [641, 844, 1024, 1280])
+def test_every_button_of_the_bar_can_be_reached(desktop: Editor, width: int) -> None:
+    desktop.page.set_viewport_size({"width": width, "height": 700})
+    outside = desktop.page.evaluate(
+        """() => {
+            const bar = document.querySelector(".mgs-top");
+            const { right } = bar.getBoundingClientRect();
+            const isOut = (part) => part.getBoundingClientRect().right > right + 0.5;
+            return [...bar.children].filter(isOut).map((part) => part.className || part.title);
+        }"""
+    )
+    assert outside == []

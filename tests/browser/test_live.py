@@ -116,10 +116,14 @@ def test_escape_calls_off_a_fill_that_is_about_to_begin(desktop: Editor) -> None
     before = desktop.pixels()
     length = desktop.see("studio.historyLength")
     asked: list[Route] = []
-    desktop.page.route(
-        re.compile("queue/join"),
-        lambda route: route.continue_() if asked else asked.append(route),
-    )
+
+    def hold_first(route: Route) -> None:
+        if asked:
+            route.continue_()
+        else:
+            asked.append(route)
+
+    desktop.page.route(re.compile("queue/join"), hold_first)
     go_live(desktop)
     with pressed(desktop, STROKE):
         desktop.wait("studio.sketched > 0")
@@ -132,6 +136,40 @@ def test_escape_calls_off_a_fill_that_is_about_to_begin(desktop: Editor) -> None
     assert desktop.see("studio.count") > 0
     assert np.array_equal(desktop.pixels(), before)
     desktop.fill()  # the next one is wanted
+
+
+def test_a_stroke_while_the_one_before_is_filled_makes_one_fill_of_both(either: Editor) -> None:
+    either.unfold("advanced")
+    either.type_number("steps", 32)
+    length = either.see("studio.historyLength")
+    go_live(either)
+    with pressed(either, STROKE):
+        either.wait("studio.sketched > 0")
+        first = either.see("studio.count")
+        box = either.see("studio.box")
+    either.wait("studio.running")
+    with pressed(either, [(2.5, 10.5), (2.5, 12.5), (4.5, 13.5)]):
+        either.wait("!studio.running && studio.count > 0")
+    either.wait_result(length + 2)
+    assert either.see("studio.historyLength") == length + 3  # two strokes and one picture
+    assert either.see("studio.count") > first
+    assert either.see("studio.box") == box  # the picture was not moved
+
+
+def test_a_stroke_on_a_finished_fill_leaves_it_as_it_is(desktop: Editor) -> None:
+    go_live(desktop)
+    with pressed(desktop, STROKE):
+        desktop.wait("studio.sketched > 0")
+    desktop.wait_result(desktop.see("studio.historyLength"))
+    first, done = desktop.lattice.region(desktop.cells), desktop.pixels()
+    position = desktop.see("studio.position")
+    with pressed(desktop, [(2.5, 12.5), (4.5, 13.5)]):
+        desktop.wait("studio.sketched > 0")
+    desktop.wait_result(position + 2)
+    second = desktop.lattice.region(desktop.cells)
+    assert not (first & second).any()
+    after = desktop.pixels()
+    assert np.array_equal(after[~second], done[~second])
 
 
 def test_trouble_is_said_once_and_the_mask_is_kept(desktop: Editor) -> None:

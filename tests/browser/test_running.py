@@ -383,3 +383,69 @@ def test_without_paint_a_sentence_says_what_to_do(either: Editor) -> None:
     assert "Paint" in either.status()[0]
     either.paint_box(1, 1, 3, 3)
     either.fill()
+
+
+def test_a_stroke_on_a_result_begins_a_new_mask_unless_the_last_one_is_shown(
+    desktop: Editor,
+) -> None:
+    desktop.paint_box(3, 3, 4, 4)
+    desktop.fill()
+    desktop.tap("[data-do=mask]")
+    desktop.wait("studio.shown")
+    desktop.paint_box(9, 9, 2, 2)
+    assert desktop.see("studio.count") == 20
+    desktop.fill()
+    desktop.paint_box(12, 2, 3, 3)
+    assert desktop.see("studio.count") == 9
+    assert desktop.status()[0] == "A new mask. To add to the last one, show it first (M)."
+    desktop.undo()
+    assert desktop.see("studio.count") == 20
+
+
+def test_steps_are_not_shown_over_a_picture_of_another_size(desktop: Editor) -> None:
+    timeline = desktop.page.locator(".mgs-timeline")
+    desktop.tap("#generate")
+    desktop.wait_result(1)
+    assert timeline.is_visible()
+    desktop.undo()
+    assert timeline.is_hidden()
+    desktop.redo()
+    assert timeline.is_visible()
+
+
+def test_who_presses_fill_far_below_sees_the_picture_change(phone: Editor) -> None:
+    phone.paint_box(3, 3, 4, 4)
+    button, stage = phone.page.locator("#fill"), phone.page.locator(".mgs-stage")
+    button.scroll_into_view_if_needed()
+    phone.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    position = phone.see("studio.position") + 1
+    button.evaluate("(button) => button.click()")
+    phone.wait_result(position)
+    top, bottom, height = stage.evaluate(
+        """async (stage) => {
+            let last = NaN; // it scrolls smoothly
+            while (last !== (last = stage.getBoundingClientRect().top)) {
+                await new Promise(requestAnimationFrame);
+            }
+            const { top, bottom } = stage.getBoundingClientRect();
+            return [top, bottom, innerHeight];
+        }"""
+    )
+    assert top >= 0
+    assert bottom <= height
+
+
+def test_what_was_wrong_is_not_said_any_longer_when_somebody_goes_on(desktop: Editor) -> None:
+    desktop.tap("#fill")
+    desktop.page.wait_for_function("document.querySelector('.mgs-status').dataset.kind === 'error'")
+    desktop.paint_box(3, 3, 4, 4)
+    assert desktop.status() == ("", "")
+
+
+def test_a_seed_that_is_refused_stays_where_it_was_typed(desktop: Editor) -> None:
+    desktop.fix_seed(-1)
+    desktop.paint_box(3, 3, 4, 4)
+    desktop.tap("#fill")
+    said = "Seed: -1 is not allowed; it must be a whole number, 0 to 2147483647."
+    desktop.page.get_by_text(said).first.wait_for()
+    assert desktop.page.locator("#seed input").input_value() == "-1"
