@@ -106,6 +106,7 @@ SCRIPTS = (
     "history.js",
     "classes.js",
     "standing.js",
+    "picking.js",
     "document.js",
     "store.js",
     "remaking.js",

@@ -27,7 +27,7 @@
 //   chunks.js      bytes of files                  saving.js    pictures with their recipe
 //   remaking.js    what a recipe brings back       zip.js       archives, packed and unpacked
 //   project.js     everything here as one file
-//   classes.js     several classes as colours
+//   classes.js     several classes as colours      picking.js    words that no class is called
 //   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
 //   probe.js       all of it, for tests
 //
@@ -296,6 +296,7 @@ const standing = createStandingOut(state, {
   framing, settle, controls, say,
   strength: () => JSON.parse(props.stand_out || "null"),
 });
+createPicking({ say });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, say, fail,
   branch: {

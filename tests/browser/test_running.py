@@ -449,3 +449,23 @@ def test_a_seed_that_is_refused_stays_where_it_was_typed(desktop: Editor) -> Non
     said = "Seed: -1 is not allowed; it must be a whole number, 0 to 2147483647."
     desktop.page.get_by_text(said).first.wait_for()
     assert desktop.page.locator("#seed input").input_value() == "-1"
+
+
+@pytest.mark.parametrize("leave", ["Enter", "Tab", "mouse"])
+def test_a_word_that_no_class_is_called_is_answered(desktop: Editor, leave: str) -> None:
+    field, page = desktop.page.locator("#class input"), desktop.page
+    chosen = field.input_value()
+    field.click()
+    field.fill("")
+    field.press_sequentially("dog")
+    page.locator("[role=option]").first.wait_for(state="hidden")
+    if leave == "mouse":
+        page.locator(".mgs-counter").click()
+    else:
+        page.keyboard.press(leave)
+    desktop.wait("studio.status.kind === 'error'")
+    words, _ = desktop.status()
+    assert words.startswith(f"No class here is called “dog”; it stays {chosen.split(' · ')[0]}.")
+    page.locator("[role=option]").first.wait_for(state="hidden")
+    assert field.input_value() == chosen
+    assert desktop.choose("class", "daisy").startswith("daisy")  # and the field works as before
