@@ -38,6 +38,7 @@ function createEnlarging(root, view, state, parts) {
   function change(next, isOwn = true) {
     if (areSameSides(next, sides)) return;
     sides = next;
+    parts.relent();
     if (isOwn) tell();
     askForPlan();
     redraw();

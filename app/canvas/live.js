@@ -14,7 +14,7 @@ function createLive(state, parts) {
   let asked = null; // the drawing of the newest question
   let held = null; // the drawing when the pointer was let go
   let wantsRun = false;
-  let fate = null; // of the run that was asked for here: "asked", "begun", or "unwanted" before it had
+  let fate = null; // of the run of the last stroke: "asked", "begun", or "unwanted" in between
 
   state.live = false;
   state.sketched = null; // cells that the sketch on the stage is about
@@ -109,7 +109,7 @@ function createLive(state, parts) {
     return isWanted;
   }
 
-  /** Stop is not to be pressed before there is something to stop. */
+  /** Takes a run back; Stop is not to be pressed before there is something to stop. */
   function callOff() {
     if (fate === "asked") fate = "unwanted";
     if (fate === "begun" && state.running && !state.walking) press("#stop");

@@ -270,7 +270,7 @@ const painter = createPainter(state, {
   redraw: () => layers.invalidate(),
   refresh, say,
   starting() {
-    say(""); // what was wrong before may be right now
+    toolbar.relent();
     showDocument();
     live.begin();
   },
@@ -333,6 +333,7 @@ const runs = createRuns(state, {
 });
 const enlarging = createEnlarging(root, view, state, {
   controls, announce: (words) => toolbar.announce(words), say, fail, redraw,
+  relent: () => toolbar.relent(),
   take: () => actions.tool("enlarge"),
   ask: (name, question) => server[name](question),
   send(sides) {

@@ -17,6 +17,11 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     root.setAttribute("aria-busy", String(kind === "busy"));
   }
 
+  /** Somebody goes on: what was wrong may be right now. */
+  function relent() {
+    if (status.dataset.kind === "error") say("");
+  }
+
   function count() {
     const { lattice, cells } = state;
     if (!lattice) return word("counter.no_picture");
@@ -112,5 +117,5 @@ function createToolbar(root, state, { history, view, player, compare, actions })
     });
   }
 
-  return { refresh, say, announce: (words) => write(live, words) };
+  return { refresh, say, relent, announce: (words) => write(live, words) };
 }
