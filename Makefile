@@ -54,7 +54,7 @@ screenshots: browser  ## Take the pictures of the README anew, from the running 
 
 # Every part prints its own table, too; the last one prints all of them in one.
 BENCHMARKS := decode factors precision known_cells curves start load interface painting summary
-bench: browser  ## Measure everything there is to say about speed, in one table; 45 minutes
+bench: browser  ## Measure everything there is to say about speed, in one table; 40 minutes
 	set -e; for part in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$part; done
 
 train-embedded: $(VENV)/.run-time  ## Train the embedded model (DATA=folder of pictures); hours on a CPU

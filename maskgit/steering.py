@@ -144,6 +144,11 @@ def relabel(state: DecodeState, label: int) -> DecodeState:
 
     Where several classes were painted, their regions keep them; the label is for the rest.
 
+    Args:
+        state: One row.
+        label: One of the model's, which is not known here: `MaskGIT.require_possible` refuses
+            others, before a pass would fail.
+
     Raises:
         ValueError: If there is no rest.
     """
