@@ -109,17 +109,21 @@ class Controls(NamedTuple):
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
     """Take a number; `name` is the key of what the page calls it."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
+    if _is_within(value, low, high):
         return float(value)
     raise _refusal(name, value, Sentence("said.range", low=f"{low:g}", high=f"{high:g}"))
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
     """Take a whole number, also one that came as 8.0."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and low <= value <= high and value == int(value):
+    if _is_within(value, low, high) and value == int(value):
         return int(value)
     raise _refusal(name, value, Sentence("said.whole_range", low=str(low), high=str(high)))
+
+
+def _is_within(value: Any, low: float, high: float) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and low <= value <= high
 
 
 def _schedule(value: Any, names: Collection[str]) -> str:

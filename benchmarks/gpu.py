@@ -259,13 +259,8 @@ def _passes(engine: MaskGIT, network: AnyTransformer, build: str, batch: int) ->
     """Give what runs all passes of a batch, by recordings or by the plain step."""
     state = engine.prepare_generate(1, count=batch).state
     if "graphs" not in build:
-        return lambda: decoding.decode(network, state)
-
-    def replay() -> DecodeState:
-        *_, last = graphs.trace(engine.predictor, state)
-        return last
-
-    return replay
+        return partial(decoding.decode, network, state)
+    return partial(graphs.decode, engine.predictor, state)
 
 
 def _painter(engine: MaskGIT, build: str) -> Paint:

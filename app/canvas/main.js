@@ -318,14 +318,7 @@ const runs = createRuns(state, {
     live.makeWay();
   },
   accepts: () => live.accepts(),
-  /** Who presses Fill far below the picture, on a phone, wants to see what comes of it. */
-  bringIntoSight() {
-    const { top, bottom, height } = stage.getBoundingClientRect();
-    const seen = Math.min(bottom, innerHeight) - Math.max(top, 0);
-    if (seen > height / 2) return;
-    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    stage.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
-  },
+  bringIntoSight: () => view.bringIntoSight(),
   record(run, isStopped) {
     lab.record(run, isStopped);
     variations.refresh();

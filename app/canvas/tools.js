@@ -23,11 +23,9 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     const { tool } = state;
     const value = tool === "eraser" || erase ? 0 : state.swatch;
     const [before, wasShown] = [state.cells.slice(), state.shown];
-    stroke = { tool, value, from: point, last: point, before, wasShown };
-    if (!state.shown && value && countCells(before)) {
-      state.cells = new Uint8Array(before.length); // what is seen is what will change
-      say(word("tools.new_mask"));
-    }
+    const isNew = !wasShown && value > 0 && countCells(before) > 0;
+    stroke = { tool, value, from: point, last: point, before, wasShown, isNew };
+    if (isNew) state.cells = new Uint8Array(before.length); // what is seen is what will change
     state.shown = true;
     state.keyCursor = -1;
     if (tool === "fill") fill(point);
@@ -83,12 +81,13 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
 
   function finish(isByKey = false) {
     if (!stroke) return;
-    const { before, value } = stroke;
+    const { before, value, isNew } = stroke;
     if (state.draft) {
       const cells = state.draft.cells.length ? state.draft.cells : target(stroke.last);
       mark(cells, value);
     }
     stroke = state.draft = null;
+    if (isNew) say(word("tools.new_mask"));
     redraw();
     hear.finished(before.some((cell, index) => cell !== state.cells[index]), isByKey);
   }

@@ -78,6 +78,15 @@ function createView(stage, paper, onChange) {
     };
   };
 
+  /** Scrolls the page to the stage: who presses Fill far below it wants to see what comes of it. */
+  view.bringIntoSight = () => {
+    const { top, bottom, height } = stage.getBoundingClientRect();
+    const seen = Math.min(bottom, innerHeight) - Math.max(top, 0);
+    if (seen > height / 2) return;
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    stage.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
+  };
+
   const measure = () => {
     const [width, height] = [stage.clientWidth, stage.clientHeight];
     const ratio = window.devicePixelRatio || 1;

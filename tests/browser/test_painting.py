@@ -263,3 +263,20 @@ def test_a_file_that_is_no_mask_is_refused_in_words_and_nothing_is_lost(desktop:
         load_mask(desktop, "night.png", data)
         desktop.wait(f"studio.status.text.includes({words!r})")
         assert desktop.see("studio.count") == 4
+
+
+def test_a_stroke_on_a_result_begins_a_new_mask_unless_the_last_one_is_shown(
+    desktop: Editor,
+) -> None:
+    desktop.paint_box(3, 3, 4, 4)
+    desktop.fill()
+    desktop.tap("[data-do=mask]")
+    desktop.wait("studio.shown")
+    desktop.paint_box(9, 9, 2, 2)
+    assert desktop.see("studio.count") == 20
+    desktop.fill()
+    desktop.paint_box(12, 2, 3, 3)
+    assert desktop.see("studio.count") == 9
+    assert desktop.status()[0] == "A new mask. To add to the last one, show it first (M)."
+    desktop.undo()
+    assert desktop.see("studio.count") == 20

@@ -308,22 +308,6 @@ def test_several_variations_are_kept_as_branches_and_gone_back_to(desktop: Edito
     assert np.array_equal(desktop.pixels(), taken)
 
 
-def test_a_class_is_found_by_name_and_number_and_changes_the_outcome(desktop: Editor) -> None:
-    desktop.paint_box(4, 3, 8, 8)
-    desktop.fix_seed(3)
-    desktop.page.locator("#class input").click()
-    names = desktop.page.locator("[role=option]").all_inner_texts()
-    desktop.page.keyboard.press("Tab")
-    one, other = (name.removeprefix("✓").strip() for name in (names[1], names[-1]))
-    outcomes = []
-    for words, chosen in ((one.split(" · ")[0], one), (other.split(" · ")[-1], other)):
-        assert desktop.choose("class", words) == chosen
-        desktop.fill()
-        outcomes.append(desktop.pixels())
-        desktop.undo()
-    assert not np.array_equal(*outcomes)
-
-
 def test_the_same_seed_gives_the_same_picture(desktop: Editor) -> None:
     desktop.paint_box(4, 3, 8, 8)
     desktop.fix_seed(11)
@@ -385,23 +369,6 @@ def test_without_paint_a_sentence_says_what_to_do(either: Editor) -> None:
     either.fill()
 
 
-def test_a_stroke_on_a_result_begins_a_new_mask_unless_the_last_one_is_shown(
-    desktop: Editor,
-) -> None:
-    desktop.paint_box(3, 3, 4, 4)
-    desktop.fill()
-    desktop.tap("[data-do=mask]")
-    desktop.wait("studio.shown")
-    desktop.paint_box(9, 9, 2, 2)
-    assert desktop.see("studio.count") == 20
-    desktop.fill()
-    desktop.paint_box(12, 2, 3, 3)
-    assert desktop.see("studio.count") == 9
-    assert desktop.status()[0] == "A new mask. To add to the last one, show it first (M)."
-    desktop.undo()
-    assert desktop.see("studio.count") == 20
-
-
 def test_steps_are_not_shown_over_a_picture_of_another_size(desktop: Editor) -> None:
     timeline = desktop.page.locator(".mgs-timeline")
     desktop.tap("#generate")
@@ -440,32 +407,3 @@ def test_what_was_wrong_is_not_said_any_longer_when_somebody_goes_on(desktop: Ed
     desktop.page.wait_for_function("document.querySelector('.mgs-status').dataset.kind === 'error'")
     desktop.paint_box(3, 3, 4, 4)
     assert desktop.status() == ("", "")
-
-
-def test_a_seed_that_is_refused_stays_where_it_was_typed(desktop: Editor) -> None:
-    desktop.fix_seed(-1)
-    desktop.paint_box(3, 3, 4, 4)
-    desktop.tap("#fill")
-    said = "Seed: -1 is not allowed; it must be a whole number, 0 to 2147483647."
-    desktop.page.get_by_text(said).first.wait_for()
-    assert desktop.page.locator("#seed input").input_value() == "-1"
-
-
-@pytest.mark.parametrize("leave", ["Enter", "Tab", "mouse"])
-def test_a_word_that_no_class_is_called_is_answered(desktop: Editor, leave: str) -> None:
-    field, page = desktop.page.locator("#class input"), desktop.page
-    chosen = field.input_value()
-    field.click()
-    field.fill("")
-    field.press_sequentially("dog")
-    page.locator("[role=option]").first.wait_for(state="hidden")
-    if leave == "mouse":
-        page.locator(".mgs-counter").click()
-    else:
-        page.keyboard.press(leave)
-    desktop.wait("studio.status.kind === 'error'")
-    words, _ = desktop.status()
-    assert words.startswith(f"No class here is called “dog”; it stays {chosen.split(' · ')[0]}.")
-    page.locator("[role=option]").first.wait_for(state="hidden")
-    assert field.input_value() == chosen
-    assert desktop.choose("class", "daisy").startswith("daisy")  # and the field works as before

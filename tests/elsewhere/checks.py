@@ -62,7 +62,7 @@ def pictures(folder: Path) -> None:
 
     def everything(engine: maskgit.MaskGIT) -> list[maskgit.Result]:
         job = engine.prepare_edit(photo, hole, "rose")
-        *_, last = graphs.trace(engine.predictor, job.state)
+        last = graphs.decode(engine.predictor, job.state)
         return [
             engine.generate("rose", count=3, guidance_scale=2.0, top_p=0.9),
             engine.generate(None, reveal="halton", top_k=5),
@@ -131,8 +131,7 @@ def ahead(folder: Path) -> None:
     for steps in (3, 12):
         state = engine.prepare_generate("rose", steps=steps, guidance_scale=2.0).state
         with traffic() as seen:
-            *_, last = graphs.trace(engine.predictor, state)
-            engine.preview(last)
+            engine.preview(graphs.decode(engine.predictor, state))
         waits.append(seen["down"])
     assert waits == [1, 1], waits
 

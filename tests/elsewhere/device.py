@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
@@ -138,10 +138,10 @@ def _copy_from(source: Tensor, to: Tensor, *_: Any, **__: Any) -> Tensor:
     return to
 
 
-_library = torch.library.Library("aten", "IMPL")
+_kernels = library.Library("aten", "IMPL")  # while it lives, they are registered
 for _name, _function in {
     "empty.memory_format": _empty,
     "empty_strided": _empty_strided,
     "_copy_from": _copy_from,
 }.items():
-    _library.impl(_name, _function, "PrivateUse1")
+    _kernels.impl(_name, _function, "PrivateUse1")
