@@ -42,7 +42,7 @@ def step_frame(step: Step) -> Frame:
         "open": pack(step.is_open),
         "masked": pack(step.is_masked),
         "confidence": base64_of(confidence),
-        "revealed_at": base64_of(step.revealed_at.astype(np.int8)),
+        "revealed_at": base64_of(step.revealed_at.astype("<i2")),
         "tokens": base64_of(step.tokens.astype("<u2")),
         "state": step.state,
         "image": None if step.image is None else preview_url(step.image),

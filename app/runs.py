@@ -135,7 +135,7 @@ class Step:
     is_open: NDArray[np.bool_]
     is_masked: NDArray[np.bool_]
     confidence: NDArray[np.float32]
-    revealed_at: NDArray[np.int8]
+    revealed_at: NDArray[np.int16]
     tokens: NDArray[np.uint16]
     state: str
     image: Picture | None

@@ -18,6 +18,7 @@ function createBranches(root, state, { grove, walk, compare }) {
   const waiting = []; // ids whose pictures are wanted, the most wanted last
   let layout = { columns: 0, rows: 0, places: [] };
   let scheduled = 0;
+  let seen = null; // id of the node that was open at the last refresh
   let isDrawing = false;
   let isPicking = false; // the next press chooses what to compare with
   let isSure = false; // Delete was pressed once
@@ -38,8 +39,8 @@ function createBranches(root, state, { grove, walk, compare }) {
     versus.textContent = word(isPicking ? "branches.picking" : "branches.compare");
     tree.hidden = !total;
     schedule();
-    if (open && open.id !== tree.dataset.seen) bring(open.id);
-    tree.dataset.seen = open?.id ?? "";
+    if (open && open.id !== seen) bring(open.id);
+    seen = open?.id ?? null;
   }
 
   const sureWords = ({ id }) => word("branches.sure", { count: grove.forest.below(id).length });

@@ -32,8 +32,9 @@ as a JSON **string** (Gradio walks through objects key by key, which is slow for
                    "open": hex of grid * grid bits, the tokens that may change
         "step"     the same and "step": 1..steps, "row": 0, "masked": hex of the tokens still
                    masked, "confidence": base64 of grid * grid bytes (255 = certain),
-                   "revealed_at": list of int or base64 of int8 (-1 known, -2 masked),
+                   "revealed_at": list of int or base64 of int16 (-1 known, -2 masked),
                    "image": data URL of the window as the model sees it now
+        "refining" "message": the finished fill is being written with finer texture
         "done"     "patches": [{"seed", "left", "top", "width", "height", "png": data URL}], the
                    changed part of each variation, lossless, transparent where nothing changed, with
                    "state" where there can be more like it; "picture_ids": id of each whole result;
@@ -86,6 +87,7 @@ from app.words import FIRST, LANGUAGES
 
 HERE = Path(__file__).parent
 SCRIPTS = (
+    "hearing.js",
     "cells.js",
     "lens.js",
     "pixels.js",
@@ -167,7 +169,7 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
         resolution: Side of the square that the model sees, in its own pixels.
         classes: Its classes: JSON, pairs of id and name.
         stand_out: Its guidance as usual and for things that stand out: JSON; null: it has none.
-        server_functions: `open_picture`, `open_example` and `has_picture`, see the module.
+        server_functions: What it asks the server, see the module.
         language: Code of the language it speaks.
         elem_id: Id of the element in the page; its property `studio` is a read-only probe.
         example: Name of the example that a first visit begins with.

@@ -26,8 +26,8 @@ function aboutColours(chunks) {
   for (let at = 0; at + 12 <= bytes.length; ) {
     const end = at + 12 + view.getUint32(at);
     const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (PNG_OWN.includes(kind)) kept.push(...bytes.subarray(at, end));
+    if (PNG_OWN.includes(kind)) kept.push(Array.from(bytes.subarray(at, end)));
     at = end;
   }
-  return base64OfBytes(Uint8Array.from(kept));
+  return base64OfBytes(kept.flat());
 }

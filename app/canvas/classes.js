@@ -169,7 +169,7 @@ function createClasses(root, state, { doc, say, redraw, list }) {
     refresh();
   }
 
-  addEventListener("studio-controls", () => root.isConnected && refresh());
+  hearWhile(root, window, "studio-controls", refresh);
   read();
 
   return {

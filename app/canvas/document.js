@@ -77,6 +77,7 @@ function createDocument(state, { paper, history, store, grid, settings, tell, ch
     const entry = history.move(by);
     if (!entry) return;
     arriving = show(entry, "stroke").catch((error) => {
+      if (history.current() === entry) history.move(-by);
       fail(word("document.step_lost", { reason: error.message }));
       tell(message());
     });

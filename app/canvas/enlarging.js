@@ -208,13 +208,8 @@ function createEnlarging(root, view, state, parts) {
 
   buttons.reset.addEventListener("click", () => reset(true));
   buttons.run.addEventListener("click", parts.run);
-  const hear = (name, does) => {
-    const life = new AbortController(); // ends with the component: Gradio may mount it again
-    const listener = () => (root.isConnected ? does() : life.abort());
-    window.addEventListener(name, listener, { signal: life.signal });
-  };
-  hear("studio-enlarge", parts.take);
-  hear("studio-controls", () => {
+  hearWhile(root, window, "studio-enlarge", () => parts.take());
+  hearWhile(root, window, "studio-controls", () => {
     if (!drag && !isSending) change(sidesOf(controls()), false);
     askForPlan(); // another model has other windows
   });

@@ -3,14 +3,6 @@
 // Shortcuts are single keys, so they stay silent while somebody types or picks from a list.
 
 function createKeys(root, stage, view, state, painter, actions, layers, { announce, onCells, onWindow }) {
-  const life = new AbortController(); // ends with the component: Gradio may mount it again
-  const listen = (type, handler) => {
-    document.addEventListener(type, (event) => {
-      if (!root.isConnected) life.abort();
-      else handler(event);
-    }, { signal: life.signal });
-  };
-
   const within = (selector) => (target) => target instanceof Element && target.closest(selector);
   const isControl = within("button, a, input, summary");
   const isTyping = within(
@@ -52,7 +44,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     "?": actions.help,
   };
 
-  listen("keydown", (event) => {
+  hearWhile(root, document, "keydown", (event) => {
     if (event.defaultPrevented || isTyping(event.target)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (event.ctrlKey || event.metaKey) {
@@ -85,17 +77,17 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     single[key]();
   });
 
-  listen("keyup", (event) => {
+  hearWhile(root, document, "keyup", (event) => {
     if (event.key === " " && state.spaceHeld) {
       event.preventDefault(); // some browsers press a button when Space is let go
       actions.space(false);
     }
     if (event.key === "\\") actions.compareHold(false);
   });
-  window.addEventListener("blur", () => {
+  hearWhile(root, window, "blur", () => {
     actions.space(false); // the key's release would go to another window
     actions.compareHold(false);
-  }, { signal: life.signal });
+  });
 
   /** Arrows move a cell cursor, Space or Enter paints there, Shift and arrow paints on the way. */
   function onStage(event, key) {

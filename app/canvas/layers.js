@@ -376,7 +376,8 @@ function createLayers(root, lower, upper, view, state) {
     colours = null;
     invalidate();
   };
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-  new MutationObserver(restyle).observe(document.body, { attributeFilter: ["class"] });
+  hearWhile(root, window.matchMedia("(prefers-color-scheme: dark)"), "change", restyle);
+  const dress = new MutationObserver(() => (root.isConnected ? restyle() : dress.disconnect()));
+  dress.observe(document.body, { attributeFilter: ["class"] });
   return { invalidate };
 }

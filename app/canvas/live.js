@@ -7,7 +7,7 @@
 //
 // Who paints on before the fill is done wants one fill of both strokes: the first makes way.
 
-function createLive(state, parts) {
+function createLive(root, state, parts) {
   const { server, upload, doc, preview, controls, press, halt, redraw, refresh, say, fail } = parts;
   let isAsking = false;
   let wish = null; // model, class, settings and seed of this stroke
@@ -18,7 +18,7 @@ function createLive(state, parts) {
 
   state.live = false;
   state.sketched = null; // cells that the sketch on the stage is about
-  addEventListener("studio-run-over", () => {
+  hearWhile(root, window, "studio-run-over", () => {
     if (fate !== "begun") fate = null; // it never began
   });
 

@@ -14,22 +14,22 @@
 //   run.js         frames of a run                 player.js    the timeline
 //   sights.js      pictures and maps, when wanted  preview.js   a step's picture on the paper
 //   thumbnails.js  the steps as small pictures     plots.js     a run as curves
-//   keeping.js     films and files of a run
+//   keeping.js     films and files of a run        hearing.js   listening beyond the canvas
 //   variations.js  results to pick from            compare.js   before and after
 //   tree.js        branches as values              odds.js      probabilities, reshaped
 //   grove.js       what is kept of every run       walk.js      opening, steering, going on
 //   marks.js       looking at cells, picking them  inspector.js what is in a cell
 //   steering.js    buttons that steer              branches.js  the tree, drawn
 //   versus.js      two branches compared           lab.js       these, put together
-//   more.js        pictures close to one   live.js      imagining while painting
-//   sides.js       a larger picture, in numbers   enlarging.js  its frame, dragged by hand
+//   more.js        pictures close to one           live.js      imagining while painting
+//   sides.js       a larger picture, in numbers    enlarging.js its frame, dragged by hand
 //   masks.js       masks as files, grown, shrunk   wand.js      cells of one colour
 //   chunks.js      bytes of files                  saving.js    pictures with their recipe
 //   remaking.js    what a recipe brings back       zip.js       archives, packed and unpacked
 //   project.js     everything here as one file
-//   classes.js     several classes as colours      picking.js    words that no class is called
-//   toolbar.js     buttons, counter, status        main.js      this file: parts, actions, commands
-//   probe.js       all of it, for tests
+//   classes.js     several classes as colours      picking.js   words that no class is called
+//   standing.js    a thing that stands out         toolbar.js   buttons, counter, status
+//   main.js        this file: parts, actions, commands          probe.js     all of it, for tests
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
 // `props`, `server`, `upload` and `watch`. Text of any origin reaches the page by textContent only.
@@ -259,7 +259,7 @@ const doc = createDocument(state, {
     redraw();
   },
 });
-const live = createLive(state, {
+const live = createLive(root, state, {
   server, doc, preview, controls, press, refresh, say, fail,
   upload: (picture) => opening.upload(picture),
   halt: () => runs.stop(),
@@ -292,11 +292,11 @@ const classes = createClasses(root, state, {
   doc, say, redraw,
   list: () => JSON.parse(props.classes || "[]"),
 });
-const standing = createStandingOut(state, {
+const standing = createStandingOut(root, state, {
   framing, settle, controls, say,
   strength: () => JSON.parse(props.stand_out || "null"),
 });
-createPicking({ say });
+createPicking(root, { say });
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, say, fail,
   branch: {
@@ -416,8 +416,8 @@ function followModel() {
   });
 }
 
-addEventListener("studio-controls", () => {
-  if (!state.isReady || !root.isConnected) return;
+hearWhile(root, window, "studio-controls", () => {
+  if (!state.isReady) return;
   restored = null;
   if (state.picture && !state.running) doc.keep(); // a run ends with a result to keep
 });

@@ -133,7 +133,7 @@ function createMarks(state, { walk, painter, inspect, redraw, changed, announce 
   };
 
   return {
-    hand, onKey, nameOf, look,
+    hand, onKey, nameOf,
     /** What an edit is about: the picked cells, or the one that is inspected; may be none. */
     chosen() {
       if (!follow()) return new Uint8Array(0);
@@ -146,10 +146,6 @@ function createMarks(state, { walk, painter, inspect, redraw, changed, announce 
       cursor = -1;
       redraw();
       changed();
-    },
-    forget() {
-      state.looksAt = -1;
-      redraw();
     },
   };
 }

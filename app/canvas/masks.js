@@ -93,7 +93,8 @@ function createMasks(root, state, { setMask, alpha, say, fail }) {
   });
 
   return {
-    open: () => dialog.showModal(), grow, shrink, paintClear, save, choose: () => chooser.click(),
+    open: () => dialog.showModal(), grow, shrink, paintClear, choose: () => chooser.click(),
+    save: () => save().catch((error) => fail(notSaved(error))),
     cellsOf: cellsOfBitmap,
   };
 }

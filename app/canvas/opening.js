@@ -141,15 +141,13 @@ function createOpening(root, state, { server, paper, doc, say, fail, remake, ope
     depth = 0;
     openFile(pictureIn(event.dataTransfer));
   }));
-  const paste = (event) => {
-    if (!root.isConnected) return document.removeEventListener("paste", paste);
+  hearWhile(root, document, "paste", (event) => {
     const file = pictureIn(event.clipboardData);
     const typing = event.target instanceof Element && event.target.closest("input, textarea");
     if (!file || typing) return;
     event.preventDefault();
     openFile(file);
-  };
-  document.addEventListener("paste", paste);
+  });
 
   const load = (picture) =>
     isBusy() ? undefined : attempt(word("opening.picture"), () => adopt(picture));

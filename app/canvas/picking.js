@@ -5,7 +5,7 @@
 
 const LIST_MS = 100; // until Gradio has shown its list once more
 
-function createPicking({ say }) {
+function createPicking(root, { say }) {
   let chosen = ""; // what the field showed when somebody came to it
 
   const isField = ({ target }) => target.matches?.("#class input");
@@ -26,8 +26,9 @@ function createPicking({ say }) {
   }
 
   // Before Gradio hears of it.
-  const hear = (name, listener) => {
-    addEventListener(name, (event) => isField(event) && listener(event), { capture: true });
+  const hear = (type, listener) => {
+    const heard = (event) => isField(event) && listener(event);
+    hearWhile(root, window, type, heard, { capture: true });
   };
   hear("focus", ({ target }) => {
     chosen = target.value;

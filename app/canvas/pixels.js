@@ -66,7 +66,8 @@ function base64OfBlob(blob) {
 
 function pngOfCanvas(canvas) {
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG"))), "image/png");
+    const settle = (blob) => (blob ? resolve(blob) : reject(new Error(word("saving.no_png"))));
+    canvas.toBlob(settle, "image/png");
   });
 }
 
@@ -74,9 +75,9 @@ let pictureCounter = 0;
 
 /** What the history keeps of a picture. `png` is a promise, as encoding a big one takes a while; an
  *  opened photo is kept as the file it came in, and `isFile`. `alpha` is one, too: of the
- *  transparency as a grey PNG, or of null. `chunks` is what a saved file says beside its pixels. `from` is the key of the
- *  picture it was made from, and `origin` where that one lies on it; `made` is what its recipe
- *  needs, {draft, seed}, or null. */
+ *  transparency as a grey PNG, or of null. `chunks` is what a saved file says beside its pixels.
+ *  `from` is the key of the picture it was made from, and `origin` where that one lies on it; `made`
+ *  is what its recipe needs, {draft, seed}, or null. */
 function makePicture({ id = null, width, height, png, alpha = null, chunks = "", ...about }) {
   const { from = null, origin = null, key = null, isFile = false, made = null } = about;
   const picture = { id, width, height, from, origin, made, chunks, isFile };

@@ -139,6 +139,4 @@ function createPointer(stage, view, state, painter, { redrawUpper, refresh, inte
     view.zoomBy(next.distance / pinch.distance, next.x, next.y);
     pinch = next;
   }
-
-  return { isPanning: () => action?.kind === "pan", cancel: painter.cancel };
 }

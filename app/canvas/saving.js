@@ -7,6 +7,8 @@
 const RECIPE_KEY = "maskgit"; // of the note, see maskgit/recipes.py
 const PICTURE_FILE = "maskgit-studio.png";
 
+const notSaved = ({ message }) => word("saving.failed", { reason: message });
+
 function createSaving(root, state, { server, paper, history, bases, upload, say, fail }) {
   const dialog = root.querySelector(".mgs-saving");
 
@@ -56,5 +58,11 @@ function createSaving(root, state, { server, paper, history, bases, upload, say,
     if (isAway || event.target.closest("button")) dialog.close();
   });
 
-  return { open: () => dialog.showModal(), picture, pictureAlone };
+  const orSay = (save) => () => save().catch((error) => fail(notSaved(error)));
+
+  return {
+    open: () => dialog.showModal(),
+    picture: orSay(picture),
+    pictureAlone: orSay(pictureAlone),
+  };
 }

@@ -45,7 +45,7 @@ function createSights(ask) {
   /** How undecided the model is about each cell, 0 to 255: from one likely code to all alike. */
   async function entropy(run, step) {
     const map = () => ask("maps", run, { state: step.state });
-    return numbersOf((await remember(maps, step, map)).entropy, false);
+    return numbersOf((await remember(maps, step, map)).entropy);
   }
 
   return {

@@ -4,7 +4,7 @@
 // window frames what is painted closely, and guidance is raised: its class leads. Nothing else is
 // remembered: the button is down where guidance is that high, and pressing it again undoes both.
 
-function createStandingOut(state, { framing, settle, controls, say, strength }) {
+function createStandingOut(root, state, { framing, settle, controls, say, strength }) {
   const isOut = () => strength() !== null && Number(controls()?.guidance_scale) >= strength()[1];
 
   function toggle() {
@@ -29,6 +29,6 @@ function createStandingOut(state, { framing, settle, controls, say, strength }) 
     button.onclick = toggle;
   }
 
-  addEventListener("studio-controls", refresh);
+  hearWhile(root, window, "studio-controls", refresh);
   return { refresh };
 }

@@ -115,7 +115,7 @@ function createSteering(root, state, { walk, marks, doc, say, controls }) {
       : word(chosen.includes(1) ? "steering.inspected" : "steering.none_picked");
     className.textContent = controls()?.title() || word("steering.no_class");
   }
-  addEventListener("studio-controls", () => root.isConnected && refresh());
+  hearWhile(root, window, "studio-controls", refresh);
 
   return {
     refresh,

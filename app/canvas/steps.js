@@ -4,12 +4,10 @@
 const KNOWN = -1; // in revealedAt: given by the picture from the start
 const MASKED = -2; // still masked
 
-/** Numbers of a frame: a list, or base64 of bytes, signed or not. */
-function numbersOf(field, signed) {
+/** Numbers of a frame: a list, or base64 of an array of some type. */
+function numbersOf(field, Type = Uint8Array) {
   if (!field) return null;
-  if (Array.isArray(field)) return field;
-  const bytes = bytesOfBase64(field);
-  return signed ? new Int8Array(bytes.buffer) : bytes;
+  return Array.isArray(field) ? field : new Type(bytesOfBase64(field).buffer);
 }
 
 function makeStep(frame, run) {
@@ -22,9 +20,9 @@ function makeStep(frame, run) {
     image: frame.image ?? null, // null: nobody has drawn it yet, see sights.js
     open: frame.open ? unpackCells(frame.open, grid * grid) : run.open,
     masked: unpackCells(frame.masked ?? "", grid * grid),
-    confidence: numbersOf(frame.confidence, false),
-    revealedAt: numbersOf(frame.revealed_at, true),
-    tokens: frame.tokens ? new Uint16Array(bytesOfBase64(frame.tokens).buffer) : null,
+    confidence: numbersOf(frame.confidence),
+    revealedAt: numbersOf(frame.revealed_at, Int16Array),
+    tokens: numbersOf(frame.tokens, Uint16Array),
     state: frame.state ?? null, // what the server needs to go on from here
   };
 }

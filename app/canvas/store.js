@@ -15,6 +15,7 @@ const DATABASE = "maskgit-studio";
 const VERSION = 2;
 const KEEP_DOCUMENTS = 6;
 const LITTLE_ROOM = 64e6; // bytes: two or three large photos
+const SAVE_DELAY_MS = 400; // after the last change: a burst of strokes is written once
 const LOCK_PATIENCE_MS = 700; // a reloaded page may meet the lock of its own past
 
 /** `others` gives the pictures that are needed although no entry shows them; `onLittle` hears of the
@@ -181,11 +182,11 @@ function createStore(onTrouble, onLittle, others = () => []) {
   }
 
   /** `describe` is called when the writing starts, so that a burst of strokes is written once. */
-  function save(describe, delay_ms = 400) {
+  function save(describe) {
     if (!due) pending++;
     due = describe;
     clearTimeout(timer);
-    timer = setTimeout(flush, delay_ms);
+    timer = setTimeout(flush, SAVE_DELAY_MS);
   }
 
   function flush() {

@@ -1,14 +1,16 @@
 // Variations: the results of one run as thumbnails. Pointing at one shows it in place, a click
-// takes it, and as many as somebody likes are kept as branches. All variations have pixels in the same places, so going from one to another never
-// leaves pixels of the first.
+// takes it, and as many as somebody likes are kept as branches. All variations have pixels in the
+// same places, so going from one to another never leaves pixels of the first.
 
 const THUMBNAIL = 144; // device pixels; shown at half of it
 
 function createVariations(root, ghost, state, { paper, render, doc, player, branch, say, fail }) {
   const strip = root.querySelector(".mgs-variations");
   let pointing = 0;
+  let showing = 0; // number of the newest wish: another run may come while thumbnails are made
 
   function clear() {
+    showing++;
     strip.replaceChildren();
     strip.hidden = true;
     hideGhost();
@@ -17,7 +19,12 @@ function createVariations(root, ghost, state, { paper, render, doc, player, bran
   async function show(run) {
     clear();
     if (!run?.done || run.patches.length < 2) return;
-    for (let i = 0; i < run.patches.length; i++) strip.append(await makeThumbnail(run, i));
+    const mine = showing;
+    for (let i = 0; i < run.patches.length; i++) {
+      const thumbnail = await makeThumbnail(run, i);
+      if (mine !== showing) return;
+      strip.append(thumbnail);
+    }
     refresh();
   }
 

@@ -99,7 +99,6 @@ function createView(stage, paper, onChange) {
     view.y += dy;
     apply();
   };
-  view.measure = measure;
   new ResizeObserver(measure).observe(stage);
   return view;
 }

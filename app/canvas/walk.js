@@ -226,7 +226,7 @@ function createWalk(state, parts) {
   }
 
   return {
-    alone, here, open, steer, advance, begin, leave, follow, up, down, remove,
+    here, open, steer, advance, begin, leave, follow, up, down, remove,
     last,
     visit(id) {
       undone = [];

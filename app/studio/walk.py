@@ -163,12 +163,11 @@ class Walker:
     def reconstruct(self, scene: Scene) -> Picture:
         """Draw what the tokenizer alone makes of the window."""
         with refusals():
-            engine = self._models.engine(scene.model)
-            place = _place(engine, scene)
-            if place is None:
+            if scene.picture is None:
                 raise UserError(Sentence("said.no_original"))
+            engine = self._models.engine(scene.model)
             with self._pass:
-                return engine.reconstruct(place.seen)[0]
+                return engine.reconstruct(engine.see(scene.picture, Window(*scene.window)))[0]
 
     def film(
         self, scene: Scene, states: Sequence[str], kind: str, overlay: str, seconds: float
@@ -291,7 +290,7 @@ def describe(
         is_open=grid(state.constraints.is_open),
         is_masked=grid(state.mask),
         confidence=np.exp(np.minimum(grid(state.confidence), 0)),
-        revealed_at=np.minimum(grid(state.revealed_at), 127).astype(np.int8),
+        revealed_at=grid(state.revealed_at).astype(np.int16),
         tokens=grid(state.drawn).astype(np.uint16),
         state=to_text(state),
         image=image,

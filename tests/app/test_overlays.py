@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -22,9 +23,16 @@ def test_a_step_says_which_cells_are_masked_and_how_sure_the_model_is() -> None:
     assert (frame["kind"], frame["grid"], frame["step"], frame["steps"]) == ("step", 4, 1, 2)
     assert (frame["open"], frame["masked"]) == ("ffff", "00ff")
     assert base64.b64decode(frame["confidence"]) == bytes([128] * 16)
-    order = np.frombuffer(base64.b64decode(frame["revealed_at"]), np.int8)
+    order = np.frombuffer(base64.b64decode(frame["revealed_at"]), "<i2")
     assert order.tolist() == [0] * 8 + [-2] * 8
     assert pixels(frame["image"]).shape == (SIZE, SIZE, 3)
+
+
+def test_the_order_of_long_decodes_comes_across() -> None:
+    order = np.arange(200, 216).reshape(4, 4).astype(np.int16)
+    frame = step_frame(replace(fake_step(1, 2), revealed_at=order))
+    sent = np.frombuffer(base64.b64decode(frame["revealed_at"]), "<i2")
+    assert sent.tolist() == order.flatten().tolist()
 
 
 def test_the_first_frame_has_nothing_to_show_yet() -> None:

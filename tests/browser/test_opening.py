@@ -65,6 +65,29 @@ def test_an_example_is_one_press_away(either: Editor) -> None:
     assert either.see("studio.historyLength") == 2  # the picture before is one undo away
 
 
+def test_a_picture_that_cannot_be_shown_leaves_undo_where_it_was(desktop: Editor) -> None:
+    width, height = desktop.size
+    desktop.tap(f"#examples [data-example={list(Examples())[2].name}]")
+    desktop.wait("studio.position === 1")
+    desktop.paint_box(2, 2, 3, 3)
+    desktop.undo()
+    desktop.page.evaluate(
+        """() => {
+            window.working = createImageBitmap;
+            window.createImageBitmap = () => Promise.reject(new Error("out of memory"));
+        }"""
+    )
+    desktop.page.locator("[data-do=undo]").click()
+    desktop.wait("studio.status.kind === 'error'")
+    assert "out of memory" in desktop.status()[0]
+    assert desktop.see("[studio.position, studio.historyLength]") == [1, 3]
+    assert desktop.page.locator("[data-do=redo]").is_enabled()
+    desktop.page.evaluate("() => { window.createImageBitmap = window.working; }")
+    desktop.undo()
+    assert desktop.size == (width, height)
+    assert desktop.see("studio.position") == 0
+
+
 def text_named_png(path: Path) -> None:
     path.write_text("This is no picture.")
 

@@ -391,3 +391,6 @@ def test_hundreds_of_branches_do_not_slow_the_page(desktop: Editor) -> None:
     settled(desktop)
     steer(desktop, "least")
     assert desktop.see("studio.branchesShown") < 80
+    desktop.page.evaluate("document.querySelector('.mgs-tree').scrollTo(0, 0)")
+    desktop.tap("[data-branch=versus]")  # which draws the panel anew: the tree stays where it is
+    assert desktop.page.evaluate("document.querySelector('.mgs-tree').scrollTop") == 0
