@@ -20,10 +20,14 @@ Answer: TypeAlias = dict[str, Any]
 
 
 def fields(request: object) -> dict[str, Any]:
-    """Take the one object a server function gets; Gradio may wrap it into a list."""
-    if isinstance(request, list) and len(request) == 1:
-        request = request[0]
+    """Take the one object a server function gets; nothing where it is none."""
+    request = unwrapped(request)
     return request if isinstance(request, dict) else {}
+
+
+def unwrapped(request: object) -> object:
+    """Take what a server function gets; Gradio may wrap it into a list."""
+    return request[0] if isinstance(request, list) and len(request) == 1 else request
 
 
 def answer_in_turn(

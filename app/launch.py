@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--downloads",
-        choices=("auto", "allow", "forbid"),
+        type=one_of("auto", "allow", "forbid"),
+        metavar="{auto,allow,forbid}",
         default=default("downloads", "auto"),
         help="whether published models may be downloaded from the page; auto: where only this "
         "computer can open it (default: %(default)s)",
@@ -87,7 +88,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--language",
-        type=language,
+        type=one_of(*LANGUAGES),
         metavar=f"{{{','.join(LANGUAGES)}}}",
         default=default("language", FIRST),
         help="of the page where the browser asks for none of these (default: %(default)s)",
@@ -189,11 +190,15 @@ def look_seldom(page: Blocks) -> None:
     page._queue.progress_update_sleep_when_free = 1.0
 
 
-def language(code: str) -> str:
-    """Take the code of a language; unlike `choices`, this looks at the environment's, too."""
-    if code in LANGUAGES:
-        return code
-    raise argparse.ArgumentTypeError(f"{code!r} is none of {', '.join(LANGUAGES)}")
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Take one of some words; unlike argparse's choices, this looks at the environment's, too."""
+
+    def checked(text: str) -> str:
+        if text in choices:
+            return text
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(choices)}")
+
+    return checked
 
 
 def load_models(chosen: argparse.Namespace) -> ModelStore:

@@ -240,14 +240,14 @@ def _faults(document: Document) -> Iterator[str]:
 
 def _are_chunks(data: bytes) -> bool:
     """Whether bytes are chunks of a PNG that no more than describe a picture."""
-    while data:
-        length = int.from_bytes(data[:4], "big")
-        chunk, data = data[: length + 12], data[length + 12 :]
-        is_sound = len(chunk) == length + 12 and zlib.crc32(chunk[4:-4]) == int.from_bytes(
-            chunk[-4:], "big"
-        )
-        if not is_sound or chunk[4:8] not in CHUNKS:
+    view, start = memoryview(data), 0  # slices of bytes would copy all that is left, every time
+    while start < len(view):
+        end = start + 12 + int.from_bytes(view[start : start + 4], "big")
+        kind_and_body, check = view[start + 4 : end - 4], view[end - 4 : end]
+        is_whole = end <= len(view) and zlib.crc32(kind_and_body) == int.from_bytes(check, "big")
+        if not is_whole or kind_and_body[:4] not in CHUNKS:
             return False
+        start = end
     return True
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.answers import unwrapped
 from app.canvas.drawing import Drawing, read_drawing
 from app.controls import FEATHER, MAX_FEATHER
 from app.document import Region, Regions
@@ -66,7 +67,7 @@ class Context(Strict):
     model: str = Field(max_length=256)
     window: tuple[Place, Place, Side] = Field(strict=False)
     drawing: str | None = None
-    feather: float = Field(FEATHER, ge=0, le=MAX_FEATHER, strict=False)
+    feather: float = Field(FEATHER, ge=0, le=MAX_FEATHER)
     refine: bool = True
     borrow: bool = False
 
@@ -226,10 +227,8 @@ def read(kind: type[R], request: object) -> R:
     Raises:
         UserError: If it is not what it should be, with what is wrong.
     """
-    if isinstance(request, list) and len(request) == 1:  # Gradio may wrap it
-        request = request[0]
     try:
-        return kind.model_validate(request)
+        return kind.model_validate(unwrapped(request))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the request"

@@ -19,7 +19,7 @@ from torch import distributed
 from tqdm import tqdm
 from typing_extensions import TypedDict
 
-from maskgit import cli_options, commands_models, commands_recipes, loading
+from maskgit import checks, cli_options, commands_models, commands_recipes, loading
 from maskgit.commands_batch import edit_folder
 from maskgit.commands_models import convert, models
 from maskgit.commands_recipes import begun, borrows, replay, strip, with_recipes
@@ -126,7 +126,7 @@ def edit_many(options: argparse.Namespace) -> None:
         )  # fmt: skip
         return with_recipes(recipe, result, original, mask, window=wish.get("window"))
 
-    seeds = range(options.seed, options.seed + options.count)
+    seeds = checks.seeds(options.seed, options.count)
     edit_folder(options.images, options.masks, options.to, seeds, edit_one)
 
 
@@ -273,6 +273,9 @@ class _Common(Choices):
     count: int
 
 
+WHITE = 128  # of 255, from which a mask's pixel may change
+
+
 def _mask(picture: Picture, file: Path | None, box: tuple[int, int, int, int] | None) -> Region:
     height, width = picture.shape[:2]
     if file:
@@ -281,7 +284,7 @@ def _mask(picture: Picture, file: Path | None, box: tuple[int, int, int, int] | 
             raise ValueError(
                 f"{file} is {mask.shape[1]}x{mask.shape[0]} px, the picture {width}x{height} px"
             )
-        return mask.mean(2) >= 128
+        return mask.sum(2, dtype=np.uint16) >= 3 * WHITE
     if not box:
         raise ValueError("say what may change: --mask FILE or --box LEFT,TOP,WIDTH,HEIGHT")
     left, top, box_width, box_height = box

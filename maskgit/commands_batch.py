@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from maskgit.whole_files import beside
+
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif",
 )  # fmt: skip
@@ -47,9 +49,8 @@ def edit_folder(
             if masks and name not in mask_of:
                 raise ValueError(f"{masks} holds no mask of that name")
             for target, data in zip(targets, edit_one(file, mask_of.get(name)), strict=True):
-                unfinished = target.with_suffix(".part")  # a killed run leaves no half picture
-                unfinished.write_bytes(data)
-                unfinished.replace(target)
+                with beside(target) as partial:
+                    partial.write_bytes(data)
         except (ValueError, OSError) as error:
             failures[file.name] = str(error)
     report = out / REPORT

@@ -33,6 +33,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers
 
 from maskgit.published import HubError, RemoteFile, StoppedError
+from maskgit.whole_files import write_text
 
 TIMEOUT_S = 15.0  # without a byte
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # between attempts that brought nothing; then it gives up
@@ -231,10 +232,11 @@ def _write_body(job: _Transfer, response: httpx.Response, start: int) -> None:
     if sent:
         _require_plausible(job.file, total)
         require_space(job.target.parent, sent)
-    _version(job.target).write_text(_mark(response.headers), encoding="utf-8")
     with _partial(job.target).open("r+b" if start else "wb") as out:
         out.seek(start)
         out.truncate()
+        # Not before: a crash in between would leave bytes of one version with the mark of another.
+        _version(job.target).write_text(_mark(response.headers), encoding="utf-8")
         job.on_bytes(start, total)
         for chunk in response.iter_raw():
             out.write(chunk)
@@ -272,7 +274,7 @@ def _accept(job: _Transfer, records: Path) -> None:
                 "file was changed by its publisher or on its way; do not use it."
             )
         if known.get(file.place) != found:
-            _write(records, json.dumps({**known, file.place: found}, indent=1) + "\n")
+            write_text(records, json.dumps({**known, file.place: found}, indent=1) + "\n")
     partial.replace(target)
     _version(target).unlink(missing_ok=True)
 
@@ -349,9 +351,3 @@ def _size(path: Path) -> int:
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

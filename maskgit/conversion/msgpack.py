@@ -165,7 +165,7 @@ def _array(parts: Any) -> np.ndarray:
     is_shape = isinstance(shape, list) and all(type(n) is int and n >= 1 for n in shape)
     if not is_shape or not isinstance(raw, memoryview):
         raise ValueError("an array has a damaged shape or no bytes")
-    if dtype not in _DTYPES and dtype != "bfloat16":
+    if not isinstance(dtype, str) or (dtype not in _DTYPES and dtype != "bfloat16"):
         raise ValueError(f"dtype {dtype!r} is not one of {sorted(_DTYPES)} or bfloat16")
     stored = np.dtype("uint16" if dtype == "bfloat16" else dtype).newbyteorder("<")
     if prod(shape) * stored.itemsize != len(raw):

@@ -62,6 +62,15 @@ def test_downloads_are_for_the_machine_that_runs_it_unless_said_otherwise(
     assert no_downloads(chosen, environment) == refusal
 
 
+@pytest.mark.parametrize("name", ["DOWNLOADS", "LANGUAGE"])
+def test_a_slip_in_the_environment_is_refused(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser({f"MASKGIT_STUDIO_{name}": "alow"}).parse_args([])
+    assert "'alow' is none of" in capsys.readouterr().err
+
+
 def test_tools_for_assistants_are_offered_only_where_they_are_asked_for() -> None:
     assert not parser({}).parse_args([]).mcp
     assert not parser({"MASKGIT_STUDIO_MCP": "0"}).parse_args([]).mcp

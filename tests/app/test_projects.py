@@ -63,9 +63,11 @@ WORDS: dict[str, Any] = {
 }
 
 
-def chunk(kind: bytes) -> str:
-    sum_of_it = zlib.crc32(kind).to_bytes(4, "big")
-    return base64.b64encode(bytes(4) + kind + sum_of_it).decode()
+def chunk(*kinds: bytes) -> str:
+    """Give empty chunks of some kinds, one after another."""
+    sums = [zlib.crc32(kind).to_bytes(4, "big") for kind in kinds]
+    data = b"".join(bytes(4) + kind + of_it for kind, of_it in zip(kinds, sums, strict=True))
+    return base64.b64encode(data).decode()
 
 
 def said(words: object) -> str:
@@ -83,6 +85,11 @@ def test_what_a_page_writes_comes_back_as_it_was() -> None:
         name: WORDS[name] for name in ("entries", "runs", "nodes", "settings")
     }
     assert back["pictures"][1] == RESULT
+
+
+def test_many_chunks_beside_a_picture_are_read() -> None:
+    many = {**RESULT, "chunks": chunk(*[b"pHYs"] * 1000)}
+    assert read_document(json.dumps({**WORDS, "pictures": [PICTURE, many]})).pictures[1].chunks
 
 
 def test_a_project_of_the_first_version_is_opened() -> None:
@@ -168,6 +175,7 @@ def test_branches_and_settings_may_be_absent() -> None:
         ({"pictures": [PICTURE, {**RESULT, "chunks": "?"}]}, "chunks"),
         ({"pictures": [PICTURE, {**RESULT, "chunks": "AAAAAXNSR0IArs4c6QAA"}]}, "beside its"),
         ({"pictures": [PICTURE, {**RESULT, "chunks": chunk(b"IDAT")}]}, "beside its"),
+        ({"pictures": [PICTURE, {**RESULT, "chunks": chunk(b"pHYs", b"IDAT")}]}, "beside its"),
         ({"entries": []}, "entries"),
         ({"entries": [ENTRY] * (MAX_ENTRIES + 1)}, "entries"),
         ({"entries": [ENTRY, {**ENTRY, "cells": "f" * 600}]}, "mask of entry 1"),

@@ -433,6 +433,12 @@ def test_too_many_edits_at_once_are_refused(walk: Walk) -> None:
     assert "64" in refused(walk.steer(on(start, start, edits=edits)))
 
 
+def test_text_is_no_number(walk: Walk) -> None:
+    start = begun(walk)
+    context = {**start["context"], "feather": "0.5"}
+    assert "feather" in refused(walk.step({**on(start, start), "context": context}))
+
+
 def test_a_state_of_another_model_is_refused(walk: Walk, small_engine: maskgit.MaskGIT) -> None:
     start = begun(walk)
     text = to_text(small_engine.prepare_generate(1000).state)

@@ -245,6 +245,18 @@ def test_a_folder_is_edited_picture_by_picture_and_goes_on_where_it_stopped(
     assert sorted(file.name for file in out.iterdir()) == ["photo.png"]
 
 
+@pytest.mark.parametrize("wrong", ["count", "seed"])
+def test_a_folder_is_refused_for_what_one_picture_is(shell: Shell, wrong: str) -> None:
+    folder = shell.folder / "images"
+    folder.mkdir()
+    (folder / "photo.png").write_bytes((shell.folder / "photo.png").read_bytes())
+    line = ("edit", "--images", "images", "--box", "30,5,20,20", "--to", "out")
+    value = {"count": "0", "seed": "-1"}[wrong]
+    status, _, error = shell.attempt(*line, f"--{wrong}", value)
+    assert (status, f"{wrong} must be" in error) == (1, True)
+    assert not (shell.folder / "out").exists()
+
+
 def test_a_folder_is_edited_in_one_box_with_several_seeds(shell: Shell) -> None:
     folder = shell.folder / "images"
     folder.mkdir()

@@ -108,6 +108,7 @@ def test_arrays_are_views_of_the_file(tmp_path: Path) -> None:
         (leaf(extension([[2], "float32", b"1234"])), "has 4 bytes"),
         (leaf(extension([[0, 4], "float32", b""])), "damaged shape"),
         (leaf(extension([[1], "object", b"12345678"])), "dtype 'object' is not one of"),
+        (leaf(extension([[1], ["float32"], b"1234"])), "is not one of"),
         (leaf(extension([[1], "float32"])), r"not \[shape, dtype, bytes\]"),
         (leaf(extension([[1], "float32", b"1234"], kind=9)), "extension type 9"),
     ],

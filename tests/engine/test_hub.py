@@ -232,6 +232,29 @@ def test_a_file_that_changed_meanwhile_is_fetched_anew(server: HubServer) -> Non
     assert server.ranges(TRANSFORMER)[-1] == "bytes=5000-"
 
 
+def test_a_crash_before_the_new_version_begins_leaves_none_of_the_old_one(
+    cache: Path, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.arrange(TRANSFORMER, cut(after=5000), *[refuse(503)] * 3)
+    whole = server.files[TRANSFORMER]
+    with pytest.raises(HubError, match="status 503"):
+        fetch_tiny(server)
+    server.files[TRANSFORMER] = whole[:-1] + bytes([whole[-1] ^ 1])
+
+    class CrashError(BaseException):
+        """The machine stops while it notes which version comes now."""
+
+    def crash(*_: object, **__: object) -> None:
+        raise CrashError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", crash)
+        with pytest.raises(CrashError):
+            fetch_tiny(server)
+    (partial,) = cache.rglob("transformer.partial")
+    assert partial.read_bytes() == b""
+
+
 def test_files_that_are_no_model_are_deleted_and_said_so(cache: Path, server: HubServer) -> None:
     server.files[TRANSFORMER] = b"\x81" + bytes(NUM_BYTES[TRANSFORMER])
     with pytest.raises(HubError, match=r"no model that can be used: .*not a readable flax msgpack"):
