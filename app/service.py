@@ -32,6 +32,7 @@ from app.words import Sentence
 
 MAX_PICTURES = 16  # of one answer
 AT_ONCE = 4  # answers being made, see `app.api`; their passes share batches with everybody's
+WHITE = 128  # of 255, from which a mask's pixel may change
 PICTURE_ID = re.compile("[0-9a-f]{32}")
 
 Length: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LENGTH)]
@@ -213,8 +214,7 @@ class Service:
             height, width = picture.shape[:2]
             side = min(height, width)
             window = ((width - side) // 2, (height - side) // 2, side)
-            everything = np.ones((height, width), bool)
-            scene = Scene(asked.model or self._models.default, window, picture, everything)
+            scene = Scene(asked.model or self._models.default, window, picture)
             return {"window": window, "image": png_url(self._studio.walker.reconstruct(scene))}
 
         return answer(reconstructed)
@@ -276,7 +276,7 @@ class Service:
             if mask.shape != picture.shape:
                 sizes = [f"{p.shape[1]} x {p.shape[0]}" for p in (mask, picture)]
                 raise UserError(Sentence("said.mask_size", mask=sizes[0], picture=sizes[1]))
-            region = mask.mean(2) >= 128
+            region = mask.sum(2, dtype=np.uint16) >= 3 * WHITE
         else:
             assert asked.box is not None
             left, top, width, height = asked.box

@@ -31,9 +31,9 @@ import maskgit
 from app.export import PREVIEW_QUALITY
 from benchmarks.decode import OFFICIAL, machine
 from maskgit.images import open_picture, to_levels
-from maskgit.masks import Box as Pixels
+from maskgit.masks import Box
 from maskgit.models import AnyTokenizer, build_tokenizer
-from maskgit.models.partial import Box, Sketch, Sums, draw_part, draw_whole
+from maskgit.models.partial import Extent, Sketch, Sums, draw_part, draw_whole
 from maskgit.types import Images, Picture, TokenGrid
 from maskgit.window import Window
 
@@ -42,7 +42,7 @@ PHOTOS = Path(__file__).parents[1] / "assets" / "examples"
 HOLES = (4, 8, 12)  # cells of a side
 PASSES = (2, 6, 12)  # of 12, after which it is drawn
 GRID = 16
-WHOLE = Box(0, 0, GRID, GRID)
+WHOLE = Extent(0, 0, GRID, GRID)
 FROM_FIRST = "coarse levels whole, norms completed, from the first pass"
 
 Ways = dict[str, Callable[[TokenGrid], Images]]  # each gives the masked cells' pixels
@@ -123,7 +123,7 @@ def decoded(
     inside, cell = middle(hole), window.side / GRID
     mask = np.zeros((height, width), bool)
     edges = [round(edge * cell) for edge in inside]
-    box = Pixels(edges[0], window.left + edges[1], edges[2] - edges[0], edges[3] - edges[1])
+    box = Box(edges[0], window.left + edges[1], edges[2] - edges[0], edges[3] - edges[1])
     mask[box.slices] = True
     cells = np.zeros((GRID, GRID), bool)
     cells[inside.top : inside.bottom, inside.left : inside.right] = True
@@ -135,13 +135,15 @@ def decoded(
     return job.state.constraints.tokens.view(1, GRID, GRID), drawn
 
 
-def middle(hole: int) -> Box:
+def middle(hole: int) -> Extent:
     """Give a square of cells in the middle of the grid."""
     first = (GRID - hole) // 2
-    return Box(first, first, first + hole, first + hole)
+    return Extent(first, first, first + hole, first + hole)
 
 
-def ways_to_draw(tokenizer: AnyTokenizer, cells: Box, before: TokenGrid, first: TokenGrid) -> Ways:
+def ways_to_draw(
+    tokenizer: AnyTokenizer, cells: Extent, before: TokenGrid, first: TokenGrid
+) -> Ways:
     """List the ways.
 
     Args:
@@ -173,7 +175,7 @@ def ways_to_draw(tokenizer: AnyTokenizer, cells: Box, before: TokenGrid, first: 
     return ways
 
 
-def cropped(tokenizer: AnyTokenizer, cells: Box, margin: int) -> Callable[[TokenGrid], Images]:
+def cropped(tokenizer: AnyTokenizer, cells: Extent, margin: int) -> Callable[[TokenGrid], Images]:
     """Draw a smaller grid as if it were a whole one."""
     seen = cells.grown(margin, WHOLE)
     wide, inner = seen.finer(tokenizer.stride), cells.finer(tokenizer.stride)
@@ -187,7 +189,7 @@ def drawing(tokenizer: AnyTokenizer, sketch: Sketch) -> Callable[[TokenGrid], Im
     return lambda grid: draw_part(tokenizer, grid, sketch)
 
 
-def narrowed(tokenizer: AnyTokenizer, sketch: Sketch) -> list[Box]:
+def narrowed(tokenizer: AnyTokenizer, sketch: Sketch) -> list[Extent]:
     """Leave half a cell of margin, and at least a pixel."""
     boxes, scale = list(sketch.boxes), 1
     levels = [1]
@@ -198,7 +200,7 @@ def narrowed(tokenizer: AnyTokenizer, sketch: Sketch) -> list[Box]:
     for at, scale in enumerate(levels):
         most = sketch.cells.finer(scale).grown(max(scale // 2, 1), WHOLE.finer(scale))
         box = boxes[at]
-        boxes[at] = Box(*map(max, box[:2], most[:2]), *map(min, box[2:], most[2:]))
+        boxes[at] = Extent(*map(max, box[:2], most[:2]), *map(min, box[2:], most[2:]))
     return boxes
 
 

@@ -30,6 +30,17 @@ CELLS_TOGETHER = 32  # cells a CPU is asked about are a multiple: it prepares fo
 MOST_CHANGING = 0.75  # share of cells up to which it pays to leave out the others
 
 
+def null_label(predictor: TokenPredictor) -> int:
+    """Give the label that means "no class", which guidance needs.
+
+    Raises:
+        ValueError: If the model knows none.
+    """
+    if predictor.null_label is None:
+        raise ValueError("this model knows no null label; guidance_scale must be 1")
+    return predictor.null_label
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Logits of all masked cells, with those without a class for the rows that want guidance.
@@ -96,9 +107,7 @@ def _ask(
     scale = state.of_pass(DecodeOptions.guidance)
     guided = [row for row, s in enumerate(scale) if s != 1]
     if guided:
-        if predictor.null_label is None:
-            raise ValueError("this model knows no null label; guidance_scale must be 1")
-        null = labels.new_full((len(guided),), predictor.null_label)
+        null = labels.new_full((len(guided),), null_label(predictor))
         tokens = torch.cat([tokens, take_rows(state.tokens, guided)])
         labels = torch.cat([labels, null])
     logits = network(tokens, labels)

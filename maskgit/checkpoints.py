@@ -30,6 +30,7 @@ from maskgit.classes import Classes
 from maskgit.config import ModelConfig
 from maskgit.models import AnyTokenizer, AnyTransformer, build_tokenizer, build_transformer
 from maskgit.models.empty import without_weights
+from maskgit.whole_files import beside, write_text
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -146,10 +147,10 @@ def save_model(
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_text(folder / CLASSES_FILE, classes.to_json())
-    _write_text(folder / CARD_FILE, card)
+    write_text(folder / CLASSES_FILE, classes.to_json())
+    write_text(folder / CARD_FILE, card)
     _write_weights(folder, tensors, shard_bytes)
-    _write_text(folder / CONFIG_FILE, config.to_json())
+    write_text(folder / CONFIG_FILE, config.to_json())
 
 
 def _read_config(file: Path) -> ModelConfig:
@@ -326,23 +327,17 @@ def _write_weights(folder: Path, tensors: dict[str, Tensor], shard_bytes: int | 
         else [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
     )
     for file, shard in zip(files, shards, strict=True):
-        save_file(shard, folder / f"{file}.partial", metadata={"format": "pt"})
-        copymode(folder / CLASSES_FILE, folder / f"{file}.partial")  # safetensors makes it private
-        (folder / f"{file}.partial").replace(folder / file)
+        with beside(folder / file) as partial:
+            save_file(shard, partial, metadata={"format": "pt"})
+            copymode(folder / CLASSES_FILE, partial)  # safetensors makes it private
     if not is_whole:
         places = {name: file for file, shard in zip(files, shards, strict=True) for name in shard}
-        _write_text(folder / INDEX_FILE, json.dumps({"weight_map": places}, indent=1) + "\n")
+        write_text(folder / INDEX_FILE, json.dumps({"weight_map": places}, indent=1) + "\n")
     for old in (*folder.glob("model-*-of-*.safetensors"), folder / WEIGHTS_FILE):
         if old.name not in files:
             old.unlink(missing_ok=True)
     if is_whole:
         (folder / INDEX_FILE).unlink(missing_ok=True)
-
-
-def _write_text(file: Path, text: str) -> None:
-    partial = file.with_name(f"{file.name}.partial")  # so that a half-written file is never read
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
 
 
 def _read_text(file: Path) -> str:

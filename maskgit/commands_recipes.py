@@ -21,6 +21,7 @@ from maskgit.recipe_parts import Grid
 from maskgit.recipes import Recipe, RecipeError
 from maskgit.replaying import replay as replay_recipe
 from maskgit.types import Region
+from maskgit.whole_files import beside
 from maskgit.window import Window
 
 
@@ -60,9 +61,8 @@ def _difference(recipe: Recipe, tokens: Sequence[Grid]) -> str:
 def strip(options: argparse.Namespace) -> None:
     """Take the recipe out of a picture; all else stays, byte for byte."""
     out = options.out or options.file
-    unfinished = out.with_name(out.name + ".part")  # a killed run leaves no half picture
-    unfinished.write_bytes(recipe_files.strip(options.file.read_bytes()))
-    unfinished.replace(out)
+    with beside(out) as partial:
+        partial.write_bytes(recipe_files.strip(options.file.read_bytes()))
     print(out)
 
 

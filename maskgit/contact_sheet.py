@@ -8,10 +8,10 @@ from jaxtyping import UInt8
 from maskgit.decoding import DecodeState
 from maskgit.masks import to_region
 from maskgit.pipeline import MaskGIT
-from maskgit.types import Picture
+from maskgit.types import Picture, Pictures
 
 GAP_PX = 4
-GREY = 128
+GREY = 128  # of masked cells
 COLUMNS = 6
 
 
@@ -36,18 +36,24 @@ def tile(picture: Picture, state: DecodeState) -> Picture:
 
 
 def side_by_side(tiles: Sequence[Picture]) -> UInt8[np.ndarray, "h w 3"]:
-    """Lay square pictures of one size in rows of COLUMNS.
+    """Lay pictures of one size in rows of COLUMNS.
 
     Raises:
         ValueError: If there are none.
     """
     if not tiles:
         raise ValueError("the trace is empty")
-    columns = min(COLUMNS, len(tiles))
-    rows = -(-len(tiles) // columns)
-    side = len(tiles[0]) + GAP_PX
-    sheet = np.full((rows * side - GAP_PX, columns * side - GAP_PX, 3), 255, np.uint8)
-    for i, each in enumerate(tiles):
-        top, left = i // columns * side, i % columns * side
-        sheet[top : top + len(each), left : left + len(each)] = each
+    return in_rows(tiles, min(COLUMNS, len(tiles)), GAP_PX)
+
+
+def in_rows(
+    pictures: Sequence[Picture] | Pictures, columns: int, gap_px: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Lay pictures of one size, at least one, row by row on white."""
+    height, width = (side + gap_px for side in pictures[0].shape[:2])
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * height - gap_px, columns * width - gap_px, 3), 255, np.uint8)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * height, number % columns * width
+        sheet[top : top + height - gap_px, left : left + width - gap_px] = picture
     return sheet

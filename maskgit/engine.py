@@ -28,6 +28,7 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from maskgit import checks, decoding, graphs, runtime
+from maskgit.asking import null_label
 from maskgit.checkpoints import Model
 from maskgit.class_map import ClassMap, arrange
 from maskgit.classes import Classes
@@ -158,9 +159,6 @@ class Engine:
         if constraints.grid != (self.grid_size, self.grid_size):
             raise ValueError(f"the model's grid is {self.grid_size}x{self.grid_size} tokens")
         self._require_labels(constraints)
-        known = constraints.tokens.masked_fill(constraints.is_open, 0)
-        if not bool(((known >= 0) & (known < self.predictor.mask_id)).all()):
-            raise ValueError(f"known tokens must be in [0, {self.predictor.mask_id})")
         state = decoding.start(constraints.to(self.device), options, self.predictor.mask_id)
         return self._as_possible(state)
 
@@ -186,10 +184,8 @@ class Engine:
             ValueError: With what is possible.
         """
         self._require_labels(state.constraints)
-        if self.predictor.null_label is None and any(
-            options.guidance_scale != 1 for options in state.options
-        ):
-            raise ValueError("this model knows no null label; guidance_scale must be 1")
+        if any(options.guidance_scale != 1 for options in state.options):
+            null_label(self.predictor)
 
     def prepare_generate(
         self,

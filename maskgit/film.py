@@ -19,6 +19,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from maskgit.contact_sheet import GREY
 from maskgit.decoding import KNOWN, DecodeState
 from maskgit.masks import to_region
 from maskgit.types import Picture
@@ -30,7 +31,7 @@ MAX_LENGTH_S = 600  # of a film
 MIN_SIDE = 256  # smaller pictures are shown larger, pixel by pixel
 HOLD = 4  # how many steps long the last one is shown
 FRAMES_PER_SECOND = 20  # of an MP4; players dislike less
-GREY, VEIL = 128, 0.6  # of masked cells, and how much it hides
+VEIL = 0.6  # how much the grey of masked cells hides
 TINT = 0.6  # how much of a cell is the colour of its value
 # Dark violet to pale yellow, evenly spaced in lightness: reads without colour vision, too.
 RAMP = np.array([[59, 15, 112], [140, 41, 129], [222, 73, 104], [254, 159, 109], [252, 253, 191]])

@@ -19,7 +19,7 @@ from torch import Tensor
 from maskgit.images import to_pictures
 from maskgit.masks import bounding_box
 from maskgit.models import AnyTokenizer
-from maskgit.models.partial import Box, Sketch, draw_part, draw_whole
+from maskgit.models.partial import Extent, Sketch, draw_part, draw_whole
 from maskgit.state import DecodeState
 from maskgit.types import Picture
 
@@ -70,10 +70,10 @@ def glimpse(
     return Glimpse(picture, before.grid, before.sketch)
 
 
-def _open_box(state: DecodeState) -> Box:
+def _open_box(state: DecodeState) -> Extent:
     """Give the smallest box of cells that holds all that may change; everything, if none may."""
     is_open = state.constraints.is_open.view(state.constraints.grid).cpu().numpy()
     box = bounding_box(is_open)
     if box is None:
-        return Box(0, 0, *is_open.shape)
-    return Box(box.top, box.left, box.top + box.height, box.left + box.width)
+        return Extent(0, 0, *is_open.shape)
+    return Extent(box.top, box.left, box.top + box.height, box.left + box.width)

@@ -30,6 +30,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from maskgit import decoding
+from maskgit.asking import null_label
 from maskgit.images import to_levels
 from maskgit.models.protocols import Tokenizer, TokenPredictor
 from maskgit.passes import Grids, Kind, Numbers, advance, foresee, obstacle
@@ -216,8 +217,8 @@ class Graphed(Around):
         if state.mask_id != self.mask_id:
             raise ValueError(f"state has mask id {state.mask_id}, the model {self.mask_id}")
         foreseen = foresee(state, bucket(state.batch), most)
-        if self.null_label is None and any(kind.is_guided for kind in foreseen.kinds):
-            raise ValueError("this model knows no null label; guidance_scale must be 1")
+        if any(kind.is_guided for kind in foreseen.kinds):
+            null_label(self)  # here, as it is no failure of a recording
         with self._lock:
             slots = self._slots_for(state)
             try:

@@ -224,16 +224,26 @@ def _guess(data: bytes) -> str:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Convert any mode to RGB: colours by the file's profile, transparency over white."""
-    profile = image.info.get("icc_profile")
+    colours, alpha = planes(image, image.info.get("icc_profile"))
+    return colours if alpha is None else over_white(colours, alpha)
+
+
+def planes(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Image.Image | None]:
+    """Give colours as RGB, and transparency where there is any.
+
+    Args:
+        image: Of any mode.
+        profile: ICC profile of its colours, which become sRGB; None where they stay as they are.
+    """
     if image.mode.startswith(("I", "F")):
         image = to_8_bit(image)
-    if image.mode == "RGBa":  # multiplied by its alpha already; divide first
-        image = image.convert("RGBA")
+    if image.mode in ("RGBa", "La"):  # multiplied by its alpha already; divide first
+        image = image.convert(image.mode.upper())
     if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
-        return to_srgb(image, profile)
+        return to_srgb(image, profile), None
     alpha = image.convert("RGBA").getchannel("A")
     colours = to_srgb(image.convert("L" if image.mode in ("L", "LA") else "RGB"), profile)
-    return over_white(colours, alpha)
+    return colours, None if alpha.getextrema() == (255, 255) else alpha
 
 
 def over_white(colours: Image.Image, alpha: Image.Image) -> Image.Image:

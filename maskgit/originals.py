@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from maskgit.images import decode, over_white, pixels_of, to_8_bit, to_png, to_srgb, turned
+from maskgit.images import decode, over_white, pixels_of, planes, to_png, turned
 from maskgit.keepsakes import Keepsake, keepsake_of, orientation_of
 from maskgit.types import Picture, Region
 
@@ -106,7 +106,9 @@ def _original(image: Image.Image) -> Original:
     is_jpeg = image.format in ("JPEG", "MPO")  # MPO: a photo with other pictures behind it
     modes = _WEB_MODES.get("JPEG" if is_jpeg else image.format or "", ())
     is_as_stored = image.mode in modes and (keepsake.profile or not image.info.get("icc_profile"))
-    colours, alpha = _planes(image, has_profile=keepsake.profile is not None)
+    # Colours that are kept with their profile stay as they are; all others become sRGB.
+    profile = None if keepsake.profile is not None else image.info.get("icc_profile")
+    colours, alpha = planes(image, profile)
     is_one_of_many = not is_jpeg and _is_one_of_many(image)
     return Original(
         turned(pixels_of(colours), orientation),
@@ -125,20 +127,3 @@ def _is_one_of_many(image: Image.Image) -> bool:
         return bool(getattr(image, "is_animated", False))
     except Exception:  # what comes behind the first frame may be as broken as it likes
         return False
-
-
-def _planes(image: Image.Image, has_profile: bool) -> tuple[Image.Image, Image.Image | None]:
-    """Give colours as RGB, and transparency where there is any.
-
-    Colours that are kept with their profile stay as they are; all others become sRGB.
-    """
-    profile = None if has_profile else image.info.get("icc_profile")
-    if image.mode.startswith(("I", "F")):
-        image = to_8_bit(image)
-    if image.mode in ("RGBa", "La"):  # multiplied by its alpha already; divide first
-        image = image.convert(image.mode.upper())
-    if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
-        return to_srgb(image, profile), None
-    alpha = image.convert("RGBA").getchannel("A")
-    colours = to_srgb(image.convert("L" if image.mode in ("L", "LA") else "RGB"), profile)
-    return colours, None if alpha.getextrema() == (255, 255) else alpha

@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from maskgit.asking import null_label
 from maskgit.decoding import MASKED, num_masked_next
 from maskgit.fused_draw import draw_cells, guided
 from maskgit.models.protocols import TokenPredictor
@@ -227,9 +228,7 @@ def _ask(
     """Run the network once; without a class, too, if the pass is guided."""
     if not kind.is_guided:
         return predictor.logits(tokens, labels), None
-    if predictor.null_label is None:
-        raise ValueError("this model knows no null label; guidance_scale must be 1")
-    null = torch.full_like(labels, predictor.null_label)
+    null = torch.full_like(labels, null_label(predictor))
     logits = predictor.logits(torch.cat([tokens, tokens]), torch.cat([labels, null]))
     conditional, unconditional = logits.chunk(2)
     return conditional, unconditional

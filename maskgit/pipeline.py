@@ -21,7 +21,7 @@ from maskgit.images import stacked
 from maskgit.jobs import Choices, Job, Label, OnStep, OnTile, Place, Regions, Result
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
 from maskgit.refining import Refining
-from maskgit.tiles import MAX_LEVELS, Plan, plan_growth, plan_tiles
+from maskgit.tiles import MAX_LEVELS, Plan, plan_tiles
 from maskgit.types import Picture, Region
 from maskgit.vary import vary
 from maskgit.window import Window, view
@@ -211,21 +211,21 @@ class MaskGIT(Engine):
             ValueError: If `refine` is out of range.
             TypeError: If it is no whole number, or `borrow` neither true nor false.
         """
-        checks.require_whole("refine", refine)
-        checks.require_truth("borrow", borrow)
         if job.place is None:
             return Plan()
-        planned = plan_tiles(job.place.region, job.place.window, self.image_size, refine)
-        return Plan(borrows=True) if borrow and is_possible(job.place.hole) else planned
+        return self._planned(job.place.hole, job.place.window.side, refine, borrow)
 
     def plan_growth(
         self, plan: OutpaintPlan, refine: int = MAX_LEVELS, borrow: bool = False
     ) -> Plan:
         """Plan the refinement of what a plan of `outpaint` added; errors as `plan`."""
+        return self._planned(plan.added, plan.windows[0].side, refine, borrow)
+
+    def _planned(self, hole: Region, side: int, refine: int, borrow: bool) -> Plan:
         checks.require_whole("refine", refine)
         checks.require_truth("borrow", borrow)
-        planned = plan_growth(plan.added, plan.windows[0].side, self.image_size, refine)
-        return Plan(borrows=True) if borrow and is_possible(plan.added) else planned
+        tiles = plan_tiles(hole, side, self.image_size, refine)
+        return Plan(borrows=True) if borrow and is_possible(hole) else tiles
 
     def grown(self, plan: OutpaintPlan, canvas: Picture, state: DecodeState) -> Job:
         """Give all that `outpaint` added to a picture as one job, so that it can be refined.

@@ -38,7 +38,7 @@ from jaxtyping import Bool, Float, Int
 
 from maskgit.compositing import composite, harmonise
 from maskgit.constraints import Constraints
-from maskgit.engine import Engine
+from maskgit.engine import HARMONISE_CELLS, Engine
 from maskgit.images import stacked
 from maskgit.jobs import Place
 from maskgit.masks import Box
@@ -54,7 +54,6 @@ SHARE = 0.5  # of the cells of the hole that are drawn anew
 SHARPEN = 1.0  # amount of the unsharp mask before encoding
 SHARPEN_RADIUS = 1.5  # its radius, in pixels of the level before
 KEPT_RADIUS = 2.0  # what is coarser than that, in the same pixels, is kept
-HARMONISE_CELLS = 2.0  # how far into the hole colours are evened out, in cells
 
 
 class Refining:

@@ -15,12 +15,14 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from maskgit.checkpoints import load_model
 from maskgit.models import Tokenizer, TokenPredictor, int8
+from maskgit.models.predictor import Predictor
 from maskgit.types import Images, Logits, TokenGrid
 
 logger = logging.getLogger(__name__)
@@ -106,7 +108,7 @@ def bf16_is_faithful(device: torch.device, folder: Path) -> bool:
     scores = []
     for dtype in (torch.float32, torch.bfloat16):
         model = load_model(folder, device, dtype)
-        scores.append(_sample_logits(model.transformer, model.tokenizer.codebook_size))
+        scores.append(_sample_logits(model.transformer))
         del model  # never two copies at once
     found = regret(*scores)
     if found > MAX_REGRET:
@@ -126,12 +128,11 @@ def regret(reference: Logits, candidate: Logits) -> float:
 
 
 @torch.inference_mode()
-def _sample_logits(predictor: TokenPredictor, codes: int) -> Logits:
+def _sample_logits(predictor: Predictor[Any]) -> Logits:
     """Logits of two half-masked grids of arbitrary tokens."""
-    tokens = predictor.config.num_tokens  # pyright: ignore[reportAttributeAccessIssue]
-    device = next(predictor.parameters()).device  # pyright: ignore[reportAttributeAccessIssue]
+    tokens, device = predictor.config.num_tokens, next(predictor.parameters()).device
     grid = torch.arange(2 * tokens, device=device).view(2, tokens)
-    grid = torch.where(grid % 2 == 0, grid * 7919 % codes, predictor.mask_id)
+    grid = torch.where(grid % 2 == 0, grid * 7919 % predictor.mask_id, predictor.mask_id)
     return predictor.logits(grid, torch.zeros(2, dtype=torch.long, device=device)).cpu()
 
 

@@ -73,34 +73,18 @@ class Plan:
         return f"{_counted(len(self.tiles), 'window')} in {_counted(self.num_levels, 'level')}"
 
 
-def plan_tiles(region: Region, coarse: Window, size: int, levels: int = MAX_LEVELS) -> Plan:
+def plan_tiles(hole: Region, before: int, size: int, levels: int = MAX_LEVELS) -> Plan:
     """Plan the windows that refine a fill.
 
     Args:
-        region: True where the picture may change.
-        coarse: The window the fill was drawn in.
+        hole: True where the picture was filled.
+        before: Side of the window that it was filled in, or of each of them.
         size: Side of the model's square in pixels.
         levels: At most so many, 0 to MAX_LEVELS; more than are needed are not taken.
 
     Raises:
         ValueError: If `levels` is out of range.
     """
-    return _plan(coarse.shown(region), coarse.side, size, levels)
-
-
-def plan_growth(region: Region, side: int, size: int, levels: int = MAX_LEVELS) -> Plan:
-    """Plan the windows that refine what several windows filled, as outpainting does.
-
-    Args:
-        region: True where the picture is new.
-        side: Of the windows it was drawn in.
-        size: As for `plan_tiles`.
-        levels: Likewise, with the same error.
-    """
-    return _plan(region, side, size, levels)
-
-
-def _plan(hole: Region, before: int, size: int, levels: int) -> Plan:
     if not 0 <= levels <= MAX_LEVELS:
         raise ValueError(f"levels of refinement must be 0 to {MAX_LEVELS}, got {levels}")
     tiles: list[Tile] = []

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+CANVAS = ROOT / "app" / "canvas"
 LAYERS = [  # inside the engine, a file imports from its own layer and those above it
     {"types", "sizes", "config"},
-    {"models", "schedules", "noise", "checks", "class_map"},
+    {"models", "schedules", "noise", "checks", "class_map", "whole_files"},
     {"sampling", "fused_draw", "constraints", "reveal"},
     {"state", "state_text", "asking", "decoding", "passes", "steering", "vary"},
     {
@@ -117,6 +119,21 @@ def test_engine_files_import_only_from_their_own_layer_and_above(path: Path) -> 
         parts = found.split(".")
         if parts[0] == "maskgit" and len(parts) > 1:
             assert layer(parts[1]) <= layer(place(path)), f"{place(path)} imports {found}"
+
+
+@pytest.mark.parametrize(
+    "package", ["app/studio", "app/panels", "maskgit/training", "maskgit/evaluation"]
+)
+def test_a_list_of_what_to_read_leaves_nothing_out(package: str) -> None:
+    folder = ROOT / package
+    listed = re.findall(r"\w+", (folder / "__init__.py").read_text(encoding="utf-8"))
+    files = {path.stem for path in folder.glob("[!_]*.py")}
+    assert files <= set(listed)
+
+
+def test_the_list_of_the_canvas_leaves_nothing_out() -> None:
+    header = (CANVAS / "main.js").read_text(encoding="utf-8").partition("\nconst ")[0]
+    assert {path.name for path in CANVAS.glob("*.js")} <= set(re.findall(r"\w+\.js", header))
 
 
 @pytest.mark.slow

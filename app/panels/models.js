@@ -11,7 +11,6 @@ const ASK_AGAIN_MS = 500;
 const PATIENCE_MS = 15_000; // for the page to follow a model that is ready
 
 const find = (selector) => element.querySelector(selector);
-const { words } = props;
 const [opener, dialog, list] = [".mgm-open", ".mgm-dialog", ".mgm-dialog ul"].map(find);
 
 let models = [props.first];
@@ -22,14 +21,13 @@ let asking = 0;
 const write = (node, text) => {
   if (node.textContent !== text) node.textContent = text; // unchanged text is not read again
 };
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const say = (text) => write(find(".mgm-say"), text);
 const named = (id) => models.find((model) => model.id === id) ?? { id, title: id };
 
 async function ask(name, question) {
   const answer = await server[name](question).catch(() => null);
   if (answer?.ok) return answer;
-  throw new Error(answer?.error?.message ?? words.lost);
+  throw new Error(answer?.error?.message ?? word("lost"));
 }
 
 /** Asks what there is, or to change it; and asks again while something is on its way. */
@@ -83,13 +81,13 @@ function followed() {
 // --- what is shown ---------------------------------------------------------------------------
 
 function show() {
-  write(find(".mgm-name"), loading ? fill(words.waits, named(loading)) : named(props.value).title);
+  write(find(".mgm-name"), loading ? word("waits", named(loading)) : named(props.value).title);
   opener.setAttribute("aria-busy", String(Boolean(loading)));
   const coming = models.find((model) => model.stage);
   const line = find(".mgm-line");
   line.hidden = !coming;
   line.style.width = `${100 * (coming?.share ?? 0)}%`;
-  write(find(".mgm-about"), [words.about, refusal].filter(Boolean).join(" "));
+  write(find(".mgm-about"), [word("about"), refusal].filter(Boolean).join(" "));
   for (const row of [...list.children]) {
     if (!models.some((model) => model.id === row.dataset.model)) row.remove();
   }
@@ -145,19 +143,19 @@ function showRow(row, model) {
   put("good", model.good_for);
   put("facts", [...(model.facts ?? []), model.is_here ? model.size : ""].filter(Boolean).join(" · "));
   put("problem", model.problem);
-  put("state", isComing ? model.progress : isUsed ? words.used : model.is_here ? "" : model.size);
+  put("state", isComing ? model.progress : isUsed ? word("used") : model.is_here ? "" : model.size);
   const bar = part("progress");
   bar.hidden = !isComing;
-  bar.setAttribute("aria-label", fill(words.waits, model));
+  bar.setAttribute("aria-label", word("waits", model));
   if (model.stage === "downloading") bar.value = model.share;
   else bar.removeAttribute("value");
   const again = model.problem && model.is_here;
-  const use = loading === model.id ? words.loading : again ? words.again : words.use;
+  const use = loading === model.id ? word("loading") : again ? word("again") : word("use");
   put("use", model.is_here && !isUsed && !isComing ? use : "");
   part("use").disabled = Boolean(loading);
-  const download = model.is_here ? words.anew : words.download;
+  const download = model.is_here ? word("anew") : word("download");
   put("download", mayDownload ? download : "");
-  put("cancel", isComing && model.stage !== "converting" ? words.cancel : "");
+  put("cancel", isComing && model.stage !== "converting" ? word("cancel") : "");
   for (const name of Object.keys(ACTS)) {
     part(name).setAttribute("aria-label", `${part(name).textContent}: ${model.title}`);
   }
@@ -165,9 +163,9 @@ function showRow(row, model) {
 
 // --- the beginning ---------------------------------------------------------------------------
 
-write(dialog.querySelector("h2"), words.heading);
-dialog.setAttribute("aria-label", words.heading);
-find(".mgm-close").setAttribute("aria-label", words.close);
+write(dialog.querySelector("h2"), word("heading"));
+dialog.setAttribute("aria-label", word("heading"));
+find(".mgm-close").setAttribute("aria-label", word("close"));
 opener.addEventListener("click", () => {
   say("");
   dialog.showModal();

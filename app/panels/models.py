@@ -33,12 +33,11 @@ def models_panel(
     return gr.HTML(
         value=first.id,
         html_template=_read("models.html"),
-        js_on_load=_read("models.js"),
+        js_on_load=f"{words.script('models')}\n{_read('models.js')}",
         head=f"<style>{_read('models.css')}</style>",
         apply_default_css=False,
         elem_id="models",
         server_functions=server_functions,
-        words=words.part("models"),
         first={"id": first.id, "title": first.title},
     )
 

@@ -1,7 +1,7 @@
 // The schedule as a curve to look at and to draw: the share of cells still masked over the passes.
 //
 // Gradio calls this with `element`, `trigger`, `props` and `watch`; schedule.py puts `curves` (the
-// schedules that have a name) and `words` in front. The value is the schedule as the engine reads
+// schedules that have a name) and the words in front. The value is the schedule as the engine reads
 // it: a name, or "custom:" and shares at evenly spaced moments. A point that is dragged takes its
 // neighbours along where the curve would rise, so that every drawing is a schedule: from all masked
 // to none. The event "draw" is told when a point is let go.
@@ -26,7 +26,6 @@ const make = (name, attributes, parent = svg) => {
 const xOf = (moment) => AREA.left + moment * (AREA.right - AREA.left);
 const yOf = (share) => AREA.bottom - share * (AREA.bottom - AREA.top);
 const percent = (share) => `${Math.round(100 * share)} %`;
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 function read(value) {
   if (!value?.startsWith(CUSTOM)) return curves[value] ?? null;
@@ -51,8 +50,8 @@ const curve = (() => {
     make("line", { class: "mgd-line", x1: AREA.left, x2: AREA.right, y1: y, y2: y });
     make("text", { x: AREA.left - 5, y: y + 3, "text-anchor": "end" }).textContent = percent(share);
   }
-  make("text", { x: AREA.left, y: 126 }).textContent = words.start;
-  make("text", { x: AREA.right, y: 126, "text-anchor": "end" }).textContent = words.end;
+  make("text", { x: AREA.left, y: 126 }).textContent = word("start");
+  make("text", { x: AREA.right, y: 126, "text-anchor": "end" }).textContent = word("end");
   return make("polyline", { class: "mgd-curve" });
 })();
 
@@ -62,7 +61,7 @@ function makeHandles() {
     const handle = make("g", { class: "mgd-point", tabindex: 0, role: "slider" });
     const about = { "aria-orientation": "vertical", "aria-valuemin": 0, "aria-valuemax": 100 };
     for (const [key, value] of Object.entries(about)) handle.setAttribute(key, value);
-    handle.setAttribute("aria-label", fill(words.point, { done: percent(momentOf(i + 1)) }));
+    handle.setAttribute("aria-label", word("point", { done: percent(momentOf(i + 1)) }));
     make("circle", { class: "mgd-reach", r: REACH }, handle);
     make("circle", { class: "mgd-dot", r: 5 }, handle);
     handle.addEventListener("pointerdown", (event) => grasp(event, i + 1, handle));
@@ -137,8 +136,8 @@ function follow() {
   show();
 }
 
-svg.setAttribute("aria-label", words.curve);
-element.querySelector(".mgd-hint").textContent = words.hint;
+svg.setAttribute("aria-label", word("curve"));
+element.querySelector(".mgd-hint").textContent = word("hint");
 svg.addEventListener("pointermove", drag);
 svg.addEventListener("pointerup", release);
 svg.addEventListener("pointercancel", release);

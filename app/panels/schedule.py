@@ -49,7 +49,7 @@ def _script(info: ModelInfo, words: Words) -> str:
     would leave the script without them (Gradio 6).
     """
     known = f"const curves = {json.dumps(dict(info.curves))};"
-    return f"{known}\nconst words = {json.dumps(words.part('schedule'))};\n{_read('schedule.js')}"
+    return f"{known}\n{words.script('schedule')}\n{_read('schedule.js')}"
 
 
 def _read(name: str) -> str:

@@ -9,6 +9,9 @@ Everything else in the app works with arrays and plain values; only here `maskgi
     recipes.py      recipes of pictures, written and read
     downloads.py    what goes on in the background
     pictures.py     what is remembered of people's pictures
+    refining.py     finished fills, drawn again in smaller windows
+    cores.py        how many cores a pass takes
+    gpu.py          a GPU that is lent for one question
 """
 
 from app.studio.models import ModelStore

@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TypeVar
 
-import numpy as np
-
 import maskgit
 from app.errors import UserError
 from app.runs import (
@@ -42,7 +40,7 @@ from app.words import Sentence
 from maskgit import DecodeState, MaskGIT, recipe_files
 from maskgit.batching import Batcher
 from maskgit.glimpses import Glimpse
-from maskgit.images import PictureError, open_picture
+from maskgit.images import PictureError, open_picture, stacked
 from maskgit.memory import give_back
 from maskgit.originals import open_original
 from maskgit.outpainting import TRIM, OutpaintPlan, outpaint_windows
@@ -174,7 +172,7 @@ class Studio:
             rows = zip(canvases, jobs, state.rows, drawn, strict=True)
             for (picture, unknown), job, row, square in rows:
                 engine.extend(picture, unknown, job, row, plan.part(window), square)
-        pictures = np.stack([picture for picture, _ in canvases])
+        pictures = stacked([picture for picture, _ in canvases])
         traces = tuple(zip(*(state.rows for state in decoded), strict=True))
         result = maskgit.Result(pictures, tuple(seeds), traces)
         touches = request.refine, request.borrow

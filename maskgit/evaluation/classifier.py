@@ -44,6 +44,7 @@ from maskgit.training.data import (
 )
 from maskgit.training.run import Run, Schedule, mean_figures, set_rate
 from maskgit.types import Images, Labels, Picture
+from maskgit.whole_files import beside, write_text
 
 WEIGHTS, DESCRIPTION = "classifier.safetensors", "classifier.json"
 
@@ -241,14 +242,15 @@ def scaled(images: Images, size: int) -> Float[Tensor, "B 3 {size} {size}"]:
 def _write(folder: Path, trained: Trained) -> None:
     """Write weights, then the description, which is what makes the classifier count as there."""
     weights = {n: t.contiguous() for n, t in trained.network.state_dict().items()}
-    safetensors.torch.save_file(weights, folder / WEIGHTS)
+    with beside(folder / WEIGHTS) as partial:
+        safetensors.torch.save_file(weights, partial)
     described = {
         "config": asdict(trained.network.config),
         "accuracy": trained.accuracy,
         "classes": json.loads(trained.classes.to_json()),
     }
     text = json.dumps(described, indent=1, ensure_ascii=False)
-    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    write_text(folder / DESCRIPTION, text + "\n")
 
 
 @torch.inference_mode()

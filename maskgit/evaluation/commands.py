@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ablation.add_argument("--steps", type=_counts, help="how many (default: 4,8,12,16,32)")
     ablation.add_argument("--rules", type=_names, help="default: confidence,halton,random,raster")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1")
-    add("--dtype", default="auto", help="auto, float32 or bfloat16")
+    add("--dtype", default="auto", help="auto, float32, bfloat16 or int8")
 
 
 def _arguments(options: argparse.Namespace) -> list[str]:

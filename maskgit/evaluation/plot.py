@@ -1,13 +1,14 @@
 """A line chart as SVG text: small, sharp at every size, readable on light and dark pages."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TypeAlias
 
 from maskgit.sampling import Number
 
 Points: TypeAlias = Sequence[tuple[Number, Number]]
+Place: TypeAlias = Callable[[Number, Number], tuple[float, float]]  # of a point on the chart
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 168, 40, 52  # margins; the legend stands on the right
@@ -43,40 +44,46 @@ def line_chart(title: str, x_name: str, y_name: str, lines: Mapping[str, Points]
             round(HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM), 1),
         )
 
-    parts = [_text(LEFT, 22, title, "bold 15px")]
-    for tick in ticks:
-        height = place(columns[0], tick)[1]
-        parts.append(
-            f'<path d="M{LEFT} {height}H{WIDTH - RIGHT}" stroke="#888" stroke-opacity=".35"/>'
-        )
-        parts.append(_text(LEFT - 8, height + 4, f"{tick:g}", anchor="end"))
-    free = math.inf
-    for x in reversed(columns):  # the last one always has its number, others where there is room
-        if (middle := place(x, ticks[0])[0]) <= free:
-            parts.append(_text(middle, HEIGHT - 32, f"{x:g}", anchor="middle"))
-            free = middle - NUMBER_WIDTH
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_name, anchor="middle"))
-    parts.append(
-        f'<g transform="rotate(-90 16 {HEIGHT / 2})">'
-        f"{_text(16, HEIGHT / 2, y_name, anchor='middle')}</g>"
-    )
+    parts = [_text(LEFT, 22, title, "bold 15px"), *_axes(columns, ticks, place, x_name, y_name)]
     for number, (name, line) in enumerate(lines.items()):
-        colour, height = COLOURS[number], TOP + 12 + 22 * number
         corners = [place(*point) for point in sorted(line)]
-        path = " ".join(f"{x},{y}" for x, y in corners)
-        marks = "".join(f'<circle cx="{x}" cy="{y}" r="3.5"/>' for x, y in corners)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<g fill="{colour}">{marks}</g>')
-        start = WIDTH - RIGHT + 16
-        parts.append(
-            f'<path d="M{start} {height - 4}h20" stroke="{colour}" stroke-width="3"/>'
-            + _text(start + 28, height, name)
-        )
+        parts += _line(name, corners, COLOURS[number], TOP + 12 + 22 * number)
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(title)}" fill="#777" style="background:#fff0">\n{body}\n</svg>\n'
     )
+
+
+def _axes(
+    columns: Sequence[Number], ticks: Sequence[float], place: Place, x_name: str, y_name: str
+) -> Iterator[str]:
+    """Draw a line for every tick, the numbers of both axes, and what they are of."""
+    for tick in ticks:
+        height = place(columns[0], tick)[1]
+        yield f'<path d="M{LEFT} {height}H{WIDTH - RIGHT}" stroke="#888" stroke-opacity=".35"/>'
+        yield _text(LEFT - 8, height + 4, f"{tick:g}", anchor="end")
+    free = math.inf
+    for x in reversed(columns):  # the last one always has its number, others where there is room
+        if (middle := place(x, ticks[0])[0]) <= free:
+            yield _text(middle, HEIGHT - 32, f"{x:g}", anchor="middle")
+            free = middle - NUMBER_WIDTH
+    yield _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x_name, anchor="middle")
+    name = _text(16, HEIGHT / 2, y_name, anchor="middle")
+    yield f'<g transform="rotate(-90 16 {HEIGHT / 2})">{name}</g>'
+
+
+def _line(
+    name: str, corners: Sequence[tuple[float, float]], colour: str, height: int
+) -> Iterator[str]:
+    """Draw a line with marks at its points, and its name in the legend, so far down."""
+    path = " ".join(f"{x},{y}" for x, y in corners)
+    marks = "".join(f'<circle cx="{x}" cy="{y}" r="3.5"/>' for x, y in corners)
+    yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    yield f'<g fill="{colour}">{marks}</g>'
+    start = WIDTH - RIGHT + 16
+    dash = f'<path d="M{start} {height - 4}h20" stroke="{colour}" stroke-width="3"/>'
+    yield dash + _text(start + 28, height, name)
 
 
 def _text(x: Number, y: Number, text: str, font: str = "12px", anchor: str = "start") -> str:

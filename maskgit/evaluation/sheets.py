@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from maskgit.contact_sheet import GREY, in_rows
 from maskgit.types import Picture, Pictures, Region
 
 GAP_PX = 2
-GREY = 128
 
 
 def grid(pictures: Pictures, columns: int) -> UInt8[np.ndarray, "height width 3"]:
@@ -20,13 +20,7 @@ def grid(pictures: Pictures, columns: int) -> UInt8[np.ndarray, "height width 3"
     """
     if not len(pictures) or columns < 1:
         raise ValueError(f"a sheet needs pictures and columns, got {len(pictures)} and {columns}")
-    height, width = (side + GAP_PX for side in pictures.shape[1:3])
-    rows = -(-len(pictures) // columns)
-    sheet = np.full((rows * height - GAP_PX, columns * width - GAP_PX, 3), 255, np.uint8)
-    for number, picture in enumerate(pictures):
-        top, left = number // columns * height, number % columns * width
-        sheet[top : top + height - GAP_PX, left : left + width - GAP_PX] = picture
-    return sheet
+    return in_rows(pictures, columns, GAP_PX)
 
 
 def columns_of(rows: Sequence[Pictures]) -> UInt8[np.ndarray, "height width 3"]:

@@ -32,7 +32,7 @@ WHOLE_FROM = 0.5  # share of a level that is asked for, beyond which it is drawn
 Norm: TypeAlias = Callable[[nn.GroupNorm, Tensor], Tensor]
 
 
-class Box(NamedTuple):
+class Extent(NamedTuple):
     """A rectangle of a level's pixels; `bottom` and `right` are behind the last ones."""
 
     top: int
@@ -45,24 +45,24 @@ class Box(NamedTuple):
         """Pixels inside."""
         return (self.bottom - self.top) * (self.right - self.left)
 
-    def grown(self, margin: int, whole: "Box") -> "Box":
+    def grown(self, margin: int, whole: "Extent") -> "Extent":
         """Add pixels on every side where there are some."""
-        return Box(
+        return Extent(
             max(self.top - margin, 0),
             max(self.left - margin, 0),
             min(self.bottom + margin, whole.bottom),
             min(self.right + margin, whole.right),
         )
 
-    def finer(self, factor: int = 2) -> "Box":
+    def finer(self, factor: int = 2) -> "Extent":
         """Give the same place at a finer level."""
-        return Box(*(factor * edge for edge in self))
+        return Extent(*(factor * edge for edge in self))
 
-    def coarser(self) -> "Box":
+    def coarser(self) -> "Extent":
         """Give the pixels of the level before that this one is made of."""
-        return Box(self.top // 2, self.left // 2, -(-self.bottom // 2), -(-self.right // 2))
+        return Extent(self.top // 2, self.left // 2, -(-self.bottom // 2), -(-self.right // 2))
 
-    def cut(self, x: Tensor, box: "Box") -> Tensor:
+    def cut(self, x: Tensor, box: "Extent") -> Tensor:
         """Take the part `box` of a map that shows this one."""
         rows = slice(box.top - self.top, box.bottom - self.top)
         return x[:, :, rows, box.left - self.left : box.right - self.left]
@@ -94,12 +94,12 @@ class Sketch:
         outside: For every norm there, what lies outside of its box.
     """
 
-    cells: Box
-    boxes: Sequence[Box]
+    cells: Extent
+    boxes: Sequence[Extent]
     outside: Sequence[Sums]
 
 
-def draw_whole(tokenizer: AnyTokenizer, tokens: TokenGrid, cells: Box) -> tuple[Images, Sketch]:
+def draw_whole(tokenizer: AnyTokenizer, tokens: TokenGrid, cells: Extent) -> tuple[Images, Sketch]:
     """Draw the picture of a grid, and note what drawing parts of similar ones takes.
 
     Args:
@@ -107,12 +107,12 @@ def draw_whole(tokenizer: AnyTokenizer, tokens: TokenGrid, cells: Box) -> tuple[
         tokens: Complete grid, of one row.
         cells: Where other grids will differ; not empty.
     """
-    whole = Box(0, 0, *tokens.shape[-2:])
+    whole = Extent(0, 0, *tokens.shape[-2:])
     boxes, everything = _plan(tokenizer, whole, cells), _plan(tokenizer, whole, whole)
     inner, outside = iter(_of_norms(tokenizer, boxes)), []
 
     def noted(norm: nn.GroupNorm, x: Tensor) -> Tensor:
-        shown = Box(0, 0, *x.shape[-2:])
+        shown = Extent(0, 0, *x.shape[-2:])
         outside.append(_sums(x).plus(_sums(shown.cut(x, next(inner))), -1))
         return group_norm(norm, x)
 
@@ -143,12 +143,12 @@ def _coarse(tokenizer: AnyTokenizer, tokens: TokenGrid) -> Tensor:
     return tokenizer.decoder.coarse(tokenizer.codes(tokens))
 
 
-def _fine(tokenizer: AnyTokenizer, x: Tensor, boxes: Sequence[Box], norm: Norm) -> Tensor:
+def _fine(tokenizer: AnyTokenizer, x: Tensor, boxes: Sequence[Extent], norm: Norm) -> Tensor:
     """Run the levels that are finer than the grid, of each map no more than its box."""
     decoder = tokenizer.decoder
     shown, *to_come = boxes
     later = iter(to_come)
-    x = Box(0, 0, *x.shape[-2:]).cut(x, shown)
+    x = Extent(0, 0, *x.shape[-2:]).cut(x, shown)
     for upsample, level in zip(decoder.upsamplers, decoder.fine_levels, strict=True):
         enlarged, shown = shown.finer(), next(later)
         x = enlarged.cut(upsample(x), shown)
@@ -160,7 +160,7 @@ def _fine(tokenizer: AnyTokenizer, x: Tensor, boxes: Sequence[Box], norm: Norm) 
     return shown.cut(decoder.head(norm(decoder.norm, x)), next(later))
 
 
-def _plan(tokenizer: AnyTokenizer, whole: Box, cells: Box) -> list[Box]:
+def _plan(tokenizer: AnyTokenizer, whole: Extent, cells: Extent) -> list[Extent]:
     """Say what `_fine` needs of each map, found from the last one backwards.
 
     Returns:
@@ -180,7 +180,7 @@ def _plan(tokenizer: AnyTokenizer, whole: Box, cells: Box) -> list[Box]:
     return boxes[::-1]
 
 
-def _of_norms(tokenizer: AnyTokenizer, boxes: Sequence[Box]) -> list[Box]:
+def _of_norms(tokenizer: AnyTokenizer, boxes: Sequence[Extent]) -> list[Extent]:
     """Pick the boxes that are inputs of norms."""
     found, at = [], 1
     for level in tokenizer.decoder.fine_levels:

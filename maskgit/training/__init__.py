@@ -6,7 +6,9 @@ Read in this order:
     pictures        how they are kept in memory
     sources         tar shards, Hugging Face datasets
     losses          the objectives
+    discriminator   who tells patches of pictures from those of reconstructions
     perceptual      how different two pictures look
+    muon            an optimizer of matrices
     run             one resumable run: devices, checkpoints, log, samples
     sharding        weights spread over processes
     codebook        what keeps the codes in use

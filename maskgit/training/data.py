@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Int, UInt8
 
 from maskgit.classes import NUM_IMAGENET_CLASSES, Classes, ImageClass, imagenet_class
+from maskgit.images import to_images
 from maskgit.training import sources
 from maskgit.training.pictures import (
     SUFFIXES,
@@ -53,7 +54,8 @@ def load_packs(
         size: Side of the pictures in pixels.
         background: Further packs, whose pictures are given without a class.
     """
-    entries = {c["label"]: c for c in json.loads((folder / "classes.json").read_text())["classes"]}
+    listed = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
+    entries = {entry["label"]: entry for entry in listed["classes"]}
     present = sorted(_trained_labels(folder, names))
     number = {label: i for i, label in enumerate(present)}
     gathering = Gathering(str(folder), size)
@@ -198,8 +200,7 @@ def cut(
 
 def as_images(pictures: Pictures) -> Images:
     """uint8 pictures to float images in the networks' memory layout."""
-    tensor = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
-    return tensor.float().div(255).contiguous(memory_format=torch.channels_last)
+    return to_images(pictures).contiguous(memory_format=torch.channels_last)
 
 
 def _class_names(folder: Path) -> list[str]:

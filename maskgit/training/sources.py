@@ -97,8 +97,8 @@ def _samples(shards: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
     for shard in shards:
         key, picture, label = "", None, -1
         for name, data in _files(shard):
-            stem, _, extension = name.rpartition("/")[2].partition(".")
-            stem = name[: len(name) - len(extension)]
+            extension = name.rpartition("/")[2].partition(".")[2]
+            stem = name.removesuffix(extension)
             if stem != key:
                 if picture is not None:
                     yield picture, label

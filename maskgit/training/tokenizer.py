@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from maskgit.images import to_pictures
 from maskgit.models import VQGAN
 from maskgit.training import losses
 from maskgit.training.codebook import Autoencoder
@@ -119,8 +120,7 @@ def reconstruct_set(
         for start in range(0, len(pictures), batch_size):
             images = as_images(pictures[start : start + batch_size])
             tokens = tokenizer.encode(images.to(device))
-            decoded = tokenizer.decode(tokens).clamp(0, 1).mul(255).round().byte()
-            results.append(decoded.permute(0, 2, 3, 1).cpu().numpy())
+            results.append(to_pictures(tokenizer.decode(tokens)))
             grids.append(tokens.cpu())
     return np.concatenate(results), torch.cat(grids)
 

@@ -9,6 +9,7 @@ import torch
 
 from maskgit.models import AnyTokenizer
 from maskgit.training.data import ImageSet, ahead, as_images, step_generator
+from maskgit.whole_files import beside
 
 CHUNK = 8  # pictures whose crops are drawn together, and that a CPU encodes at once: intermediate
 # pictures of more outgrow its caches, which makes it half as fast
@@ -61,9 +62,8 @@ def cached_tokens(path: Path, tokenizer: AnyTokenizer, images: ImageSet, how: Vi
     """Read the token file of a run, writing it first where there is none."""
     if not path.exists():
         made = tokenize(tokenizer, images, how)
-        unfinished = path.with_suffix(".unfinished.npz")
-        np.savez(unfinished, tokens=made.tokens, labels=made.labels)
-        unfinished.rename(path)
+        with beside(path) as partial, partial.open("wb") as file:
+            np.savez(file, tokens=made.tokens, labels=made.labels)
     with np.load(path) as stored:
         return TokenSet(stored["tokens"], stored["labels"])
 

@@ -23,7 +23,7 @@ MARKUP = sorted(APP.rglob("*.html"))
 GERMAN, ENGLISH = LANGUAGES["de"], LANGUAGES["en"]
 OTHERS = [code for code in LANGUAGES if code != "en"]
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
-WHOLE_PARTS = {  # given to one script, which takes them by `words.name`
+WHOLE_PARTS = {  # given to one script, which takes them by `word("name")`
     "models": APP / "panels" / "models.js",
     "schedule": APP / "panels" / "schedule.js",
 }
@@ -32,7 +32,7 @@ LOOKED_UP = (  # by names that come from elsewhere: models, examples, sides, the
     "catalogue.stages.", "gallery.titles.", "outpaint.", "tour.",
 )  # fmt: skip
 NOBODY_READS = {
-    "no PNG", "another tab has an older version open",  # errors that stay inside
+    "another tab has an older version open",  # errors that stay inside
     "Alt", "Backspace", "Control", "Delete", "End", "Enter", "Escape", "Home", "Shift", "Tab",
     "Files",  # what a browser calls them in a drag
 }  # fmt: skip
@@ -76,7 +76,7 @@ def named() -> set[str]:
         part = "canvas." if path.parent.name == "canvas" else ""
         found |= {part + key for key in re.findall(r"\{([\w.]+)\}", path.read_text("utf-8"))}
     for part, path in WHOLE_PARTS.items():
-        found |= {f"{part}.{name}" for name in re.findall(r"\bwords\.(\w+)", code_of(path))}
+        found |= {f"{part}.{name}" for name in re.findall(r'\bword\("(\w+)"', code_of(path))}
     return found
 
 
@@ -95,7 +95,7 @@ def asked() -> set[str]:
         part = "canvas." if path.parent.name == "canvas" else ""
         found |= {part + key for key in re.findall(r"\{(\w+\.[\w.]+)\}", path.read_text("utf-8"))}
     for part, path in WHOLE_PARTS.items():
-        found |= {f"{part}.{name}" for name in re.findall(r"\bwords\.(\w+)", code_of(path))}
+        found |= {f"{part}.{name}" for name in re.findall(r'\bword\("(\w+)"', code_of(path))}
     return found
 
 

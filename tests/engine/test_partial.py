@@ -8,26 +8,26 @@ from torch import nn
 
 from maskgit import MaskGIT
 from maskgit.images import to_pictures
-from maskgit.masks import Box as Pixels
+from maskgit.masks import Box
 from maskgit.models import AnyTokenizer, build_tokenizer
 from maskgit.models.doubling import in_phases
-from maskgit.models.partial import Box, Sketch, draw_part, draw_whole
+from maskgit.models.partial import Extent, Sketch, draw_part, draw_whole
 from maskgit.sizes import LlamaGenConfig, TokenizerConfig
 from maskgit.types import Images, TokenGrid
 from tests.models import some_picture
 
 SIDE = 12
-WHOLE = Box(0, 0, SIDE, SIDE)
+WHOLE = Extent(0, 0, SIDE, SIDE)
 SIZES = {
     "vqgan": TokenizerConfig(8, (1, 2, 2), 2, 32, 8, 2, (1, 2, 4)),
     "llamagen": LlamaGenConfig(32, (1, 1, 2), 1, 16, 32, 8),
 }
 BOXES = {
-    "middle": Box(5, 4, 7, 7),
-    "corner": Box(0, 0, 3, 2),
-    "other corner": Box(10, 9, 12, 12),
-    "row": Box(5, 0, 6, 12),
-    "most": Box(1, 1, 12, 11),
+    "middle": Extent(5, 4, 7, 7),
+    "corner": Extent(0, 0, 3, 2),
+    "other corner": Extent(10, 9, 12, 12),
+    "row": Extent(5, 0, 6, 12),
+    "most": Extent(1, 1, 12, 11),
     "everything": WHOLE,
 }
 
@@ -53,27 +53,29 @@ def grid(seed: int) -> TokenGrid:
     return torch.randint(32, (1, SIDE, SIDE), generator=torch.Generator().manual_seed(seed))
 
 
-def changed(tokens: TokenGrid, cells: Box) -> TokenGrid:
+def changed(tokens: TokenGrid, cells: Extent) -> TokenGrid:
     inside = torch.zeros_like(tokens, dtype=torch.bool)
     inside[:, cells.top : cells.bottom, cells.left : cells.right] = True
     return torch.where(inside, grid(2), tokens)
 
 
-def exact(tokenizer: AnyTokenizer, tokens: TokenGrid, cells: Box) -> Images:
+def exact(tokenizer: AnyTokenizer, tokens: TokenGrid, cells: Extent) -> Images:
     f = tokenizer.stride
     whole = tokenizer.decode(tokens)
     return whole[:, :, f * cells.top : f * cells.bottom, f * cells.left : f * cells.right]
 
 
 @pytest.mark.parametrize("cells", BOXES.values(), ids=BOXES)
-def test_the_whole_is_drawn_as_ever(tokenizer: AnyTokenizer, cells: Box) -> None:
+def test_the_whole_is_drawn_as_ever(tokenizer: AnyTokenizer, cells: Extent) -> None:
     images, sketch = draw_whole(tokenizer, grid(1), cells)
     assert torch.equal(images, tokenizer.decode(grid(1)))
     assert sketch.cells == cells
 
 
 @pytest.mark.parametrize("cells", BOXES.values(), ids=BOXES)
-def test_a_part_of_the_same_grid_is_the_same_picture(tokenizer: AnyTokenizer, cells: Box) -> None:
+def test_a_part_of_the_same_grid_is_the_same_picture(
+    tokenizer: AnyTokenizer, cells: Extent
+) -> None:
     sketch = draw_whole(tokenizer, grid(1), cells)[1]
     part = draw_part(tokenizer, grid(1), sketch)
     torch.testing.assert_close(part, exact(tokenizer, grid(1), cells), rtol=1e-4, atol=1e-4)
@@ -121,7 +123,7 @@ def test_less_is_drawn_at_the_fine_levels(tokenizer: AnyTokenizer) -> None:
 def test_a_decode_is_watched_without_drawing_all_of_it(engine: MaskGIT) -> None:
     picture = some_picture(32, 32)
     mask = torch.zeros(32, 32, dtype=torch.bool).numpy()
-    mask[Pixels(8, 0, 9, 9).slices] = True  # cells 1 and 2 by 0 and 1
+    mask[Box(8, 0, 9, 9).slices] = True  # cells 1 and 2 by 0 and 1
     state = engine.prepare_edit(picture, mask, "rose").state
     state = engine.step(state)
     seen = engine.glimpse(state)

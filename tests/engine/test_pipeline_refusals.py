@@ -210,7 +210,7 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
             DecodeOptions(),
         ),
         ValueError,
-        r"known tokens must be in \[0, 32\)",
+        "16 known tokens are outside the codebook, 0 to 31",
     ),
     "extend without a picture": (
         lambda e: e.extend(

@@ -79,7 +79,7 @@ def test_every_tile_is_told_with_the_plan(engine: MaskGIT) -> None:
         refine=1,
         on_tile=lambda tile, plan: seen.append((tile.number, plan)),
     )
-    plan = plan_tiles(MASK, WINDOW, engine.image_size, 1)
+    plan = plan_tiles(WINDOW.shown(MASK), WINDOW.side, engine.image_size, 1)
     assert seen == [(number, plan) for number in range(len(plan.tiles))]
 
 
@@ -90,7 +90,7 @@ def test_a_cell_of_a_tile_is_of_the_class_that_was_painted_there(engine: MaskGIT
         PHOTO, MASK, labels[0], regions={labels[1]: left}, window=WINDOW, steps=1
     )
     state = engine.step(job.state)
-    plan = plan_tiles(MASK, WINDOW, engine.image_size, 1)
+    plan = plan_tiles(WINDOW.shown(MASK), WINDOW.side, engine.image_size, 1)
     assert job.place is not None
     refining = Refining(engine, job.place, PHOTO[None], state, plan)
     asked = set()
@@ -149,7 +149,7 @@ def test_impossible_levels_are_refused(
 
 
 def patch_of(filled: Picture, region: Region, levels: int = 1) -> tuple[Patch, Plan]:
-    plan = plan_tiles(region, WINDOW, 32, levels)
+    plan = plan_tiles(WINDOW.shown(region), WINDOW.side, 32, levels)
     return Patch(PHOTO, filled, region, plan), plan
 
 

@@ -18,6 +18,10 @@ def hole(height: int, width: int, top: int, left: int, rows: int, columns: int) 
     return region
 
 
+def planned(region: Region, window: Window, levels: int = MAX_LEVELS) -> Plan:
+    return plan_tiles(window.shown(region), window.side, SIZE, levels)
+
+
 @given(
     height=st.integers(1, 700),
     width=st.integers(1, 700),
@@ -30,7 +34,7 @@ def test_every_level_covers_the_whole_hole(
     height: int, width: int, corner: tuple[float, float], rows: int, columns: int
 ) -> None:
     region = hole(height, width, int(corner[0] * height), int(corner[1] * width), rows, columns)
-    plan = plan_tiles(region, choose(region, GRID), SIZE)
+    plan = planned(region, choose(region, GRID))
     levels: list[Region] = []
     for tile in plan.tiles:
         if tile.is_first:
@@ -45,7 +49,7 @@ def test_every_level_covers_the_whole_hole(
 
 def test_levels_shrink_evenly_to_the_size_of_the_model() -> None:
     region = hole(600, 900, 200, 300, 150, 150)
-    plan = plan_tiles(region, Window(200, 100, 512), SIZE)
+    plan = planned(region, Window(200, 100, 512))
     firsts = [tile for tile in plan.tiles if tile.is_first]
     assert [tile.window.side for tile in firsts] == [256, 128, 64]
     assert [tile.before for tile in firsts] == [512, 256, 128]
@@ -57,12 +61,12 @@ def test_levels_shrink_evenly_to_the_size_of_the_model() -> None:
 def test_a_sharp_fill_is_left_alone(side: int, is_soft: bool) -> None:
     assert (side > SOFT * SIZE) is is_soft
     region = hole(200, 200, 50, 50, 30, 30)
-    assert bool(plan_tiles(region, Window(20, 20, side), SIZE).tiles) is is_soft
+    assert bool(planned(region, Window(20, 20, side)).tiles) is is_soft
 
 
 def test_neighbours_overlap() -> None:
     region = hole(400, 400, 100, 100, 200, 200)
-    plan = plan_tiles(region, Window(0, 0, 400), SIZE, levels=1)
+    plan = planned(region, Window(0, 0, 400), levels=1)
     lefts = sorted({tile.window.left for tile in plan.tiles})
     side = plan.tiles[0].window.side
     assert len(lefts) > 1
@@ -71,7 +75,7 @@ def test_neighbours_overlap() -> None:
 
 def test_huge_holes_stop_before_the_levels_that_take_too_long() -> None:
     region = np.ones((3000, 4000), bool)
-    plan = plan_tiles(region, choose(region, GRID), SIZE)
+    plan = planned(region, choose(region, GRID))
     assert 0 < len(plan.tiles) <= MAX_TILES
     finest = min(tile.window.side for tile in plan.tiles)
     assert finest > SIZE
@@ -80,21 +84,21 @@ def test_huge_holes_stop_before_the_levels_that_take_too_long() -> None:
 
 def test_what_lies_outside_of_the_coarse_window_is_not_refined() -> None:
     region = hole(300, 900, 100, 20, 40, 40) | hole(300, 900, 100, 800, 40, 40)
-    plan = plan_tiles(region, Window(0, 0, 300), SIZE)
+    plan = planned(region, Window(0, 0, 300))
     assert max(tile.window.left for tile in plan.tiles) < 300
-    assert plan_tiles(region, Window(400, 0, 300), SIZE) == Plan()
+    assert planned(region, Window(400, 0, 300)) == Plan()
 
 
 def test_a_plan_says_what_it_will_do() -> None:
     region = hole(400, 400, 100, 100, 200, 200)
-    whole = plan_tiles(region, Window(0, 0, 400), SIZE)
+    whole = planned(region, Window(0, 0, 400))
     assert str(whole) == f"{len(whole.tiles)} windows in {whole.num_levels} levels"
-    one = plan_tiles(hole(400, 400, 200, 200, 9, 9), Window(100, 100, 300), SIZE, levels=1)
+    one = planned(hole(400, 400, 200, 200, 9, 9), Window(100, 100, 300), levels=1)
     assert str(one) == "1 window in 1 level"
-    assert plan_tiles(region, Window(0, 0, 400), SIZE, levels=0) == Plan()
+    assert planned(region, Window(0, 0, 400), levels=0) == Plan()
 
 
 @pytest.mark.parametrize("levels", [-1, MAX_LEVELS + 1])
 def test_impossible_levels_are_refused(levels: int) -> None:
     with pytest.raises(ValueError, match="0 to 8"):
-        plan_tiles(np.ones((9, 9), bool), Window(0, 0, 9), SIZE, levels)
+        planned(np.ones((9, 9), bool), Window(0, 0, 9), levels)
