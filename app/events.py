@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import gradio as gr
 
 from app import presses
-from app.again import LastRun, next_seed, same_seed
+from app.again import LastRun, Wish, next_seed, same_seed
 from app.answers import Answer
-from app.canvas.drawing import Drawing
 from app.controls import Controls
 from app.desk import Action
 from app.errors import UserError
@@ -27,7 +26,7 @@ from app.models import ModelInfo
 from app.panels.advanced import advanced_updates
 from app.panels.make import class_choices, of_model
 from app.panels.outpaint import add_script
-from app.panels.schedule import drawn_script
+from app.panels.schedule import chosen_schedule, drawn_script, typed_script
 from app.panels.tour import SITUATION
 from app.settling import settle
 
@@ -76,61 +75,54 @@ def bind(ui: Layout, handlers: Handlers, menu: ModelMenu) -> None:
 
 
 def _bind_runs(ui: Layout, handlers: Handlers) -> None:
-    inputs = [ui.canvas, *ui.controls()]
-    sides = [ui.outpaint.left, ui.outpaint.top, ui.outpaint.right, ui.outpaint.bottom]
+    inputs = [ui.last_run, ui.canvas, *ui.controls()]
     outputs = [ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run]
-    # Gradio looks at every output for every frame, here and in the page: only what may make a
-    # picture larger names the sides.
-    with_sides = [*outputs, *sides]
     places = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
-    one_each = {**places, "trigger_mode": "once", **AS_SENT}
+    one_at_once = {**places, "trigger_mode": "once", **AS_SENT}
+    actions: dict[int, Action] = {
+        ui.make.fill._id: "fill",
+        ui.make.generate._id: "generate",
+        ui.outpaint.run._id: "outpaint",
+        ui.canvas._id: "outpaint",  # by the frame that is dragged
+    }
 
     def said(shown: Shown) -> Shown:
         frame, status = ui.words.say(shown.frame), ui.words.say(shown.status)
         return shown._replace(frame=frame, status=status)
 
-    def run(action: Action) -> Callable[..., Iterator[tuple[Any, ...]]]:
-        def stream(painted: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
-            drawing = ui.canvas.preprocess(painted)
-            run = handlers.run(action, drawing, Controls(*values))
-            yield from _updates(action, drawing, map(said, run), has_sides=action == "outpaint")
+    def run(
+        pressed: gr.EventData, last: LastRun | None, painted: str | None, *values: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        drawing, controls = ui.canvas.preprocess(painted), Controls(*values)
+        action = actions.get(pressed.target._id) if pressed.target else None
+        wish = Wish(action, drawing, controls) if action else next_seed(last, drawing, controls)
+        yield from _updates(wish, map(said, handlers.run(*wish)))
 
-        return stream
-
-    def run_next(last: LastRun | None, painted: str | None, *values: Any):
-        wish = next_seed(last, ui.canvas.preprocess(painted), Controls(*values))
-        run = map(said, handlers.run(*wish))
-        yield from _updates(wish.action, wish.drawing, run, has_sides=False)
-
-    def run_again(last: LastRun | None, painted: str | None, *values: Any):
+    def run_again(
+        last: LastRun | None, painted: str | None, *values: Any
+    ) -> Iterator[tuple[Any, ...]]:
         if last is not None:
-            drawing = ui.canvas.preprocess(painted)
-            wish = same_seed(last, drawing, Controls(*values))
-            run = handlers.run(*wish, is_retry=True)
-            yield from _updates(last.action, drawing, map(said, run))
+            wish = same_seed(last, ui.canvas.preprocess(painted), Controls(*values))
+            yield from _updates(wish, map(said, handlers.run(*wish, is_retry=True)))
 
     def stopped(last: LastRun | None) -> tuple[Any, ...]:
         shown = said(handlers.stopped(last and last.run))
         return _frame(shown), shown.status, gr.Button(interactive=False)
 
-    buttons: list[tuple[Action, gr.Button]] = [
-        ("fill", ui.make.fill),
-        ("generate", ui.make.generate),
-    ]
-    larger = [ui.outpaint.run.click, ui.canvas.enlarge]
+    # One event for all that begin a run: Gradio ignores a press while the run of another lasts.
+    begins = [
+        ui.make.fill.click, ui.make.generate.click, ui.make.next_seed.click,
+        ui.outpaint.run.click, ui.canvas.enlarge,
+    ]  # fmt: skip
     before_run = presses.run(ui.words("make.waiting"))
     # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
-    begins = [*(button.click for _, button in buttons), ui.make.next_seed.click, *larger]
-    for begin in begins:
-        begin(None, None, [ui.make.status, ui.make.stop], js=before_run, queue=False, **QUIET)
+    can_stop = [ui.make.status, ui.make.stop]
+    gr.on(begins, None, None, can_stop, js=before_run, queue=False, **QUIET)
 
     running: list[Any] = [
-        button.click(run(action), inputs, outputs, **one_each) for action, button in buttons
+        gr.on(begins, run, inputs, outputs, **one_at_once),
+        ui.canvas.retry(run_again, inputs, outputs, **one_at_once),
     ]
-    running += [begin(run("outpaint"), inputs, with_sides, **one_each) for begin in larger]
-    again = [ui.last_run, *inputs]
-    running.append(ui.make.next_seed.click(run_next, again, outputs, **one_each))
-    running.append(ui.canvas.retry(run_again, again, with_sides, **one_each))
     for one in running:
         one.then(None, None, None, js=presses.RUN_IS_OVER, queue=False, **QUIET)
     ui.make.stop.click(None, None, None, js=presses.STOP, queue=False, **QUIET)
@@ -159,7 +151,9 @@ def _bind_schedule(ui: Layout, handlers: Handlers) -> None:
     """Let list and curve of the schedule follow each other, in the browser."""
     names, curve = ui.advanced.schedule, ui.advanced.curve
     curve.draw(None, curve, names, js=drawn_script(handlers.info, ui.words), queue=False, **QUIET)
-    names.change(None, names, curve, js="(name) => name", queue=False, **QUIET)
+    follow = typed_script(handlers.info, ui.words)
+    both, shown = [names, curve], [curve, names, ui.make.status]
+    names.change(None, both, shown, js=follow, queue=False, **QUIET)
 
 
 def _of_settings(ui: Layout) -> dict[str, Any]:
@@ -205,14 +199,15 @@ def _bind_settling(ui: Layout, menu: ModelMenu) -> None:
             settled = settle(menu, event._data["controls"], model, label)
         except UserError as error:
             return {ui.make.status: ui.words.say(error.sentence)}
-        chosen, updates = settled.chosen, _usual(settled.info).items()
+        chosen, usual = settled.chosen, _usual(settled.info)
+        usual["schedule"] = chosen_schedule(settled.info, usual["schedule"], ui.words)
         choices = class_choices(chosen.info, ui.words)
         return {
             ui.models: chosen.model,
             ui.canvas: gr.HTML(**of_model(chosen.info)),
             ui.make.label: gr.Dropdown(choices=choices, value=chosen.label),
             ui.make.status: ui.words.say(settled.status),
-            **{settings[name]: update for name, update in updates if name in settled.names},
+            **{settings[name]: update for name, update in usual.items() if name in settled.names},
             **{named[name]: value for name, value in settled.values.items()},
         }
 
@@ -246,29 +241,25 @@ def _frame(shown: Shown) -> Any:
     return gr.HTML(frame=json.dumps(shown.frame))
 
 
-def _updates(
-    action: Action, drawing: Drawing, run: Iterator[Shown], *, has_sides: bool = True
-) -> Iterator[tuple[Any, ...]]:
+def _updates(wish: Wish, run: Iterator[Shown]) -> Iterator[tuple[Any, ...]]:
     """Turn what is shown into updates of canvas, status, stop, seed and last run.
-
-    The four sides follow, where the event has them among its outputs.
 
     All but the canvas hear only of the beginning and the end: what is still on its way when
     somebody presses Stop would otherwise overwrite what Stop has said. The canvas knows its runs.
     """
     was_running = None
     for shown in run:
-        canvas, status, stop, seed, last, sides = _frame(shown), *[gr.skip()] * 5
+        canvas, status, stop, seed, last = _frame(shown), *[gr.skip()] * 4
         if shown.is_running != was_running:
             status, stop = shown.status, gr.Button(interactive=shown.is_running)
             if shown.seed is not None:
                 results = tuple(shown.frame.get("picture_ids", ()))
-                last = LastRun(action, shown.frame["run"], shown.seed, drawing, results)
+                begun = wish.action, shown.frame["run"], shown.seed, wish.drawing
+                last = LastRun(*begun, results)
                 seed = shown.seed
-        if action == "outpaint" and shown.frame["kind"] == "done":
-            sides = 0
+        if wish.action == "outpaint" and shown.frame["kind"] == "done":
             canvas = gr.HTML(frame=json.dumps(shown.frame), command=_message("added"))
         was_running = shown.is_running
-        yield canvas, status, stop, seed, last, *([sides] * 4 if has_sides else [])
+        yield canvas, status, stop, seed, last
     # What comes last Gradio sends twice: as it comes, and when the event is over. So nothing does.
-    yield (gr.skip(),) * (9 if has_sides else 5)
+    yield (gr.skip(),) * 5

@@ -7,7 +7,7 @@ was not heard, and nothing said so. Therefore a press waits until what is being 
     run            before a run: waits if it must, then says so and lets Stop be pressed; an
                    impatient second press waits until the first one's run has begun
     RUN_IS_OVER    after a run, also one that was stopped
-    STOP           before the server hears of Stop
+    STOP           before the server hears of Stop; where it does not, the canvas lets go of the run
     STOP_IS_OVER   when the page shows what the server answered
 """
 
@@ -20,8 +20,9 @@ PATIENCE_MS = 5000  # for a server that does not answer Stop; without that, for 
 STOP = f"""() => {{
   const heard = (name) => new Promise((done) => addEventListener(name, done, {{ once: true }}));
   const over = Promise.all([heard("studio-run-over"), heard("studio-stop-over")]);
-  const patience = new Promise((done) => setTimeout(done, {PATIENCE_MS}));
-  const stopping = Promise.race([over, patience]).then(() => {{
+  const patience = new Promise((done) => setTimeout(done, {PATIENCE_MS}, "unheard"));
+  const stopping = Promise.race([over, patience]).then((outcome) => {{
+    if (outcome === "unheard") dispatchEvent(new Event("studio-unheard"));
     if (window.studioIsStopping === stopping) window.studioIsStopping = null;
   }});
   window.studioIsStopping = stopping;

@@ -81,6 +81,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.component_meta import ComponentMeta, updateable
+from gradio.events import EventListener
 
 from app.canvas.drawing import Drawing, read_drawing
 from app.words import FIRST, LANGUAGES
@@ -108,6 +109,7 @@ SCRIPTS = (
     "history.js",
     "classes.js",
     "standing.js",
+    "beginnings.js",
     "picking.js",
     "document.js",
     "store.js",
@@ -158,6 +160,7 @@ class _WithoutStub(ComponentMeta):
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> "_WithoutStub":
         attrs["__init__"] = updateable(attrs["__init__"])  # as Gradio does: updates need it
+        attrs |= {name: EventListener(name).listener for name in EVENTS}  # methods for `gr.on`
         return super(ComponentMeta, cls).__new__(cls, name, bases, attrs)
 
 
@@ -226,13 +229,11 @@ class Canvas(gr.HTML, metaclass=_WithoutStub):
             raise gr.Error(self._words("said.bad_drawing", reason=str(error))) from None
 
     def __getattr__(self, name: str) -> Any:
-        """Offer the canvas's events as methods.
+        """Refuse what is not there.
 
-        Without the list, `gr.HTML` takes every quoted word of the scripts for an event, and Gradio
-        then sends a listener instead of the prop of that name.
+        `gr.HTML` takes every quoted word of the scripts for an event, and Gradio then sends a
+        listener instead of the prop of that name.
         """
-        if name in EVENTS:
-            return super().__getattr__(name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def postprocess(self, value: str | None) -> str | None:

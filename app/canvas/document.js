@@ -11,6 +11,7 @@
 
 function createDocument(state, { paper, history, store, grid, settings, tell, changed, fail }) {
   let showing = 0;
+  let lastStroke = null; // its entry, which a stroke that goes on replaces
   let arriving = Promise.resolve(); // the last entry that was asked for, until it is shown
 
   function entryNow() {
@@ -94,11 +95,14 @@ function createDocument(state, { paper, history, store, grid, settings, tell, ch
     keep,
     undo: () => move(-1),
     redo: () => move(1),
-    /** A finished stroke, or any other change of the mask. */
-    stroke() {
+    /** A finished stroke, or any other change of the mask; one that goes on is one entry. */
+    stroke(goesOn = false) {
       showing++; // it was painted on what is seen, whatever undo was about to bring
       state.painted = null;
-      history.push(entryNow());
+      const entry = entryNow();
+      if (goesOn && history.current() === lastStroke) history.replace(entry);
+      else history.push(entry);
+      lastStroke = entry;
       publish("stroke");
     },
     setCells(next) {

@@ -200,13 +200,13 @@ function createEnlarging(root, view, state, parts) {
   });
   where.addEventListener("change", takeShape);
   own.addEventListener("change", takeShape);
-  function reset(isOwn = false) {
+  function reset() {
     shape.value = "";
-    change(sidesOf(null), isOwn);
+    change(sidesOf(null));
     refresh();
   }
 
-  buttons.reset.addEventListener("click", () => reset(true));
+  buttons.reset.addEventListener("click", reset);
   buttons.run.addEventListener("click", parts.run);
   hearWhile(root, window, "studio-enlarge", () => parts.take());
   hearWhile(root, window, "studio-controls", () => {
@@ -216,7 +216,7 @@ function createEnlarging(root, view, state, parts) {
 
   return {
     refresh,
-    reset: () => reset(),
+    reset,
     about: () => ({ ...sides, windows: plan?.key === keyNow() ? plan?.windows ?? 0 : 0 }),
   };
 }

@@ -1,9 +1,16 @@
 // Undo and redo over strokes and pictures alike: a row of entries and a position in it.
 //
 // An entry is a value: the picture (shared by all entries that show it), a copy of the painted
-// cells, and whether the mask is shown. A new entry cuts off what could have been redone.
+// cells, and whether the mask is shown. A new entry cuts off what could have been redone. Of many
+// strokes the oldest are forgotten; pictures stay as long as there are strokes to forget.
 
 const HISTORY_LIMIT = 30;
+
+/** Which entry has to go: the oldest whose picture the next one shows, too, before any picture. */
+function leastMissed(entries) {
+  const found = entries.findIndex((entry, i) => entry.picture === entries[i + 1]?.picture);
+  return Math.max(0, found);
+}
 
 function createHistory() {
   const history = { entries: [], position: -1 };
@@ -15,7 +22,9 @@ function createHistory() {
   history.push = (entry) => {
     history.entries.length = history.position + 1;
     history.entries.push(entry);
-    if (history.entries.length > HISTORY_LIMIT) history.entries.shift();
+    if (history.entries.length > HISTORY_LIMIT) {
+      history.entries.splice(leastMissed(history.entries), 1);
+    }
     history.position = history.entries.length - 1;
   };
   /** Changes the present without adding to the past, e.g. when another variation is picked. */

@@ -3,6 +3,8 @@
 // Shortcuts are single keys, so they stay silent while somebody types or picks from a list.
 
 function createKeys(root, stage, view, state, painter, actions, layers, { announce, onCells, onWindow }) {
+  let isOnPath = false; // Shift is held, and a cell was painted since: all of the path is one stroke
+
   const within = (selector) => (target) => target instanceof Element && target.closest(selector);
   const isControl = within("button, a, input, summary");
   const isTyping = within(
@@ -49,6 +51,10 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (event.ctrlKey || event.metaKey) {
       if (event.altKey) return;
+      if (key === "Enter") {
+        event.preventDefault();
+        return actions.fill();
+      }
       const redo = key === "y" || (key === "z" && event.shiftKey);
       if (!redo && key !== "z") return;
       event.preventDefault();
@@ -83,6 +89,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
       actions.space(false);
     }
     if (event.key === "\\") actions.compareHold(false);
+    if (event.key === "Shift") isOnPath = false;
   });
   hearWhile(root, window, "blur", () => {
     actions.space(false); // the key's release would go to another window
@@ -104,7 +111,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
       const row = Math.max(0, Math.min(rows - 1, Math.floor(at / cols) + move[0]));
       const col = Math.max(0, Math.min(cols - 1, (at % cols) + move[1]));
       state.keyCursor = row * cols + col;
-      if (event.shiftKey) paintAtCursor();
+      if (event.shiftKey) paintAtCursor(isOnPath);
+      isOnPath = event.shiftKey;
       sayCursor();
       layers.invalidate("upper");
       return true;
@@ -122,12 +130,12 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
   }
 
   /** Paints; where everything under the brush is painted already, takes it away again. */
-  function paintAtCursor() {
+  function paintAtCursor(goesOn = false) {
     const cursor = state.keyCursor;
     const point = cellCentre(state.lattice, cursor);
     const painted = painter.target(point).every((index) => state.cells[index] === state.swatch);
     painter.begin(point, painted);
-    painter.finish(true);
+    painter.finish({ isByKey: true, goesOn });
     state.keyCursor = cursor;
     layers.invalidate("upper");
   }

@@ -20,7 +20,7 @@ function createLab(root, state, parts) {
   const grove = createGrove({ ask, sights, store, changed });
   const walk = createWalk(state, { ...parts, grove, changed });
   const marks = createMarks(state, {
-    walk, announce, redraw, changed, painter: parts.painter, inspect: look,
+    walk, announce, redraw, changed, say, painter: parts.painter, inspect: look,
   });
   const steering = createSteering(root, state, { walk, marks, say, controls, doc: parts.doc });
   const inspector = createInspector(root, state, {
@@ -31,11 +31,9 @@ function createLab(root, state, parts) {
 
   function look(cell) {
     open(true);
+    inspector.look();
     if (cell < 0) say(word("walk.nothing"));
-    else {
-      inspector.look();
-      inspector.bring();
-    }
+    else inspector.bring();
     return false;
   }
 

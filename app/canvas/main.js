@@ -29,7 +29,8 @@
 //   project.js     everything here as one file
 //   classes.js     several classes as colours      picking.js   words that no class is called
 //   standing.js    a thing that stands out         toolbar.js   buttons, counter, status
-//   main.js        this file: parts, actions, commands          probe.js     all of it, for tests
+//   beginnings.js  one run at a time               main.js      this file: parts, actions, commands
+//   probe.js       all of it, for tests
 //
 // They are joined into the body of the function that Gradio calls with `element`, `trigger`,
 // `props`, `server`, `upload` and `watch`. Text of any origin reaches the page by textContent only.
@@ -136,6 +137,7 @@ const actions = {
   play: () => player.toggle(),
   back: () => player.step(-1),
   forward: () => player.step(1),
+  fill: () => press("#fill"),
   nextSeed: () => state.running || press("#next-seed"),
   lockSeed: () => press("#randomise input"),
   more: () => more.go(),
@@ -159,6 +161,7 @@ const refresh = () => {
   framing.refresh();
   classes.refresh();
   standing.refresh();
+  beginnings.refresh();
 };
 const redraw = () => {
   layers.invalidate();
@@ -276,9 +279,9 @@ const painter = createPainter(state, {
   },
   moved: live.moved,
   cancelled: live.cancelled,
-  finished(hasChanged, isByKey) {
+  finished({ hasChanged, isByKey, goesOn }) {
     live.hold();
-    if (hasChanged) doc.stroke();
+    if (hasChanged) doc.stroke(goesOn);
     else refresh();
     live.release(hasChanged && !isByKey);
   },
@@ -297,6 +300,7 @@ const standing = createStandingOut(root, state, {
   strength: () => JSON.parse(props.stand_out || "null"),
 });
 createPicking(root, { say });
+const beginnings = createBeginnings(root, state);
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, say, fail,
   branch: {
@@ -305,7 +309,7 @@ const variations = createVariations(root, find(".mgs-ghost"), state, {
   },
   render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
 });
-const runs = createRuns(state, {
+const runs = createRuns(root, state, {
   server, player, variations, paper, doc, painter, say, fail, refresh,
   upload: (picture) => opening.upload(picture),
   retry: () => trigger("retry"),

@@ -4,7 +4,7 @@
 // mask: looking and picking never change the document. The group is painted by the same strokes
 // as a mask, with a state of its own.
 
-function createMarks(state, { walk, painter, inspect, redraw, changed, announce }) {
+function createMarks(state, { walk, painter, inspect, redraw, changed, announce, say }) {
   const brush = { tool: "brush", swatch: 1, lattice: null, cells: new Uint8Array(0), shown: true };
   Object.defineProperty(brush, "size", { get: () => Math.ceil(state.size / state.lattice.fine) });
   const picker = createPainter(brush, {
@@ -53,7 +53,11 @@ function createMarks(state, { walk, painter, inspect, redraw, changed, announce 
       if (state.tool !== "inspect") return painter.begin(point, erase, everywhere);
       if (!follow()) return inspect(-1);
       const cell = under(point);
-      if (cell < 0) return false;
+      if (cell < 0) {
+        look(-1);
+        say(word("marks.outside"));
+        return false;
+      }
       cursor = -1;
       press = { cell, point: inWindow(point), erase, isDrag: false };
       return true;
@@ -68,10 +72,11 @@ function createMarks(state, { walk, painter, inspect, redraw, changed, announce 
     },
     finish() {
       if (!press) return painter.finish();
-      const { cell, isDrag } = press;
+      const { cell, erase, isDrag } = press;
       press = null;
-      if (isDrag) picker.finish();
-      else look(cell);
+      if (!isDrag) return look(cell);
+      picker.finish();
+      if (!erase && !brush.cells.includes(1)) say(word("marks.fixed"));
     },
     cancel() {
       if (!press) return painter.cancel();

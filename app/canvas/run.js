@@ -9,10 +9,10 @@ const PATIENCE_MS = 180_000;
 const MISSED_MS = 5_000; // a result that is here waits no longer for its steps
 const BEFORE_PX = 1024; // longest side of what is kept of the picture before, for thumbnails
 
-function createRuns(state, parts) {
+function createRuns(root, state, parts) {
   const { server, player, variations, paper, doc, say, fail, upload, retry, ended } = parts;
   let queue = Promise.resolve();
-  let finishedId = null; // frames of a run that has ended may still be on their way
+  const over = new Set(); // ids of runs that have ended: frames of theirs may still be on their way
   let kept = null; // the run before, shown again if the present one is stopped
   let hasRetried = false;
   let watchdog = 0;
@@ -58,7 +58,7 @@ function createRuns(state, parts) {
   }
 
   async function handle(frame) {
-    if (!frame || frame.run === finishedId) return;
+    if (!frame || over.has(frame.run)) return;
     const { kind } = frame;
     if (isOn() && state.run.id !== frame.run) leave(); // its end was lost on the way
     if (kind === "stopped" || kind === "error") return end(frame);
@@ -68,7 +68,7 @@ function createRuns(state, parts) {
     if (!state.running) {
       await doc.settled(); // Fill may be pressed while undo still decodes a picture
       dispatchEvent(new Event("studio-run-begun")); // presses.py waits for it
-      if (!parts.accepts()) return void (finishedId = frame.run);
+      if (!parts.accepts()) return void over.add(frame.run);
       begin(frame);
     }
     if (kind === "step") {
@@ -122,7 +122,7 @@ function createRuns(state, parts) {
     run.done = true;
     run.refining = null;
     state.running = false;
-    finishedId = run.id;
+    over.add(run.id);
     kept = null;
     hasRetried = false;
     // A mask over everything has done its work; kept, it would cover whatever is painted next.
@@ -167,7 +167,7 @@ function createRuns(state, parts) {
   }
 
   async function end(frame) {
-    finishedId = frame.run;
+    over.add(frame.run);
     if (isOn()) {
       parts.record(state.run, true);
       leave();
@@ -189,6 +189,7 @@ function createRuns(state, parts) {
   }
 
   function leave() {
+    over.add(state.run.id);
     state.running = false;
     state.run = kept;
     kept = null;
@@ -220,6 +221,13 @@ function createRuns(state, parts) {
       });
     return queue;
   }
+
+  // Stop was pressed, and the server has not answered.
+  hearWhile(root, window, "studio-unheard", () => {
+    const message = word("run.unheard");
+    if (isOn()) receive({ run: state.run.id, kind: "error", message });
+    else fail(message);
+  });
 
   const stop = () => (isOn() ? receive({ run: state.run.id, kind: "stopped" }) : queue);
   return { render, receive, stop, conclude };

@@ -79,7 +79,8 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     extend([point]);
   }
 
-  function finish(isByKey = false) {
+  /** `goesOn`: the stroke is one with the last one. */
+  function finish({ isByKey = false, goesOn = false } = {}) {
     if (!stroke) return;
     const { before, value, isNew } = stroke;
     if (state.draft) {
@@ -89,7 +90,8 @@ function createPainter(state, { canvas, redraw, refresh, say, ...listeners }) {
     stroke = state.draft = null;
     if (isNew) say(word("tools.new_mask"));
     redraw();
-    hear.finished(before.some((cell, index) => cell !== state.cells[index]), isByKey);
+    const hasChanged = before.some((cell, index) => cell !== state.cells[index]);
+    hear.finished({ hasChanged, isByKey, goesOn });
   }
 
   function cancel() {

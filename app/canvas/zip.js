@@ -92,6 +92,9 @@ async function findEnd(file) {
   throw new Error(word("zip.none"));
 }
 
+/** What some systems put into every archive that they make. */
+const ADDED_BY_SYSTEMS = /^__MACOSX\/|(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini)$/;
+
 async function readDirectory(file, limits) {
   const { count, bytes, offset } = await findEnd(file);
   if (count > limits.members) {
@@ -116,6 +119,7 @@ async function readDirectory(file, limits) {
       offset: view.getUint32(at + 42, true),
     };
     at += 46 + length + extra + comment;
+    if (ADDED_BY_SYSTEMS.test(name)) continue;
     if (name.endsWith("/") && !member.size && limits.bytesOf(name) !== null) continue;
     if (names.has(name)) throw new Error(word("zip.twice", { name: name.slice(0, 80) }));
     names.add(name);

@@ -5,10 +5,9 @@ import json
 from typing import Any
 
 import gradio as gr
-import pytest
 from gradio.state_holder import SessionState
 
-from app.canvas.drawing import Drawing
+from app.again import Wish
 from app.controls import Controls
 from app.desk import Action
 from app.events import _updates
@@ -17,17 +16,18 @@ from app.interface import build_interface
 from app.menu import ModelMenu
 from tests.app.fakes import OTHER, FakeStudio, drawing
 
-CANVAS, STATUS, STOP, SEED, LAST_RUN, LEFT = range(6)
+CANVAS, STATUS, STOP, SEED, LAST_RUN = range(5)
 SKIP = gr.skip()
 
 
-def updates(action: Action, controls: Controls, **how: bool) -> list[tuple[Any, ...]]:
+def updates(action: Action, controls: Controls) -> list[tuple[Any, ...]]:
     studio = FakeStudio()
     picture = studio.open(b"photo")[0]
-    run = Handlers(studio).run(action, drawing(picture, painted=(1,)), controls)
+    wish = Wish(action, drawing(picture, painted=(1,)), controls)
+    run = Handlers(studio).run(*wish)
 
     async def collect() -> list[tuple[Any, ...]]:  # in an event loop, see conftest.py
-        return list(_updates(action, Drawing(), run, **how))
+        return list(_updates(wish, run))
 
     *shown, nothing = asyncio.run(collect())
     assert nothing == (SKIP,) * len(shown[0])
@@ -50,8 +50,10 @@ def test_the_rest_of_the_page_hears_of_a_run_only_when_it_begins_and_ends() -> N
     first, *steps, last = updates("fill", FIXED)
     assert first[STOP].interactive
     assert first[SEED] == 7
-    assert first[LAST_RUN] == ("fill", frame(first)["run"], 7, Drawing(), ())
-    assert all(update[STATUS : LEFT + 1] == (SKIP,) * 5 for update in steps)
+    last_run = first[LAST_RUN]
+    assert (last_run.action, last_run.run, last_run.seed) == ("fill", frame(first)["run"], 7)
+    assert last_run.drawing.count == 1
+    assert all(update[STATUS:] == (SKIP,) * 4 for update in steps)
     assert not last[STOP].interactive
     assert last[LAST_RUN].picture_ids == tuple(frame(last)["picture_ids"])
     assert last[STATUS].startswith("Done in")
@@ -64,18 +66,9 @@ def test_trouble_at_once_leaves_nothing_to_stop() -> None:
     assert only[STATUS] == frame(only)["message"]
 
 
-def test_an_enlarged_picture_resets_the_sides() -> None:
+def test_the_canvas_hears_that_a_picture_was_enlarged() -> None:
     *_, last = updates("outpaint", FIXED._replace(left=8))
     assert json.loads(last[CANVAS].props["command"])["do"] == "added"
-    assert last[LEFT : LEFT + 4] == (0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("action", ["fill", "generate"])
-def test_other_runs_leave_the_sides_alone(action: Action) -> None:
-    for update in updates(action, FIXED):
-        assert update[LEFT : LEFT + 4] == (SKIP,) * 4
-    without = updates(action, FIXED, has_sides=False)
-    assert [len(update) for update in without] == [LEFT] * 4
 
 
 def test_two_pages_can_be_built_in_one_process() -> None:
@@ -125,13 +118,13 @@ def test_a_page_that_has_not_heard_of_a_change_of_models_yet_is_understood() -> 
         async def send(part: str, event: str, inputs: list[Any], **data: Any) -> list[Any]:
             block = next(id for id, block in page.blocks.items() if block.elem_id == part)
             asked = (f for f in page.fns.values() if f.fn and (block, event) in f.targets)
-            detail = gr.EventData(None, data)
+            detail = gr.EventData(page.blocks[block], data)
             done = await page.process_api(next(asked), inputs, state, event_data=detail)
             return done["data"]
 
         await send("models", "choose", [970], id="other")
         return [
-            await send("generate", "click", [None, *old]),
+            await send("generate", "click", [None, None, *old]),
             await send("models", "choose", [970], id="fake"),
             await send("models", "choose", [970], id="other"),
             await send("canvas", "settle", ["fake", 970], controls={"model": "fake", "steps": 3}),

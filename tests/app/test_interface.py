@@ -46,12 +46,21 @@ def test_the_page_has(elem_id: str) -> None:
 
 
 def test_runs_take_the_canvas_and_every_control_in_order() -> None:
-    runs = [f for f in page().fns.values() if f.concurrency_id == "model"]
-    each = 6  # three buttons, the frame on the canvas, the next seed, and a retry
+    whole = page()
+    runs = [f for f in whole.fns.values() if f.concurrency_id == "model"]
+    each = 2  # one for all that begins a run, so that there is one at a time, and a retry
     assert len(runs) == each * len(LANGUAGES)
     for run in runs:
-        assert len(run.inputs) in (1 + len(Controls._fields), 2 + len(Controls._fields))
-        assert run.concurrency_limit == AT_ONCE
+        assert len(run.inputs) == 2 + len(Controls._fields)  # the last run, what is painted
+        assert (run.concurrency_limit, run.trigger_mode) == (AT_ONCE, "once")
+    begun_by = {
+        block.elem_id: event
+        for block in whole.blocks.values()
+        for target, event in runs[0].targets
+        if target == block._id
+    }
+    clicked = {"fill", "generate", "next-seed", "outpaint-run"}
+    assert begun_by == {**dict.fromkeys(clicked, "click"), "canvas": "enlarge"}
 
 
 def test_stop_cancels_every_run() -> None:

@@ -119,6 +119,35 @@ def test_invert_and_clear(either: Editor) -> None:
     either.wait("studio.count === 0")
 
 
+def test_strokes_are_forgotten_before_the_picture_is(desktop: Editor) -> None:
+    before = desktop.pixels()
+    desktop.paint_box(2, 2, 3, 3)
+    desktop.fill()
+    for i in range(35):
+        desktop.stroke((i % 12 + 0.5, 8.5 + i % 2), button=("left", "right")[i // 12 % 2])
+    assert desktop.see("studio.historyLength") == 30
+    while desktop.see("studio.position"):
+        desktop.undo()
+    assert np.array_equal(desktop.pixels(), before)
+
+
+def test_a_path_by_keys_is_one_stroke(desktop: Editor) -> None:
+    desktop.page.locator(".mgs-stage").focus()
+    press = desktop.page.keyboard
+    press.press("ArrowRight")
+    press.press("Space")
+    assert desktop.see("studio.historyLength") == 2
+    for length in (3, 4):
+        press.down("Shift")
+        for _ in range(8):
+            press.press("ArrowRight")
+        press.up("Shift")
+        assert desktop.see("studio.historyLength") == length
+    painted = desktop.see("studio.count")
+    desktop.undo()
+    assert 0 < desktop.see("studio.count") < painted
+
+
 def test_undo_and_redo_go_over_strokes(either: Editor) -> None:
     either.paint_box(1, 1, 2, 2)
     either.paint_box(5, 5, 3, 3)

@@ -259,6 +259,47 @@ def test_fill_pressed_right_after_stop_is_never_lost(desktop: Editor) -> None:
     desktop.fill()  # nothing is left that would keep the model busy
 
 
+BEGINNING = ("#fill", "#generate", "#next-seed", "#outpaint-run", "#examples button")
+
+
+def test_nothing_else_begins_while_a_run_lasts(desktop: Editor) -> None:
+    desktop.paint_box(2, 2, 6, 6)
+    size = desktop.size
+    desktop.unfold("outpaint")
+    desktop.type_number("outpaint-left", 100)
+    desktop.unfold("advanced")
+    desktop.choose("reveal", "row")
+    shown = f"{list(BEGINNING)}.map((name) => document.querySelector(name).disabled)"
+    assert desktop.page.evaluate(shown) == [False] * len(BEGINNING)
+    others = ["generate", "next-seed", "outpaint-run"]
+    once = f"{list(BEGINNING)}.every((name) => document.querySelector(name).disabled)"
+    with desktop.at_once(("studio.running && studio.step >= 1", press(*others)), (once, "0")):
+        desktop.page.evaluate(f"() => {{ {press('fill', *others)} }}")  # all in a moment
+    desktop.wait_result(2)
+    assert desktop.size == size
+    assert desktop.page.evaluate(shown) == [False] * len(BEGINNING)
+    desktop.page.locator("#outpaint-run").click()
+    desktop.wait_result(3)
+    assert desktop.size == (size[0] + 100, size[1])
+    field = desktop.page.locator("#outpaint-left input[type=number]")
+    desktop.wait_here(lambda: field.input_value() == "0")
+
+
+def test_a_server_that_does_not_hear_stop_keeps_nothing_locked(desktop: Editor) -> None:
+    desktop.paint_box(0, 0, 16, 16)
+    held = desktop.see("[studio.cells, studio.historyLength, studio.picture.id]")
+    slow_down(desktop)
+    with desktop.at_once(("studio.running && studio.step >= 2", "0")):
+        desktop.tap("#fill")
+    desktop.context.set_offline(True)
+    desktop.page.locator("#stop").click()
+    desktop.wait("!studio.running")
+    desktop.context.set_offline(False)
+    assert all("DISCONNECTED" in said or "/reset" in said for said in desktop.trouble)
+    desktop.trouble.clear()
+    assert desktop.see("[studio.cells, studio.historyLength, studio.picture.id]") == held
+
+
 def test_variations_are_there_to_pick_from(either: Editor) -> None:
     before = either.pixels()
     either.paint_box(4, 3, 6, 5)

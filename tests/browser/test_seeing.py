@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,26 @@ def test_the_curve_shows_the_schedule_that_is_chosen(desktop: Editor) -> None:
     expect(point).to_have_attribute("aria-valuetext", "50 %")
     desktop.choose("schedule", "cosine")
     expect(point).to_have_attribute("aria-valuetext", "71 %")
+
+
+def test_a_schedule_that_is_none_is_put_back_and_a_drawn_one_kept(desktop: Editor) -> None:
+    desktop.unfold("advanced")
+    field = desktop.page.locator("#schedule input")
+    point = desktop.page.locator(".mgd-point").nth(3)
+    for wrong in ("zzz", "pow2.5", "custom:1,2,0", "custom:1"):
+        field.fill(wrong)
+        field.press("Enter")
+        desktop.page.locator("#status", has_text="no schedule").wait_for()
+        expect(field).to_have_value(re.compile("^cosine"))
+        expect(point).to_have_attribute("aria-valuetext", "71 %")
+    field.fill("custom:1,0.5,0.25,0")
+    field.press("Enter")
+    expect(desktop.page.locator(".mgd-point").first).to_have_attribute("aria-valuetext", "50 %")
+    desktop.wait("studio.saved")
+    desktop.reload()
+    desktop.unfold("advanced")
+    expect(field).to_have_value("drawn by hand")
+    expect(desktop.page.locator(".mgd-point").first).to_have_attribute("aria-valuetext", "50 %")
 
 
 def test_a_run_without_previews_is_drawn_where_it_is_looked_at(desktop: Editor) -> None:

@@ -115,6 +115,20 @@ def test_a_cell_tells_what_the_model_thought_there(either: Editor) -> None:
     assert "confidence" in facts.inner_text()
 
 
+def test_where_there_is_nothing_to_see_or_to_pick_it_is_said(desktop: Editor) -> None:
+    filled(desktop, (1, 1, 4, 4))
+    desktop.stroke((2.5, 2.5))
+    look = desktop.page.locator(".mgs-look")
+    look.wait_for()
+    cols = desktop.cells.shape[1]
+    desktop.stroke((cols - 0.5, 8.5))  # right of the square that the model saw
+    desktop.wait("studio.status.text.includes('did not look there')")
+    look.wait_for(state="hidden")
+    desktop.stroke((2.5, 9.5), (4.5, 9.5))
+    desktop.wait("studio.status.text.includes('Only cells that were painted')")
+    assert desktop.see("studio.picked") == 0
+
+
 def test_sliders_reshape_the_bars_without_asking(desktop: Editor) -> None:
     filled(desktop)
     go_back(desktop, 6)

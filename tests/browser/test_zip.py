@@ -65,6 +65,11 @@ def test_what_others_pack_is_read(page: Page, method: int) -> None:
     assert read(page, packed({"b/": b"", **MEMBERS}, method)) == MEMBERS
 
 
+def test_what_systems_add_is_passed_over(page: Page) -> None:
+    added = {"__MACOSX/._a.txt": b"x", "b/.DS_Store": b"x"}
+    assert read(page, packed({**MEMBERS, **added})) == MEMBERS
+
+
 def test_what_is_written_others_read(page: Page) -> None:
     text = page.evaluate(
         f"""async () => {{
