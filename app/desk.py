@@ -72,8 +72,27 @@ class Job(NamedTuple):
 class Desk:
     """Turns what is on the page into a request, or refuses with a sentence."""
 
-    def __init__(self, studio: Studio, drawing: Drawing, controls: Controls, seed: int) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        drawing: Drawing,
+        controls: Controls,
+        seed: int,
+        *,
+        is_exact: bool = False,
+    ) -> None:
+        """Take what the page shows.
+
+        Args:
+            studio: Where pictures and models are.
+            drawing: What is painted.
+            controls: The other controls.
+            seed: In use.
+            is_exact: Whether settings are meant as they are for new pictures, too; on the page they
+                are for filling.
+        """
         self._studio = studio
+        self._is_exact = is_exact
         self._drawing = drawing
         self._controls = controls
         self._model = controls.model_or(studio.models.default)
@@ -121,7 +140,9 @@ class Desk:
     def _generate(self, regions: Regions = ()) -> Job:
         side = self._info.image_size
         regions = tuple((label, _stretched(region, side)) for label, region in regions)
-        settings = settings_for_new(self._info, self._settings)
+        settings = self._settings
+        if not self._is_exact:
+            settings = settings_for_new(self._info, settings)
         request = Generate(self._model, self._label, self._count, settings, self._previews, regions)
         return Job(request, None, {"size": [side, side]})
 
@@ -223,15 +244,28 @@ def settings_for_new(info: ModelInfo, settings: Settings) -> Settings:
 
 
 def controls_for(
-    models: ModelStore, model: str, label: int | None, settings: Mapping[str, Any]
+    models: ModelStore,
+    model: str,
+    label: int | None,
+    settings: Mapping[str, Any],
+    *,
+    is_new: bool = False,
 ) -> Controls:
     """Take what a program wishes; what it does not name is as the model does best.
+
+    Args:
+        models: Where the model is.
+        model: Its id; empty for the usual one.
+        label: Id of the class; None for no class.
+        settings: By the names of `Settings`, and `feather`.
+        is_new: Whether it is for a whole new picture; a model may have settings of its own for it.
 
     Raises:
         UserError: If there is no such model or setting.
     """
     model = model or models.default
-    defaults = models.info(model).defaults
+    info = models.info(model)
+    defaults = (info.for_new if is_new else None) or info.defaults
     if unknown := sorted(settings.keys() - {*SETTINGS, "feather"}):
         what = f"{', '.join(unknown)}; there are {', '.join(SETTINGS)}, feather"
         raise UserError(Sentence("said.bad_request", where="settings", what=what))

@@ -20,7 +20,7 @@ from app.answers import Answer, answer
 from app.canvas.drawing import MAX_CLASSES
 from app.canvas.drawing import MAX_SIDE as MAX_LENGTH
 from app.controls import MAX_ADDED_PX
-from app.desk import controls_for, require_fit, require_room, settings_for_new
+from app.desk import controls_for, require_fit, require_room
 from app.document import Region, Regions
 from app.errors import UNKNOWN_PICTURE, UserError
 from app.export import png_url
@@ -139,18 +139,28 @@ class Service:
         self._models = studio.models
 
     def generate(self, request: object) -> Answer:
-        """Imagine whole pictures: `{"model", "label", "settings", "count"}`."""
+        """Imagine whole pictures: `{"model", "label", "settings", "count"}`.
+
+        `label` is the id of a class, a number that `classes` lists, or null; `count` is 1 to 16;
+        `settings` are numbers and words by name, such as `{"steps": 12, "seed": 3}`. All but
+        `label` may be left out.
+        """
 
         def generated() -> Answer:
             asked = read(GenerateRequest, request)
-            model, label, settings, _ = self._wishes(asked)
-            settings = settings_for_new(self._models.info(model), settings)
+            model, label, settings, _ = self._wishes(asked, is_new=True)
             return self._run(Generate(model, label, asked.count, settings, previews=False))
 
         return answer(generated)
 
     def edit(self, request: object) -> Answer:
-        """Imagine a part anew: as generate, and `{"picture", "mask" or "box", "regions", ...}`."""
+        """Imagine a part anew: as generate, and `{"picture", "mask" or "box", "regions", ...}`.
+
+        `picture` is an id that another tool gave, or a file as base64; `mask` likewise, of the same
+        size, white where it may change; `box` is `[left, top, width, height]` in pixels. `regions`
+        is a list of `{"label", "mask" or "box"}`. Further: `refine`, `borrow`, `stand_out`, true or
+        false.
+        """
 
         def edited() -> Answer:
             asked = read(EditRequest, request)
@@ -170,7 +180,10 @@ class Service:
         return answer(edited)
 
     def outpaint(self, request: object) -> Answer:
-        """Make a picture larger: as generate, and `{"picture", "left", "top", ...}`."""
+        """Make a picture larger: as generate, and `{"picture", "left", "top", "right", "bottom"}`.
+
+        The sides are pixels to add, 0 to 8192 each; those that are left out stay as they are.
+        """
 
         def outpainted() -> Answer:
             asked = read(OutpaintRequest, request)
@@ -240,8 +253,11 @@ class Service:
 
         return answer(listed)
 
-    def _wishes(self, asked: GenerateRequest) -> tuple[str, int | None, Settings, float]:
-        controls = controls_for(self._models, asked.model, asked.label, asked.settings)
+    def _wishes(
+        self, asked: GenerateRequest, *, is_new: bool = False
+    ) -> tuple[str, int | None, Settings, float]:
+        wishes = asked.model, asked.label, asked.settings
+        controls = controls_for(self._models, *wishes, is_new=is_new)
         info = self._models.info(controls.model)
         settings = controls.settings(info, controls.seed_or(0))
         return controls.model, controls.label_for(info), settings, controls.soft_edge()

@@ -213,9 +213,10 @@ class Walk:
 
     def _desk(self, asked: StartRequest) -> Desk:
         wishes = asked.model, asked.label, asked.settings
-        controls = controls_for(self._studio.models, *wishes)
+        is_new = not asked.drawing
+        controls = controls_for(self._studio.models, *wishes, is_new=is_new)
         drawing = read_canvas(asked.drawing) or Drawing()
-        return Desk(self._studio, drawing, controls, controls.seed_or(0))
+        return Desk(self._studio, drawing, controls, controls.seed_or(0), is_exact=is_new)
 
     def _frame(self, context: Context, step: Step) -> Frame:
         return {**self._about(context), **walk_frame(step), "kind": "step"}

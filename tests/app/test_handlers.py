@@ -186,6 +186,17 @@ def test_guidance_of_what_stands_out_is_no_change_of_settings_for_new_pictures()
     assert found == [replace(wilder, seed=7), Settings(seed=7, guidance_scale=6.0)]
 
 
+@pytest.mark.parametrize(
+    "named", [{}, {"steps": 3}, {"guidance_scale": 6.0}, {"temperature": 1.0, "seed": 5}]
+)
+def test_a_program_that_names_a_setting_changes_no_other(named: dict[str, Any]) -> None:
+    wilder = Settings(temperature=1.5, guidance_scale=2.5)
+    studio = FakeStudio(replace(INFO, for_new=wilder, stand_out=6.0))
+    answer = Handlers(studio).service.generate({"label": 970, "settings": named})
+    assert answer["ok"], answer
+    assert studio.requests[0].settings == replace(wilder, **named)
+
+
 def test_a_schedule_of_ones_own_reaches_the_model(studio: FakeStudio, handlers: Handlers) -> None:
     frames(handlers, "generate", Drawing(), CHOSEN._replace(schedule="custom:1,0.5,0"))
     assert studio.requests[0].settings.schedule == "custom:1,0.5,0"

@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from inspect import isgenerator
 from types import ModuleType
@@ -431,6 +432,17 @@ def test_too_many_edits_at_once_are_refused(walk: Walk) -> None:
     start = begun(walk)
     edits = [{"kind": "label", "label": 1000}] * (MAX_EDITS + 1)
     assert "64" in refused(walk.steer(on(start, start, edits=edits)))
+
+
+def test_a_program_that_names_a_setting_of_a_new_picture_changes_no_other(
+    walk: Walk, studio: Studio, small_engine: maskgit.MaskGIT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = studio.models.info
+    wilder = Settings(temperature=1.5)
+    monkeypatch.setattr(studio.models, "info", lambda name: replace(info(name), for_new=wilder))
+    start = ok(walk.start({"model": "small", "label": 1000, "settings": {"steps": 3}}))
+    options = small_engine.restore(start["state"]).options[0]
+    assert (options.steps, options.temperature) == (3, 1.5)
 
 
 def test_text_is_no_number(walk: Walk) -> None:
