@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import importlib.util
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ M_ARENA_MAX = -8  # of malloc.h
 ARENAS = 2
 SESSIONS = 256  # visits whose last run is remembered; Gradio keeps 230 kB for each
 LOOK_EVERY_S = 0.01  # for runs that wait
+MAX_PORT = 65_535
 MAX_UPLOAD = "192mb"  # one message, above what a picture may have as base64
 
 
@@ -68,7 +70,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--port",
-        type=int,
+        type=port_number,
         default=environment.get(ENVIRONMENT + "PORT"),
         help="port to listen on (default: 7860, or the next that is free)",
     )
@@ -126,6 +128,7 @@ def serve(chosen: argparse.Namespace) -> None:
         UserError: If the model cannot be loaded, the address or port cannot be used, or a package
             that an option needs is missing.
     """
+    require_host(chosen.host)
     if chosen.mcp and importlib.util.find_spec("mcp") is None:
         raise UserError(NO_MCP)
     say(f"Loading the model {chosen.model} ...")
@@ -188,6 +191,27 @@ def look_seldom(page: Blocks) -> None:
     """
     page._queue.sleep_when_free = LOOK_EVERY_S
     page._queue.progress_update_sleep_when_free = 1.0
+
+
+def port_number(text: str) -> int:
+    """Take the number of a port that a server can listen on."""
+    if text.isdecimal() and 1 <= int(text) <= MAX_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port, 1 to {MAX_PORT}")
+
+
+def require_host(host: str) -> None:
+    """Refuse what is no address of this computer; Gradio would try all ports with it.
+
+    Raises:
+        UserError: If it is none.
+    """
+    try:
+        kind, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as listener:
+            listener.bind(address)
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"{host} is no address of this computer ({error}); see --host.") from error
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

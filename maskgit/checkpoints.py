@@ -17,6 +17,7 @@ Read in this order:
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from shutil import copymode
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from maskgit.classes import Classes
 from maskgit.config import ModelConfig
 from maskgit.models import AnyTokenizer, AnyTransformer, build_tokenizer, build_transformer
 from maskgit.models.empty import without_weights
+from maskgit.state import DecodeOptions
 from maskgit.whole_files import beside, write_text
 
 CONFIG_FILE = "config.json"
@@ -130,8 +132,12 @@ def save_model(
         shard_bytes: Start another weights file where one would grow beyond this; None: one file.
 
     Raises:
-        ValueError: If networks, configuration and classes do not fit each other.
+        ValueError: If networks, configuration and classes do not fit each other, the precision is
+            another, or weights would be NaN or infinite in it.
+        OSError: If the folder cannot be written.
     """
+    if dtype not in (None, torch.float32, torch.float16, torch.bfloat16):
+        raise ValueError(f"dtype must be float32, float16, bfloat16 or None, got {dtype}")
     expected = _shapes(*_empty_networks(config))
     if expected != (found := _shapes(tokenizer, transformer)):
         raise ValueError(
@@ -155,8 +161,11 @@ def save_model(
 
 def _read_config(file: Path) -> ModelConfig:
     try:
-        return ModelConfig.from_json(_read_text(file))
-    except (ValueError, RecursionError) as error:
+        config = ModelConfig.from_json(_read_text(file))
+        for defaults in (config.decode, config.decode_edits):
+            DecodeOptions(**asdict(defaults))  # which checks them
+        return config
+    except (TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: not a model configuration: {error}") from error
 
 

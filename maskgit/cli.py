@@ -242,7 +242,7 @@ class _HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
     """Shows defaults, but not that of options that are simply absent."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False:
+        if action.default is False or action.default in (None, [], ()):  # but 0 is said
             return action.help
         return super()._get_help_string(action)
 

@@ -154,7 +154,8 @@ def _add_choices(
     add("--seed", type=int, default=0, help="seed of the first picture; the next has seed + 1")
     add("--steps", type=int, help="decoding passes, 1 to 1024 (default: the model's)")
     add("--start-step", type=int, default=0, help="first pass; skips the most uncertain ones")
-    add("--schedule", help=f"{', '.join(SCHEDULES)} or pow2.5 (default: the model's)")
+    forms = f"{', '.join(SCHEDULES)}, pow2.5 or custom:1,0.5,0"
+    add("--schedule", help=f"{forms} (default: the model's)")
     add("--reveal", choices=list(REVEAL_RULES), help="which cells stay (default: the model's)")
     add(
         "--known-cells",

@@ -17,6 +17,8 @@ What callers may rely on (tests/engine/test_compositing.py holds each promise):
     * Only the box around the region is worked on; `paste` copies the picture once, `fill` never.
 """
 
+from numbers import Real
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -62,7 +64,7 @@ def require_feather(cells: float) -> None:
         TypeError: If it is no number.
         ValueError: If it is not in [0, 2].
     """
-    if isinstance(cells, bool) or not isinstance(cells, int | float):
+    if isinstance(cells, bool) or not isinstance(cells, Real):
         raise TypeError(f"feather must be a number of cells, got {cells!r}")
     if not 0 <= cells <= MAX_FEATHER_CELLS:
         raise ValueError(f"feather must be 0 to {MAX_FEATHER_CELLS:g} cells, got {cells}")

@@ -134,7 +134,13 @@ class Engine:
             ValueError: If an id is no code, or the shape is neither (h, w) nor (n, h, w).
             TypeError: If the ids are not whole numbers.
         """
-        grid = torch.as_tensor(tokens)
+        if isinstance(tokens, np.ndarray):
+            tokens = np.require(tokens, requirements=["C", "W"])  # torch warns of read-only ones
+        try:
+            grid = torch.as_tensor(tokens)
+        except (TypeError, ValueError, RuntimeError):
+            what = checks.describe(tokens)
+            raise TypeError(f"tokens must be whole numbers, got {what}") from None
         if grid.is_floating_point() or grid.is_complex() or grid.dtype == torch.bool:
             raise TypeError(f"tokens must be whole numbers, got {checks.describe(grid)}")
         if grid.ndim not in (2, 3) or not grid.numel():

@@ -34,6 +34,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from maskgit.checks import require_whole
 from maskgit.masks import Box
 from maskgit.types import Picture
 from maskgit.window import PIXELS_PER_CELL, Window, place
@@ -46,6 +47,7 @@ OVERLAP = 0.25
 
 TRIM = 1  # cells on each side: docs/algorithm.md
 MAX_TRIM = 4
+MAX_CANVAS = 500_000_000  # pixels: 1.5 GB
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,11 @@ def outpaint_windows(
 
     Raises:
         ValueError: If an amount is negative, all are zero, the picture has no pixels, or `trim` is
-            out of range.
+            out of range, or the result would have more than MAX_CANVAS pixels.
+        TypeError: If `trim` is no whole number.
     """
     _require_growth(height, width, left, top, right, bottom)
+    require_whole("trim", trim)
     if not 0 <= trim <= MAX_TRIM:
         raise ValueError(f"trim must be 0 to {MAX_TRIM} cells, got {trim}")
     canvas = (height + top + bottom, width + left + right)
@@ -191,6 +195,11 @@ def _require_growth(height: int, width: int, left: int, top: int, right: int, bo
         raise ValueError(
             "pixels to add must not be negative and at least one side must grow, got "
             f"left={left}, top={top}, right={right}, bottom={bottom}"
+        )
+    size = height + top + bottom, width + left + right
+    if math.prod(size) > MAX_CANVAS:
+        raise ValueError(
+            f"a picture of {size[0]}x{size[1]} px has more than {MAX_CANVAS // 10**6} megapixels"
         )
 
 

@@ -224,11 +224,17 @@ class DecodeState:
         return [self.row(index) for index in range(self.batch)]
 
     def row(self, index: int) -> "DecodeState":
-        """Take one row, as a batch of one that shares memory."""
+        """Take one row, as a batch of one that shares memory; errors as `take`."""
         return self.take([index])
 
     def take(self, rows: Sequence[int]) -> "DecodeState":
-        """Take some rows, in the order given."""
+        """Take some rows, in the order given.
+
+        Raises:
+            IndexError: If there are none, or one is not from 0 to `batch` - 1.
+        """
+        if not rows or not all(0 <= row < self.batch for row in rows):
+            raise IndexError(f"rows are 0 to {self.batch - 1}, at least one, got {list(rows)}")
         return DecodeState(
             constraints=self.constraints.take(rows),
             options=tuple(self.options[row] for row in rows),

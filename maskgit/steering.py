@@ -20,15 +20,17 @@ What callers may rely on (tests/engine/test_steering.py holds each promise):
     * The given state is not changed; the new one goes on to the end.
 """
 
+import operator
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from maskgit import schedules
+from maskgit.checks import describe, require_whole
 from maskgit.reveal import REVEAL_RULES, lowest
 from maskgit.state import KNOWN, MASKED, DecodeOptions, DecodeState
 from maskgit.types import Confidence, TokenMask
@@ -56,7 +58,7 @@ def pin(state: DecodeState, cells: TokenMask) -> DecodeState:
     Raises:
         ValueError: If none of them can be pinned, or nothing is drawn in one of them yet.
     """
-    _require_one(state)
+    _require_cells(state, cells)
     held = cells & was_open(state)
     _require_some(held, "none of these cells can be pinned: they were known from the start")
     if (held & (state.drawn == state.mask_id)).any():
@@ -70,12 +72,12 @@ def unpin(state: DecodeState, cells: TokenMask) -> DecodeState:
     Raises:
         ValueError: If none of them is pinned.
     """
-    _require_one(state)
+    _require_cells(state, cells)
     _require_some(held := cells & pinned(state), "none of these cells is pinned")
     return replace(state, constraints=state.constraints.reopen(held))
 
 
-def choose(state: DecodeState, cell: int, code: int) -> DecodeState:
+def choose(state: DecodeState, cell: SupportsIndex, code: SupportsIndex) -> DecodeState:
     """Put another code into a cell and hold on to it; its confidence is that of a known cell.
 
     Raises:
@@ -83,7 +85,7 @@ def choose(state: DecodeState, cell: int, code: int) -> DecodeState:
     """
     _require_one(state)
     where = one_cell(state, cell)
-    _require_code(state, code)
+    code = _index("a code", code, state.mask_id)
     _require_some(where & was_open(state), f"cell {cell} was known from the start")
     drawn = state.drawn.masked_fill(where, code)
     certain = state.confidence.masked_fill(where, torch.inf)
@@ -96,7 +98,7 @@ def remask(state: DecodeState, cells: TokenMask) -> DecodeState:
     Raises:
         ValueError: If none of them is decided and free.
     """
-    _require_one(state)
+    _require_cells(state, cells)
     again = cells & was_open(state) & ~pinned(state) & ~state.mask
     _require_some(again, "none of these cells can go back: they are masked, pinned or known")
     return rejoin(_mask(state, again))
@@ -124,14 +126,14 @@ def certainty(state: DecodeState) -> Confidence:
     return state.confidence.half().float().clamp(max=most)
 
 
-def ban(state: DecodeState, code: int, cell: int | None = None) -> DecodeState:
+def ban(state: DecodeState, code: SupportsIndex, cell: SupportsIndex | None = None) -> DecodeState:
     """Forbid a code, in one cell or everywhere; where it stands, unless pinned, is drawn again.
 
     Raises:
         ValueError: If there is no such cell or code, or a cell would have no code left.
     """
     _require_one(state)
-    _require_code(state, code)
+    code = _index("a code", code, state.mask_id)
     codes = torch.arange(state.mask_id, device=state.tokens.device) == code
     where = None if cell is None else one_cell(state, cell)
     state = replace(state, constraints=state.constraints.ban(codes, where))
@@ -151,8 +153,10 @@ def relabel(state: DecodeState, label: int) -> DecodeState:
 
     Raises:
         ValueError: If there is no rest.
+        TypeError: If the label is no whole number.
     """
     _require_one(state)
+    require_whole("a label", label)
     classes = state.constraints.classes
     if classes is not None and None not in classes.labels[0]:
         raise ValueError("every cell has a class of its own, so another class would change none")
@@ -193,16 +197,15 @@ def rejoin(state: DecodeState) -> DecodeState:
     return replace(state, lag=lag)
 
 
-def one_cell(state: DecodeState, cell: int) -> TokenMask:
+def one_cell(state: DecodeState, cell: SupportsIndex) -> TokenMask:
     """Mark one cell, by its place in the row-major grid.
 
     Raises:
         ValueError: If there is no such cell.
     """
-    last = state.tokens.shape[1] - 1
-    if isinstance(cell, bool) or not isinstance(cell, int) or not 0 <= cell <= last:
-        raise ValueError(f"a cell is a whole number from 0 to {last}, got {cell!r}")
-    return torch.arange(last + 1, device=state.tokens.device)[None] == cell
+    count = state.tokens.shape[1]
+    place = _index("a cell", cell, count)
+    return torch.arange(count, device=state.tokens.device)[None] == place
 
 
 def _position(options: DecodeOptions, now: int, num_open: int, masked: int) -> int:
@@ -250,11 +253,24 @@ def _require_one(state: DecodeState) -> None:
         raise ValueError(f"one picture is steered at a time, got {state.batch}; take a row")
 
 
+def _require_cells(state: DecodeState, cells: TokenMask) -> None:
+    _require_one(state)
+    shape = tuple(state.tokens.shape)
+    if not isinstance(cells, Tensor) or cells.dtype != torch.bool or cells.shape != shape:
+        raise ValueError(f"cells are a tensor of truth values, {shape}, got {describe(cells)}")
+
+
 def _require_some(cells: Bool[Tensor, "..."], sentence: str) -> None:
     if not cells.any():
         raise ValueError(sentence)
 
 
-def _require_code(state: DecodeState, code: int) -> None:
-    if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code < state.mask_id:
-        raise ValueError(f"a code is a whole number from 0 to {state.mask_id - 1}, got {code!r}")
+def _index(what: str, number: SupportsIndex, end: int) -> int:
+    """Take a number from 0 up to an end; NumPy's and those of one-element tensors, too."""
+    try:
+        index = -1 if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        index = -1
+    if not 0 <= index < end:
+        raise ValueError(f"{what} is a whole number from 0 to {end - 1}, got {number!r}")
+    return index

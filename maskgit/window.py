@@ -34,6 +34,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from maskgit.checks import require_whole
 from maskgit.config import ModelConfig
 from maskgit.masks import Box, bounding_box, painted_share
 from maskgit.types import Picture, Region
@@ -61,7 +62,14 @@ class Window:
     side: int
 
     def __post_init__(self) -> None:
-        """Refuse a window without pixels."""
+        """Refuse a window without pixels.
+
+        Raises:
+            TypeError: If a number is no whole number.
+            ValueError: If the side is below 1.
+        """
+        for name in ("left", "top", "side"):
+            require_whole(name, getattr(self, name))
         if self.side < 1:
             raise ValueError(f"side must be at least 1 px, got {self.side}")
 

@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="JSON file to write; pictures go beside it")
     add("--page", type=Path, help="Markdown page whose section is written anew")
     add("--packs", type=_names, default=(), help="only these packs, with commas")
-    add("--limit", type=int, help="only so many held-out pictures, evenly chosen")
+    limit = "only so many held-out pictures, evenly chosen (not of those that editing enlarges)"
+    add("--limit", type=int, help=limit)
     add("--per-class", type=int, help="pictures to generate per class (default: as held out)")
     add("--seed", type=int, default=0, help="seed of the first picture; the next has seed + 1")
     add(

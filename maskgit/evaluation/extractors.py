@@ -111,7 +111,7 @@ class InceptionExtractor:
             ValueError: If torch-fidelity is not installed.
         """
         if importlib.util.find_spec("torch_fidelity") is None:
-            raise ValueError("Inception needs torch-fidelity: pip install maskgit[evaluate]")
+            raise ValueError("Inception needs torch-fidelity: pip install torch-fidelity")
         if not hashlib.sha256(file.read_bytes()).hexdigest().startswith(INCEPTION_HASH):
             raise CheckpointError(f"{file} is not {INCEPTION_FILE}: its hash is another")
         from torch_fidelity.feature_extractor_inceptionv3 import (  # pyright: ignore

@@ -61,6 +61,7 @@ def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model |
             "--out of stage 1 writes the model of --from with another decoder: it needs both that "
             "and a recipe that leaves the codes as they are, such as `sharper`"
         )
+    _begin_folder(options.out)
     steps = options.steps or stage.schedule.steps
     stage = replace(stage, schedule=replace(stage.schedule, steps=steps), seed=options.seed)
     images, val = _data(options.data, recipe, recipe.tokenizer_packs)
@@ -85,8 +86,15 @@ def _train_tokenizer(options: argparse.Namespace, recipe: Recipe, start: Model |
         _save(options.out, fine_tuning.with_decoder(start, trained))
 
 
+def _begin_folder(folder: Path | None) -> None:
+    """Make the folder of `--out` now: what stands in its way shows before hours pass."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model | None) -> None:
     """Train stage 2 on the tokens of stage 1, or of the model that it begins at."""
+    _begin_folder(options.out)
     if options.tokenizer_run is None and start is None:
         raise ValueError("stage 2 needs stage 1: say --tokenizer-run FOLDER")
     if options.tokenizer_run and not checkpoints(options.tokenizer_run):

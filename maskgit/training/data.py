@@ -88,8 +88,9 @@ def load_folder(folder: Path, size: int, names: Sequence[str] | None = None) -> 
     names = found if names is None else list(names)
     gathering = Gathering(str(folder), size)
     for label, name in enumerate(names):
-        for path in sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES):
-            gathering.add(path.read_bytes(), label)
+        for path in sorted((folder / name).rglob("*")):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                gathering.add(path.read_bytes(), label)
     return gathering.finish(named_classes(names), "one sub-folder per class")
 
 

@@ -55,7 +55,7 @@ class Gathering:
     def add(self, encoded: bytes | np.ndarray, label: int) -> None:
         """Decode one picture, cut its middle square out and scale it."""
         data = np.frombuffer(encoded, np.uint8) if isinstance(encoded, bytes) else encoded
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        image = _decoded(data)
         if image is None:
             self.broken += 1
             return
@@ -75,6 +75,14 @@ class Gathering:
         if not self._pictures:
             raise ValueError(f"{self.source} holds no pictures; expected {expected}")
         return ImageSet(np.stack(self._pictures), np.array(self._labels), classes)
+
+
+def _decoded(data: np.ndarray) -> np.ndarray | None:
+    """Decode a picture; None where it cannot be, or claims more pixels than anything has."""
+    try:
+        return cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error:
+        return None
 
 
 def split_off(everything: ImageSet, split: str, source: str) -> ImageSet:

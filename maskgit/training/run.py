@@ -16,12 +16,14 @@ for dropout and the entropy loss, which looks at a process' own batch.
 
 import importlib.util
 import json
+import logging
 import math
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -31,12 +33,17 @@ from accelerate.utils import (
     ProjectConfiguration,
     patch_environment,
 )
+from safetensors import SafetensorError
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from maskgit.runtime import bf16_is_fast, choose_device
 from maskgit.training import sharding
+
+logger = logging.getLogger(__name__)
+
+_CUT_SHORT = "PytorchStreamReader"  # what torch says of its own files
 
 
 @dataclass(frozen=True)
@@ -189,20 +196,34 @@ class Run:
         self.accelerator.register_for_checkpointing(*parts)
 
     def resume(self) -> int:
-        """Continue from the newest checkpoint where there is one; give the next step's number.
+        """Continue from the newest checkpoint that can be read; give the next step's number.
 
         Raises:
-            ValueError: If the checkpoint is of networks with other sizes.
+            ValueError: If it is of networks with other sizes, or there are some and none can be
+                read.
         """
-        if found := self.checkpoints():
-            try:
-                self.accelerator.load_state(str(found[-1]), map_location="cpu")
-            except RuntimeError as error:
-                raise ValueError(f"{found[-1]} does not fit this recipe: {error}") from error
-            self.step = int(found[-1].name.removeprefix("step-"))
-            self.accelerator.step = 0  # counts parts; before it may have been other ones
+        found = self.checkpoints()
+        for checkpoint in reversed(found):
+            if self._load(checkpoint):
+                self.step = int(checkpoint.name.removeprefix("step-"))
+                self.accelerator.step = 0  # counts parts; before it may have been other ones
+                break
+        else:
+            if found:
+                raise ValueError(f"no checkpoint in {self.folder} can be read")
         self._since = (self.step, time.monotonic())
         return self.step
+
+    def _load(self, checkpoint: Path) -> bool:
+        """Read a checkpoint; false, with a warning, where it is damaged."""
+        try:
+            self.accelerator.load_state(str(checkpoint), map_location="cpu")
+        except (SafetensorError, UnpicklingError, OSError, EOFError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and _CUT_SHORT not in str(error):
+                raise ValueError(f"{checkpoint} does not fit this recipe: {error}") from error
+            logger.warning("%s is damaged and left out: %s", checkpoint, error)
+            return False
+        return True
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first."""

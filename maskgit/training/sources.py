@@ -105,19 +105,29 @@ def _samples(shards: Sequence[Path]) -> Iterator[tuple[bytes, int]]:
                 key, picture, label = stem, None, -1
             if f".{extension.lower()}" in SUFFIXES:
                 picture = data
-            elif extension == "cls":
-                label = int(data)
-            elif extension == "json":
-                label = int(json.loads(data).get("label", label))
+            elif extension in ("cls", "json"):
+                label = _label(data, f"{shard}: {name}", label)
         if picture is not None:
             yield picture, label
 
 
+def _label(data: bytes, source: str, otherwise: int) -> int:
+    """Read a label: a number or, from JSON, that of an object, which may have none."""
+    try:
+        found = json.loads(data) if source.endswith("json") else data
+        return int(found.get("label", otherwise) if isinstance(found, dict) else found)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{source} holds no label, a whole number") from error
+
+
 def _files(shard: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(shard, "r|") as tar:  # read once, front to back
-        for member in tar:
-            if member.isfile() and (file := tar.extractfile(member)):
-                yield member.name, file.read()
+    try:
+        with tarfile.open(shard, "r|") as tar:  # read once, front to back
+            for member in tar:
+                if member.isfile() and (file := tar.extractfile(member)):
+                    yield member.name, file.read()
+    except tarfile.TarError as error:
+        raise ValueError(f"{shard} is damaged or cut short: {error}") from error
 
 
 def _library() -> Any:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -59,13 +60,23 @@ def tokenize(tokenizer: AnyTokenizer, images: ImageSet, how: Views) -> TokenSet:
 
 
 def cached_tokens(path: Path, tokenizer: AnyTokenizer, images: ImageSet, how: Views) -> TokenSet:
-    """Read the token file of a run, writing it first where there is none."""
+    """Read the token file of a run, writing it first where there is none.
+
+    Raises:
+        ValueError: If there is one that cannot be read, or is of other pictures.
+    """
     if not path.exists():
         made = tokenize(tokenizer, images, how)
         with beside(path) as partial, partial.open("wb") as file:
             np.savez(file, tokens=made.tokens, labels=made.labels)
-    with np.load(path) as stored:
-        return TokenSet(stored["tokens"], stored["labels"])
+    try:
+        with path.open("rb") as file, np.load(file) as stored:
+            found = TokenSet(stored["tokens"], stored["labels"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise ValueError(f"{path} is damaged; delete it, and it is written anew") from error
+    if not np.array_equal(found.labels, np.repeat(images.labels, how.count)):
+        raise ValueError(f"{path} is of other pictures; delete it, and it is written anew")
+    return found
 
 
 def _chunk(pictures: np.ndarray, start: int, view: int, how: Views) -> np.ndarray:

@@ -15,6 +15,7 @@ from app.launch import (
     look_seldom,
     no_downloads,
     parser,
+    require_host,
     serve,
     stay_private,
     wait_asleep,
@@ -60,6 +61,24 @@ def test_downloads_are_for_the_machine_that_runs_it_unless_said_otherwise(
 ) -> None:
     chosen = parser(environment).parse_args(options)
     assert no_downloads(chosen, environment) == refusal
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "-5", "first"])
+def test_what_is_no_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser({}).parse_args([f"--port={port}"])
+    assert f"'{port}' is no port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "203.0.113.7", "a" * 300])
+def test_what_is_no_address_of_this_computer_is_refused(host: str) -> None:
+    with pytest.raises(UserError, match="is no address of this computer"):
+        require_host(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_addresses_of_this_computer_can_be_listened_on(host: str) -> None:
+    require_host(host)
 
 
 @pytest.mark.parametrize("name", ["DOWNLOADS", "LANGUAGE"])

@@ -248,6 +248,23 @@ def test_a_damaged_folder_is_refused(
         load_model(folder)
 
 
+@pytest.mark.parametrize("part", ["decode", "edit"])
+def test_defaults_that_cannot_be_decoded_by_are_refused(folder: Path, part: str) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config[part] = {"steps": 0}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"config\.json: .*steps must be 1 to 1024"):
+        load_model(folder)
+
+
+def test_a_precision_that_cannot_be_loaded_is_not_written(folder: Path) -> None:
+    model, before = load_model(folder), (folder / "model.safetensors").read_bytes()
+    parts = model.tokenizer, model.transformer, model.config, model.classes
+    with pytest.raises(ValueError, match="dtype must be float32"):
+        save_model(folder, *parts, "#", dtype=torch.int8)
+    assert (folder / "model.safetensors").read_bytes() == before
+
+
 def test_large_but_finite_weights_are_accepted_where_they_fit(folder: Path) -> None:
     change_weights(lambda t: t[CODEBOOK].fill_(3e38))(folder)
     load_model(folder)

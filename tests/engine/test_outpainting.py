@@ -127,6 +127,11 @@ def test_amounts_that_do_not_grow_the_picture_are_refused(amounts: tuple[int, ..
         outpaint_windows(10, 10, *amounts, grid_size=GRID)
 
 
+def test_a_canvas_that_no_memory_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than 500 megapixels"):
+        outpaint_windows(480, 720, 1_000_000_000, 0, 0, 0, grid_size=GRID)
+
+
 def test_a_plan_refuses_another_picture() -> None:
     plan = outpaint_windows(10, 10, 1, 0, 0, 0, grid_size=GRID)
     with pytest.raises(ValueError, match="planned for 10x10 px"):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import maskgit
-from maskgit import Constraints, DecodeOptions, MaskGIT, Window
+from maskgit import Constraints, DecodeOptions, MaskGIT, Window, steering
 from maskgit.masks import Box
 from tests.models import some_picture
 
@@ -35,6 +35,35 @@ WRONG: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         lambda e: e.generate(seed=2**63 - 2, count=3),
         ValueError,
         "0 to 9223372036854775805 for 3 pictures, got 9223372036854775806",
+    ),
+    "window of fractions": (
+        lambda e: e.edit(PICTURE, MASK, window=Window(0.5, 0, 40)),  # pyright: ignore[reportArgumentType]
+        TypeError,
+        "left must be a whole number, got 0.5",
+    ),
+    "tokens that are none": (lambda e: e.decode(None), TypeError, "whole numbers, got NoneType"),
+    "tokens as text": (lambda e: e.decode("abc"), TypeError, "whole numbers, got str"),
+    "trim": (lambda e: e.outpaint(PICTURE, left=5, trim=0.5), TypeError, "trim must be a whole"),
+    "rows before the first": (
+        lambda e: e.prepare_generate().state.row(-1),
+        IndexError,
+        r"rows are 0 to 0, at least one, got \[-1\]",
+    ),
+    "no rows": (lambda e: e.prepare_generate().state.take([]), IndexError, "at least one, got"),
+    "cells as an array": (
+        lambda e: steering.pin(e.prepare_generate().state, np.ones((1, 16), bool)),  # pyright: ignore[reportArgumentType]
+        ValueError,
+        r"cells are a tensor of truth values, \(1, 16\), got bool \(1, 16\)",
+    ),
+    "cells of another shape": (
+        lambda e: steering.remask(e.prepare_generate().state, torch.ones(16).bool()),
+        ValueError,
+        r"\(1, 16\), got torch.bool \(16,\)",
+    ),
+    "label as a fraction": (
+        lambda e: steering.relabel(e.prepare_generate().state, 1.7),  # pyright: ignore[reportArgumentType]
+        TypeError,
+        "a label must be a whole number, got 1.7",
     ),
     "window as numbers": (
         lambda e: e.edit(PICTURE, MASK, window=(0, 0, 40)),

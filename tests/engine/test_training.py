@@ -210,6 +210,41 @@ def test_a_checkpoint_of_other_sizes_is_refused(
         train_transformer(wider, trained.tokenizer, *data, quick_run(tmp_path / "run", 50))
 
 
+def test_a_damaged_checkpoint_is_left_out_for_the_one_before(
+    trained: Trained, data: Data, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = train(1, data, trained.tokenizer, quick_run(tmp_path / "whole", STEPS, 5))
+    train(1, data, trained.tokenizer, quick_run(tmp_path / "run", 10, 5))
+    older, newest = quick_run(tmp_path / "run", 10).checkpoints()
+    for file in newest.iterdir():  # whichever is read first
+        file.write_bytes(file.read_bytes()[:20])
+    again = quick_run(tmp_path / "run", STEPS, 5)
+    assert_same_weights(train(1, data, trained.tokenizer, again), whole)
+    assert f"{newest} is damaged and left out" in caplog.text
+    assert older.name == "step-00000005"
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused(
+    trained: Trained, data: Data, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.runs / "1", tmp_path / "run")
+    for file in (tmp_path / "run" / "checkpoints").rglob("*.safetensors"):
+        file.write_bytes(b"cut sho")
+    with pytest.raises(ValueError, match=r"no checkpoint in .*run can be read"):
+        train(1, data, trained.tokenizer, quick_run(tmp_path / "run", STEPS))
+
+
+def test_what_stands_in_the_way_of_the_result_shows_before_training(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model").write_text("a file")
+    line = ["train", "transformer", "--recipe", "tiny", "--data", str(folders), "--steps", "3"]
+    places = ["--run", str(tmp_path / "two"), "--tokenizer-run", str(tmp_path / "one")]
+    assert cli.main([*line, *places, "--out", str(tmp_path / "model")]) == 1
+    assert "File exists" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
+
+
 def test_both_stages_run_from_the_shell(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Training pictures: read completely, labelled alike in every split, drawn by step alone."""
 
 import logging
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,9 +48,14 @@ def test_broken_files_are_left_out_and_counted(
     (tmp_path / "red" / "broken.jpg").write_bytes(b"nothing")
     (tmp_path / "red" / "cut.png").write_bytes(encoded(coloured("red", 0))[:20])
     (tmp_path / "red" / "notes.txt").write_text("no picture, and not meant to be one")
+    huge = bytearray(encoded(coloured("red", 0)))
+    huge[16:24] = (100_000).to_bytes(4, "big") * 2  # width and height, as a PNG claims them
+    huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
+    (tmp_path / "red" / "huge.png").write_bytes(huge)
+    (tmp_path / "red" / "folder.jpg").mkdir()
     with caplog.at_level(logging.WARNING):
         assert len(load_folder(tmp_path, 32)) == 6
-    assert f"2 files in {tmp_path} could not be read" in caplog.text
+    assert f"3 files in {tmp_path} could not be read" in caplog.text
 
 
 def test_hidden_folders_are_no_classes(tmp_path: Path) -> None:

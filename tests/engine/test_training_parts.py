@@ -123,6 +123,20 @@ def test_tokens_are_computed_once_per_run(tokenizer: VQGAN, tmp_path: Path) -> N
     assert [file.name for file in tmp_path.iterdir()] == ["tokens.npz"]
 
 
+@pytest.mark.parametrize("damage", ["cut short", "other pictures"])
+def test_tokens_that_are_not_of_these_pictures_are_refused(
+    tokenizer: VQGAN, tmp_path: Path, damage: str
+) -> None:
+    file, images = tmp_path / "tokens.npz", IMAGES
+    cached_tokens(file, tokenizer, images, Views(2, 0.8, 0))
+    if damage == "cut short":
+        file.write_bytes(file.read_bytes()[:-100])
+    else:
+        images = replace(images, labels=images.labels + 1)
+    with pytest.raises(ValueError, match=r"tokens\.npz is .*; delete it"):
+        cached_tokens(file, tokenizer, images, Views(2, 0.8, 0))
+
+
 def test_a_step_hides_as_many_tokens_as_the_schedule_says() -> None:
     recipe = replace(RECIPE, batch_size=2000, class_dropout=0.25)
     data = TokenSet(np.arange(64, dtype=np.uint16).reshape(4, 16), np.array([0, 1, 2, 2]))

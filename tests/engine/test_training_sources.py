@@ -71,6 +71,23 @@ def test_broken_pictures_in_shards_are_counted(
     assert f"1 files in {tmp_path} could not be read" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("1.cls", b"zero"), ("1.json", b"[1]"), ("1.json", b'{"label": "x"}')]
+)
+def test_what_is_no_label_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    write_shard(tmp_path / "a.tar", {**samples(0, 1), "1.png": b"", name: content})
+    with pytest.raises(ValueError, match=rf"a\.tar: {name} holds no label"):
+        load_images(tmp_path, "train", (), 32)
+
+
+def test_a_shard_that_is_cut_short_is_named(tmp_path: Path) -> None:
+    write_shard(tmp_path / "a.tar", samples(0, 3))
+    whole = (tmp_path / "a.tar").read_bytes()
+    (tmp_path / "a.tar").write_bytes(whole[:1500])
+    with pytest.raises(ValueError, match=r"a\.tar is damaged or cut short"):
+        load_images(tmp_path, "train", (), 32)
+
+
 def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.tar", samples(0, 3))
     (tmp_path / "classes.txt").write_text("red\ngreen\n")
