@@ -118,12 +118,14 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     # Before the queue lets a run begin there is nothing to hear from it, but it can be called off.
     can_stop = [ui.make.status, ui.make.stop]
     gr.on(begins, None, None, can_stop, js=before_run, queue=False, **QUIET)
+    run_failed = presses.run_failed(ui.words("make.failed"))
 
     running: list[Any] = [
         gr.on(begins, run, inputs, outputs, **one_at_once),
         ui.canvas.retry(run_again, inputs, outputs, **one_at_once),
     ]
     for one in running:
+        one.failure(None, None, can_stop, js=run_failed, queue=False, **QUIET)
         one.then(None, None, None, js=presses.RUN_IS_OVER, queue=False, **QUIET)
     ui.make.stop.click(None, None, None, js=presses.STOP, queue=False, **QUIET)
     ui.make.stop.click(

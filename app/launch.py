@@ -207,7 +207,8 @@ def require_host(host: str) -> None:
         UserError: If it is none.
     """
     try:
-        kind, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        name = host.removeprefix("[").removesuffix("]")  # as IPv6 is written in an address
+        kind, *_, address = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM)[0]
         with socket.socket(kind, socket.SOCK_STREAM) as listener:
             listener.bind(address)
     except (OSError, UnicodeError) as error:

@@ -99,6 +99,8 @@ CSS = """
 .card button { white-space: nowrap; }
 #others button { font-size: 14px; padding: 8px; }
 #fill { font-size: 16px; }
+#studio button[aria-disabled="true"] { opacity: .5; cursor: not-allowed; }
+#examples button[aria-disabled="true"] { opacity: .5; cursor: not-allowed; }
 #stop:disabled { background: var(--background-fill-secondary);
   color: var(--body-text-color-subdued); }
 #status p { margin: 0; font-size: 13px; min-height: 1.4em; color: var(--body-text-color-subdued); }

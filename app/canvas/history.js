@@ -6,10 +6,12 @@
 
 const HISTORY_LIMIT = 30;
 
+const HISTORY_NEWEST = 10; // which Undo is likely to bring: they stay whatever they show
+
 /** Which entry has to go: the oldest whose picture the next one shows, too, before any picture. */
 function leastMissed(entries) {
-  const found = entries.findIndex((entry, i) => entry.picture === entries[i + 1]?.picture);
-  return Math.max(0, found);
+  const old = entries.slice(0, -HISTORY_NEWEST);
+  return Math.max(0, old.findIndex(({ picture }, i) => picture === entries[i + 1].picture));
 }
 
 function createHistory() {

@@ -92,7 +92,8 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
     if (event.key === "Shift") isOnPath = false;
   });
   hearWhile(root, window, "blur", () => {
-    actions.space(false); // the key's release would go to another window
+    isOnPath = false; // the keys' releases would go to another window
+    actions.space(false);
     actions.compareHold(false);
   });
 
@@ -151,6 +152,7 @@ function createKeys(root, stage, view, state, painter, actions, layers, { announ
   let byPointer = false;
   stage.addEventListener("pointerdown", () => {
     byPointer = true;
+    isOnPath = false;
     stage.classList.remove("mgs-tabbed");
   }, { capture: true });
   stage.addEventListener("focus", () => {

@@ -14,12 +14,15 @@ function createLive(root, state, parts) {
   let asked = null; // the drawing of the newest question
   let held = null; // the drawing when the pointer was let go
   let wantsRun = false;
-  let fate = null; // of the run of the last stroke: "asked", "begun", or "unwanted" in between
+  // Of the run of the last stroke: "asked", "begun"; "unwanted" where another stroke began in between,
+  // and "again" where that one is over, too, and waits until the run before it is stopped.
+  let fate = null;
 
   state.live = false;
   state.sketched = null; // cells that the sketch on the stage is about
   hearWhile(root, window, "studio-run-over", () => {
-    if (fate !== "begun") fate = null; // it never began
+    if (fate === "again") fate = "asked";
+    else if (fate !== "begun") fate = null; // it never began
   });
 
   function cellsNow() {
@@ -97,12 +100,15 @@ function createLive(root, state, parts) {
 
   function fill() {
     wantsRun = false;
-    fate = "asked";
+    const isFirst = fate !== "unwanted";
+    if (!isFirst) press("#stop");
+    fate = isFirst ? "asked" : "again";
     press("#fill");
   }
 
   /** A run is about to begin; false if it was called off meanwhile. */
   function accepts() {
+    if (fate === "again") return false; // the one that is being stopped
     const isWanted = fate !== "unwanted";
     if (!isWanted) press("#stop");
     fate = fate === "asked" ? "begun" : null;

@@ -300,7 +300,6 @@ const standing = createStandingOut(root, state, {
   strength: () => JSON.parse(props.stand_out || "null"),
 });
 createPicking(root, { say });
-const beginnings = createBeginnings(root, state);
 const variations = createVariations(root, find(".mgs-ghost"), state, {
   paper, doc, player, say, fail,
   branch: {
@@ -309,7 +308,7 @@ const variations = createVariations(root, find(".mgs-ghost"), state, {
   },
   render: (run, index) => runs.render(run, index, () => state.running || run !== state.run),
 });
-const runs = createRuns(root, state, {
+const runs = createRuns(state, {
   server, player, variations, paper, doc, painter, say, fail, refresh,
   upload: (picture) => opening.upload(picture),
   retry: () => trigger("retry"),
@@ -328,6 +327,7 @@ const runs = createRuns(root, state, {
     variations.refresh();
   },
 });
+const beginnings = createBeginnings(root, state, { say, giveUp: (run) => runs.giveUp(run) });
 const enlarging = createEnlarging(root, view, state, {
   controls, announce: (words) => toolbar.announce(words), say, fail, redraw,
   relent: () => toolbar.relent(),

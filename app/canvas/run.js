@@ -9,7 +9,7 @@ const PATIENCE_MS = 180_000;
 const MISSED_MS = 5_000; // a result that is here waits no longer for its steps
 const BEFORE_PX = 1024; // longest side of what is kept of the picture before, for thumbnails
 
-function createRuns(root, state, parts) {
+function createRuns(state, parts) {
   const { server, player, variations, paper, doc, say, fail, upload, retry, ended } = parts;
   let queue = Promise.resolve();
   const over = new Set(); // ids of runs that have ended: frames of theirs may still be on their way
@@ -222,13 +222,13 @@ function createRuns(root, state, parts) {
     return queue;
   }
 
-  // Stop was pressed, and the server has not answered.
-  hearWhile(root, window, "studio-unheard", () => {
+  /** Lets go of a run, null where none had begun, as the server did not hear Stop. */
+  function giveUp(id) {
     const message = word("run.unheard");
-    if (isOn()) receive({ run: state.run.id, kind: "error", message });
-    else fail(message);
-  });
+    if (isOn() && state.run.id === id) receive({ run: id, kind: "error", message });
+    else if (id === null) fail(message);
+  }
 
   const stop = () => (isOn() ? receive({ run: state.run.id, kind: "stopped" }) : queue);
-  return { render, receive, stop, conclude };
+  return { render, receive, stop, giveUp, conclude };
 }

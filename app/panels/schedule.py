@@ -59,9 +59,9 @@ def typed_script(info: ModelInfo, words: Words) -> str:
     """
     return f"""(text, shown) => {{
   const names = {json.dumps([name for _, name in schedule_choices(info, words)])};
-  const shares = String(text).startsWith("custom:") ? text.slice(7).split(",").map(Number) : [];
-  const falls = shares.every((share, i) => !i || share <= shares[i - 1]);
-  const isWhole = shares[0] === 1 && shares.at(-1) === 0 && shares.length <= {MAX_SHARES};
+  const shares = String(text).startsWith("custom:") ? text.slice(7).split(",") : [];
+  const falls = shares.every((share, i) => share.trim() && (!i || +share <= +shares[i - 1]));
+  const isWhole = +shares[0] === 1 && +shares.at(-1) === 0 && shares.length <= {MAX_SHARES};
   const asItIs = {{ __type__: "update" }};
   if (names.includes(text) || (isWhole && falls)) return [text, asItIs, asItIs];
   return [shown, {{ ...asItIs, value: shown }}, {json.dumps(words("schedule.unknown"))}];

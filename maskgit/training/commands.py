@@ -94,11 +94,11 @@ def _begin_folder(folder: Path | None) -> None:
 
 def _train_transformer(options: argparse.Namespace, recipe: Recipe, start: Model | None) -> None:
     """Train stage 2 on the tokens of stage 1, or of the model that it begins at."""
-    _begin_folder(options.out)
     if options.tokenizer_run is None and start is None:
         raise ValueError("stage 2 needs stage 1: say --tokenizer-run FOLDER")
     if options.tokenizer_run and not checkpoints(options.tokenizer_run):
         raise ValueError(f"{options.tokenizer_run} holds no checkpoint of stage 1; train it first")
+    _begin_folder(options.out)
     packs, size = recipe.transformer_packs, recipe.image_size
     images = load_images(options.data, "train", packs, size, recipe.background_packs)
     val = load_images(options.data, "val", packs, size)

@@ -43,7 +43,12 @@ from maskgit.training import sharding
 
 logger = logging.getLogger(__name__)
 
-_CUT_SHORT = "PytorchStreamReader"  # what torch says of its own files
+# What reading a damaged file may raise, and what is said where whole ones are of other networks.
+_DAMAGE = (
+    *(SafetensorError, UnpicklingError, EOFError, FileNotFoundError),
+    *(RuntimeError, ValueError, KeyError, IndexError),
+)
+_MISFITS = ("size mismatch", "in loading state_dict", "loaded state dict")
 
 
 @dataclass(frozen=True)
@@ -215,15 +220,21 @@ class Run:
         return self.step
 
     def _load(self, checkpoint: Path) -> bool:
-        """Read a checkpoint; false, with a warning, where it is damaged."""
+        """Read a checkpoint; false, with a warning, where it is damaged for any process."""
+        is_read = True
         try:
             self.accelerator.load_state(str(checkpoint), map_location="cpu")
-        except (SafetensorError, UnpicklingError, OSError, EOFError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and _CUT_SHORT not in str(error):
+        except _DAMAGE as error:
+            said = str(error)
+            if isinstance(error, RuntimeError | ValueError) and any(s in said for s in _MISFITS):
                 raise ValueError(f"{checkpoint} does not fit this recipe: {error}") from error
             logger.warning("%s is damaged and left out: %s", checkpoint, error)
-            return False
-        return True
+            is_read = False
+        if self.accelerator.num_processes > 1:  # all go on from the same one
+            read = torch.tensor(int(is_read), device=self.accelerator.device)
+            reduced: Any = self.accelerator.reduce(read, "sum")
+            is_read = int(reduced) == self.accelerator.num_processes
+        return is_read
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first."""

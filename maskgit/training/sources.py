@@ -115,7 +115,10 @@ def _label(data: bytes, source: str, otherwise: int) -> int:
     """Read a label: a number or, from JSON, that of an object, which may have none."""
     try:
         found = json.loads(data) if source.endswith("json") else data
-        return int(found.get("label", otherwise) if isinstance(found, dict) else found)
+        label: Any = found.get("label", otherwise) if isinstance(found, dict) else found
+        if isinstance(label, float):
+            raise TypeError(f"{label} is no whole number")
+        return int(label)
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{source} holds no label, a whole number") from error
 

@@ -74,7 +74,9 @@ def cached_tokens(path: Path, tokenizer: AnyTokenizer, images: ImageSet, how: Vi
             found = TokenSet(stored["tokens"], stored["labels"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} is damaged; delete it, and it is written anew") from error
-    if not np.array_equal(found.labels, np.repeat(images.labels, how.count)):
+    num_tokens = (images.pictures.shape[1] // tokenizer.stride) ** 2
+    is_labelled_alike = np.array_equal(found.labels, np.repeat(images.labels, how.count))
+    if not is_labelled_alike or found.tokens.shape != (len(found.labels), num_tokens):
         raise ValueError(f"{path} is of other pictures; delete it, and it is written anew")
     return found
 

@@ -76,7 +76,7 @@ def test_what_is_no_address_of_this_computer_is_refused(host: str) -> None:
         require_host(host)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::1]"])
 def test_addresses_of_this_computer_can_be_listened_on(host: str) -> None:
     require_host(host)
 

@@ -36,6 +36,27 @@ def evaluate(page: Page, body: str) -> Any:
     return page.evaluate(f"() => {{ {SCRIPTS}\n{TREE}\n{body} }}")
 
 
+def test_the_newest_strokes_and_all_pictures_that_can_be_kept_are(page: Page) -> None:
+    kept = page.evaluate(
+        f"""() => {{
+            {(CANVAS / "history.js").read_text()}
+            const history = createHistory();
+            for (let picture = 0; picture < 40; picture++) {{
+                history.push({{ picture, stroke: 0 }});
+                history.push({{ picture, stroke: 1 }});
+            }}
+            history.push({{ picture: 39, stroke: 2 }});
+            history.move(-3);
+            return history.entries.map(({{ picture, stroke }}) => [picture, stroke]);
+        }}"""
+    )
+    assert len(kept) == 30
+    assert kept[-3:] == [[39, 0], [39, 1], [39, 2]]
+    pictures = sorted({picture for picture, _ in kept})
+    assert pictures == list(range(pictures[0], 40))
+    assert len(pictures) >= 24
+
+
 def test_passes_in_a_row_are_one_line_and_an_edit_branches_off_below(page: Page) -> None:
     places = evaluate(
         page,

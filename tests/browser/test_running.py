@@ -269,20 +269,37 @@ def test_nothing_else_begins_while_a_run_lasts(desktop: Editor) -> None:
     desktop.type_number("outpaint-left", 100)
     desktop.unfold("advanced")
     desktop.choose("reveal", "row")
-    shown = f"{list(BEGINNING)}.map((name) => document.querySelector(name).disabled)"
+    is_off = "document.querySelector(name).ariaDisabled === 'true'"
+    shown = f"{list(BEGINNING)}.map((name) => {is_off})"
     assert desktop.page.evaluate(shown) == [False] * len(BEGINNING)
     others = ["generate", "next-seed", "outpaint-run"]
-    once = f"{list(BEGINNING)}.every((name) => document.querySelector(name).disabled)"
+    once = f"{list(BEGINNING)}.every((name) => {is_off})"
     with desktop.at_once(("studio.running && studio.step >= 1", press(*others)), (once, "0")):
+        desktop.page.locator("#fill").focus()
         desktop.page.evaluate(f"() => {{ {press('fill', *others)} }}")  # all in a moment
     desktop.wait_result(2)
     assert desktop.size == size
+    assert desktop.page.evaluate("document.activeElement.id") == "fill"
     assert desktop.page.evaluate(shown) == [False] * len(BEGINNING)
     desktop.page.locator("#outpaint-run").click()
     desktop.wait_result(3)
     assert desktop.size == (size[0] + 100, size[1])
     field = desktop.page.locator("#outpaint-left input[type=number]")
     desktop.wait_here(lambda: field.input_value() == "0")
+
+
+def test_a_run_that_the_server_cannot_take_is_said_and_can_be_asked_for_again(
+    desktop: Editor,
+) -> None:
+    desktop.paint_box(2, 2, 6, 6)
+    full = {"status": 503, "json": {"detail": "Queue is full."}}
+    desktop.page.route("**/queue/join*", lambda route: route.fulfill(**full))
+    desktop.tap("#fill")
+    desktop.page.locator("#status", has_text="did not answer").wait_for()
+    assert desktop.page.locator("#stop").is_disabled()
+    desktop.page.unroute("**/queue/join*")
+    desktop.trouble.clear()
+    desktop.fill()
 
 
 def test_a_server_that_does_not_hear_stop_keeps_nothing_locked(desktop: Editor) -> None:
@@ -294,6 +311,7 @@ def test_a_server_that_does_not_hear_stop_keeps_nothing_locked(desktop: Editor) 
     desktop.context.set_offline(True)
     desktop.page.locator("#stop").click()
     desktop.wait("!studio.running")
+    assert "does not answer" in desktop.status()[0]
     desktop.context.set_offline(False)
     assert all("DISCONNECTED" in said or "/reset" in said for said in desktop.trouble)
     desktop.trouble.clear()

@@ -235,11 +235,11 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused(
 
 
 def test_what_stands_in_the_way_of_the_result_shows_before_training(
-    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Trained, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "model").write_text("a file")
     line = ["train", "transformer", "--recipe", "tiny", "--data", str(folders), "--steps", "3"]
-    places = ["--run", str(tmp_path / "two"), "--tokenizer-run", str(tmp_path / "one")]
+    places = ["--run", str(tmp_path / "two"), "--tokenizer-run", str(trained.runs / "1")]
     assert cli.main([*line, *places, "--out", str(tmp_path / "model")]) == 1
     assert "File exists" in capsys.readouterr().err
     assert not (tmp_path / "two").exists()

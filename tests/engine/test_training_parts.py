@@ -116,7 +116,8 @@ def test_every_view_of_a_picture_becomes_tokens(tokenizer: VQGAN) -> None:
 
 def test_tokens_are_computed_once_per_run(tokenizer: VQGAN, tmp_path: Path) -> None:
     first = cached_tokens(tmp_path / "tokens.npz", tokenizer, IMAGES, Views(2, 0.8, 0))
-    nobody = VQGAN.__new__(VQGAN)  # would fail if it were asked
+    nobody = VQGAN.__new__(VQGAN)  # would fail if it were asked for tokens
+    nobody.__dict__["config"] = tokenizer.config
     again = cached_tokens(tmp_path / "tokens.npz", nobody, IMAGES, Views(2, 0.8, 0))
     np.testing.assert_array_equal(again.tokens, first.tokens)
     np.testing.assert_array_equal(again.labels, first.labels)

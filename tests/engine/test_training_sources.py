@@ -72,7 +72,14 @@ def test_broken_pictures_in_shards_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("1.cls", b"zero"), ("1.json", b"[1]"), ("1.json", b'{"label": "x"}')]
+    ("name", "content"),
+    [
+        ("1.cls", b"zero"),
+        ("1.json", b"[1]"),
+        ("1.json", b"1e400"),
+        ("1.json", b"1.5"),
+        ("1.json", b'{"label": "x"}'),
+    ],
 )
 def test_what_is_no_label_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     write_shard(tmp_path / "a.tar", {**samples(0, 1), "1.png": b"", name: content})
