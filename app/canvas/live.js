@@ -15,14 +15,15 @@ function createLive(root, state, parts) {
   let held = null; // the drawing when the pointer was let go
   let wantsRun = false;
   // Of the run of the last stroke: "asked", "begun"; "unwanted" where another stroke began in between,
-  // and "again" where that one is over, too, and waits until the run before it is stopped.
+  // and "again" where that one is over, too, and is filled once the run before it has been stopped.
   let fate = null;
 
   state.live = false;
   state.sketched = null; // cells that the sketch on the stage is about
   hearWhile(root, window, "studio-run-over", () => {
-    if (fate === "again") fate = "asked";
-    else if (fate !== "begun") fate = null; // it never began
+    const isAgain = fate === "again";
+    if (fate !== "begun") fate = null; // it never began
+    if (isAgain) fill();
   });
 
   function cellsNow() {
@@ -100,24 +101,25 @@ function createLive(root, state, parts) {
 
   function fill() {
     wantsRun = false;
-    const isFirst = fate !== "unwanted";
-    if (!isFirst) press("#stop");
-    fate = isFirst ? "asked" : "again";
+    if (fate === "unwanted" || fate === "again") {
+      fate = "again";
+      return;
+    }
+    fate = "asked";
     press("#fill");
   }
 
   /** A run is about to begin; false if it was called off meanwhile. */
   function accepts() {
-    if (fate === "again") return false; // the one that is being stopped
-    const isWanted = fate !== "unwanted";
+    const isWanted = fate !== "unwanted" && fate !== "again";
     if (!isWanted) press("#stop");
-    fate = fate === "asked" ? "begun" : null;
+    if (fate !== "again") fate = fate === "asked" ? "begun" : null;
     return isWanted;
   }
 
   /** Takes a run back; Stop is not to be pressed before there is something to stop. */
   function callOff() {
-    if (fate === "asked") fate = "unwanted";
+    if (fate === "asked" || fate === "again") fate = "unwanted";
     if (fate === "begun" && state.running && !state.walking) press("#stop");
   }
 

@@ -156,6 +156,32 @@ def test_a_stroke_while_the_one_before_is_filled_makes_one_fill_of_both(either: 
     assert either.see("studio.box") == box  # the picture was not moved
 
 
+def test_two_strokes_before_a_fill_can_begin_make_one_fill_of_both(desktop: Editor) -> None:
+    before, length = desktop.pixels(), desktop.see("studio.historyLength")
+    go_live(desktop)
+    held: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    desktop.page.route(re.compile("queue/join"), hold_first)
+    with pressed(desktop, STROKE):
+        desktop.wait("studio.sketched > 0")
+        first, cells = desktop.see("studio.count"), desktop.cells
+    desktop.wait_here(lambda: len(held) == 1)
+    with pressed(desktop, [(2.5, 10.5), (2.5, 12.5), (4.5, 13.5)]):
+        desktop.wait(f"studio.count > {first}")
+    held[0].continue_()
+    desktop.wait_result(length + 2)
+    assert desktop.see("studio.historyLength") == length + 3  # two strokes and one picture
+    changed = (desktop.pixels() != before).any(-1)
+    assert changed[desktop.lattice.region(cells)].any()
+    assert changed[desktop.lattice.region(desktop.cells & ~cells)].any()
+
+
 def test_a_stroke_on_a_finished_fill_leaves_it_as_it_is(desktop: Editor) -> None:
     go_live(desktop)
     with pressed(desktop, STROKE):
