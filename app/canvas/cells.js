@@ -2,10 +2,10 @@
 //
 // A cell is min(width, height) / grid pixels wide. Cells are numbered row by row; a mask is a
 // Uint8Array in which a painted cell is not 0 but the number of its class (classes.js). Points are
-// {x, y} in picture pixels. Everything here
-// is plain arithmetic without a document, so that it can be read (and tested) alone. The server has
-// the same lattice: cell edges are whole pixels, halves are rounded up on both sides. There may be
-// half a million cells, and a tool has a few milliseconds: what it touches comes as an array.
+// {x, y} in picture pixels. Everything here is plain arithmetic without a document, so that it can
+// be read (and tested) alone. The server has the same lattice: cell edges are whole pixels, halves
+// are rounded up on both sides. There may be half a million cells, and a tool has a few
+// milliseconds: what it touches comes as an array.
 
 function makeLattice(width, height, grid) {
   const side = Math.min(width, height) / grid;

@@ -68,6 +68,20 @@ def go_live(editor: Editor) -> None:
     editor.wait("studio.live")
 
 
+def hold_first_question(editor: Editor) -> list[Route]:
+    """Keep the first question for a run back; gives a list that it will be in."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    editor.page.route(re.compile("queue/join"), hold)
+    return held
+
+
 def test_what_is_painted_is_imagined_before_the_pointer_is_let_go(either: Editor) -> None:
     before = either.pixels()
     length = either.see("studio.historyLength")
@@ -115,15 +129,7 @@ def test_escape_and_switching_off_leave_no_trace(desktop: Editor) -> None:
 def test_escape_calls_off_a_fill_that_is_about_to_begin(desktop: Editor) -> None:
     before = desktop.pixels()
     length = desktop.see("studio.historyLength")
-    asked: list[Route] = []
-
-    def hold_first(route: Route) -> None:
-        if asked:
-            route.continue_()
-        else:
-            asked.append(route)
-
-    desktop.page.route(re.compile("queue/join"), hold_first)
+    asked = hold_first_question(desktop)
     go_live(desktop)
     with pressed(desktop, STROKE):
         desktop.wait("studio.sketched > 0")
@@ -159,15 +165,7 @@ def test_a_stroke_while_the_one_before_is_filled_makes_one_fill_of_both(either: 
 def test_two_strokes_before_a_fill_can_begin_make_one_fill_of_both(desktop: Editor) -> None:
     before, length = desktop.pixels(), desktop.see("studio.historyLength")
     go_live(desktop)
-    held: list[Route] = []
-
-    def hold_first(route: Route) -> None:
-        if held:
-            route.continue_()
-        else:
-            held.append(route)
-
-    desktop.page.route(re.compile("queue/join"), hold_first)
+    held = hold_first_question(desktop)
     with pressed(desktop, STROKE):
         desktop.wait("studio.sketched > 0")
         first, cells = desktop.see("studio.count"), desktop.cells
