@@ -49,6 +49,13 @@ CONTROLS = f"""(...values) => {{
   dispatchEvent(new Event("studio-controls"));
 }}"""
 
+ACTIONS: dict[str, Action] = {  # of what begins a run, by the names of the components
+    "fill": "fill",
+    "generate": "generate",
+    "outpaint-run": "outpaint",
+    "canvas": "outpaint",  # by the frame that is dragged
+}
+
 SHOW_FRAME = '() => { dispatchEvent(new Event("studio-enlarge")); }'
 
 
@@ -79,12 +86,6 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
     outputs = [ui.canvas, ui.make.status, ui.make.stop, ui.make.seed, ui.last_run]
     places = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
     one_at_once = {**places, "trigger_mode": "once", **AS_SENT}
-    actions: dict[int, Action] = {
-        ui.make.fill._id: "fill",
-        ui.make.generate._id: "generate",
-        ui.outpaint.run._id: "outpaint",
-        ui.canvas._id: "outpaint",  # by the frame that is dragged
-    }
 
     def said(shown: Shown) -> Shown:
         frame, status = ui.words.say(shown.frame), ui.words.say(shown.status)
@@ -94,8 +95,12 @@ def _bind_runs(ui: Layout, handlers: Handlers) -> None:
         pressed: gr.EventData, last: LastRun | None, painted: str | None, *values: Any
     ) -> Iterator[tuple[Any, ...]]:
         drawing, controls = ui.canvas.preprocess(painted), Controls(*values)
-        action = actions.get(pressed.target._id) if pressed.target else None
-        wish = Wish(action, drawing, controls) if action else next_seed(last, drawing, controls)
+        assert pressed.target is not None
+        button = pressed.target.elem_id  # Gradio makes components anew: they keep their names only
+        if button == ui.make.next_seed.elem_id:
+            wish = next_seed(last, drawing, controls)
+        else:
+            wish = Wish(ACTIONS[str(button)], drawing, controls)
         yield from _updates(wish, map(said, handlers.run(*wish)))
 
     def run_again(

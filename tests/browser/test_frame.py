@@ -147,6 +147,33 @@ def test_what_it_takes_is_said_before_and_adding_can_be_undone(either: Editor) -
     assert np.array_equal(either.pixels(), before)
 
 
+@pytest.mark.parametrize("before", ["added once", "filled", "new", "new, loaded again"])
+def test_adding_sides_by_the_frame_is_that_whatever_was_done_before(
+    desktop: Editor, before: str
+) -> None:
+    if before == "filled":
+        desktop.paint_box(2, 2, 4, 4)
+        desktop.fill()
+    if before.startswith("new"):
+        desktop.tap("#generate")
+        desktop.wait_result(1)
+    if before == "new, loaded again":
+        desktop.wait("studio.saved")
+        desktop.reload()
+    desktop.pick_tool("enlarge")
+    for _ in range(2 if before == "added once" else 1):
+        picture, position = desktop.pixels(), desktop.see("studio.position")
+        drag(desktop, "right", 40, 0)
+        desktop.wait("studio.larger.right > 0")
+        added = planned(desktop)["right"]
+        desktop.tap("[data-enlarge=run]")
+        desktop.wait_result(position + 1)
+        height, width = picture.shape[:2]
+        assert desktop.size == (width + added, height)
+        assert np.array_equal(desktop.pixels()[:, :width], picture)
+        desktop.wait("!studio.larger.right")
+
+
 def test_the_keyboard_moves_a_side_and_nothing_is_painted(desktop: Editor) -> None:
     desktop.page.keyboard.press("o")
     desktop.wait("studio.tool === 'enlarge'")
