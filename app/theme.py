@@ -145,6 +145,7 @@ CSS = """
   #side { flex: 1 1 100%; }
   #header header { flex-wrap: wrap; gap: 2px 12px; }
 }
+@media (max-height: 500px) { #header p { display: none; } }
 @media (max-width: 480px) {
   #top { gap: 6px; }
   #header { flex-shrink: 0; min-width: max-content !important; }

@@ -397,6 +397,7 @@ function obey(command) {
 }
 
 async function begin() {
+  const isCutOff = wasCutOff();
   const saved = await store.restore();
   restored = saved?.settings ?? null;
   if (saved) await doc.restore(saved).catch(() => fail(word("keeping.lost")));
@@ -404,6 +405,7 @@ async function begin() {
   if (restored) settle(restored);
   if (!state.picture) await opening.openExample(props.example ?? "");
   if (store.isBroken() && state.picture) fail(word("keeping.not_kept")); // opening has wiped the status line
+  else if (isCutOff) fail(word("run.cut_off"));
 }
 
 /** Takes over the lattice of another model, as soon as nothing is on its way. */
@@ -448,6 +450,9 @@ watch("stand_out", standing.refresh);
 /** Something would be lost: a run, what is not written yet, or all of it where nothing is kept. */
 const wouldLose = () =>
   state.running || !store.isIdle() || (store.isBroken() && history.entries.length > 1);
+
+// Called before the page of another language is opened, see panels/choice.js.
+window.studioSettled = () => store.settled();
 
 // Called by the page's first listener, see leaving.py.
 window.studioLeaving = (event) => {

@@ -5,6 +5,7 @@
 //   changing       how many of them will change
 //   cols, rows     size of the lattice
 //   grid           cells on the short side; fine: cells along a token
+//   modelGrid      tokens along a side of what the model sees
 //   sees           [left, top, side] of the square that the model will see, or null
 //   window         the same as it is drawn, also where nothing is painted and while it is dragged
 //   at             [row, col] where somebody has put it, or null
@@ -47,6 +48,7 @@ const probe = {
   message: () => doc.message(),
   changing: () => (state.lattice ? countCells(changingCells(state.lattice, state.cells)) : 0),
   grid: () => state.lattice?.grid ?? 0,
+  modelGrid: () => props.grid,
   fine: () => state.lattice?.fine ?? 1,
   at: () => state.lattice?.at ?? null,
   coverage: () => state.lattice?.coverage ?? 0,

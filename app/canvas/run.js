@@ -7,7 +7,19 @@
 
 const PATIENCE_MS = 180_000;
 const MISSED_MS = 5_000; // a result that is here waits no longer for its steps
+const UNDER_WAY = "maskgit-studio-run";
 const BEFORE_PX = 1024; // longest side of what is kept of the picture before, for thumbnails
+
+/** Whether a run was on when this page was left, or its connection broke; asked once. */
+function wasCutOff() {
+  try {
+    const run = sessionStorage.getItem(UNDER_WAY);
+    sessionStorage.removeItem(UNDER_WAY);
+    return run !== null;
+  } catch {
+    return false;
+  }
+}
 
 function createRuns(state, parts) {
   const { server, player, variations, paper, doc, say, fail, upload, retry, ended } = parts;
@@ -208,6 +220,14 @@ function createRuns(state, parts) {
     return { left, top, width: right - left, height: bottom - top };
   }
 
+  /** Notes in the browser whether a run is on, so that a page that loads anew can say it was lost. */
+  function note() {
+    try {
+      if (isOn()) sessionStorage.setItem(UNDER_WAY, state.run.id);
+      else sessionStorage.removeItem(UNDER_WAY);
+    } catch {} // a browser that keeps nothing for a page
+  }
+
   function receive(frame) {
     queue = queue
       .then(() => handle(frame))
@@ -217,6 +237,7 @@ function createRuns(state, parts) {
       })
       .finally(() => {
         expectFrames();
+        note();
         if (!state.running) ended();
       });
     return queue;

@@ -16,6 +16,7 @@ const VERSION = 2;
 const KEEP_DOCUMENTS = 6;
 const LITTLE_ROOM = 64e6; // bytes: two or three large photos
 const SAVE_DELAY_MS = 400; // after the last change: a burst of strokes is written once
+const SAVE_AT_MOST_MS = 2000; // after the first of them
 const LOCK_PATIENCE_MS = 700; // a reloaded page may meet the lock of its own past
 
 /** `others` gives the pictures that are needed although no entry shows them; `onLittle` hears of the
@@ -24,6 +25,7 @@ function createStore(onTrouble, onLittle, others = () => []) {
   let database = null;
   let tab = null;
   let timer = 0;
+  let latest = 0; // when it is written whatever goes on
   let due = null; // describes what the timer is about to write
   let writing = Promise.resolve();
   let troubled = false;
@@ -183,10 +185,13 @@ function createStore(onTrouble, onLittle, others = () => []) {
 
   /** `describe` is called when the writing starts, so that a burst of strokes is written once. */
   function save(describe) {
-    if (!due) pending++;
+    if (!due) {
+      pending++;
+      latest = performance.now() + SAVE_AT_MOST_MS;
+    }
     due = describe;
     clearTimeout(timer);
-    timer = setTimeout(flush, SAVE_DELAY_MS);
+    timer = setTimeout(flush, Math.min(SAVE_DELAY_MS, latest - performance.now()));
   }
 
   function flush() {
@@ -258,5 +263,11 @@ function createStore(onTrouble, onLittle, others = () => []) {
   // A page that goes out of sight may never run again.
   document.addEventListener("visibilitychange", () => document.hidden && flush());
 
-  return { restore, save, saveBranches, isIdle: () => pending === 0, isBroken: () => troubled };
+  /** Writes what waits to be written; resolves when all of it is. */
+  async function settled() {
+    flush();
+    for (let last = null; last !== writing; ) await (last = writing);
+  }
+
+  return { restore, save, settled, saveBranches, isIdle: () => pending === 0, isBroken: () => troubled };
 }

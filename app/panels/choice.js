@@ -3,6 +3,7 @@
 // language.py puts `codes` in front, of all languages, the one at the root first.
 
 const PATIENCE_MS = 30_000;
+const SETTLE_MS = 3_000;
 const KEPT = "maskgit-studio-language";
 const [rootCode, ...others] = codes;
 const last = location.pathname.split("/").pop();
@@ -23,10 +24,13 @@ function go(code) {
   location.replace(path + location.search + location.hash);
 }
 
-function choose(code) {
+/** Chooses a language, and goes to its page when what is here is kept. */
+async function choose(code) {
   try {
     localStorage.setItem(KEPT, code);
   } catch {} // then it holds for this visit
+  const patience = new Promise((done) => setTimeout(done, SETTLE_MS));
+  await Promise.race([window.studioSettled?.(), patience]);
   go(code);
 }
 

@@ -93,8 +93,7 @@ def test_a_language_is_chosen_and_kept_and_loses_nothing(either: Editor) -> None
     assert language(either) == "en"
     either.paint_box(2, 2, 3, 3)
     painted = either.cells
-    either.wait("studio.saved")
-    choose(either, "de")
+    choose(either, "de")  # at once: what is here is kept first
     assert language(either) == "de"
     expect(either.page.locator("#fill")).to_have_text(GERMAN("make.fill"))
     assert (either.cells == painted).all()

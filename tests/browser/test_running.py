@@ -302,6 +302,18 @@ def test_a_run_that_the_server_cannot_take_is_said_and_can_be_asked_for_again(
     desktop.fill()
 
 
+def test_a_page_that_loads_anew_says_that_its_run_was_lost(desktop: Editor) -> None:
+    desktop.paint_box(0, 0, 16, 16)
+    slow_down(desktop)
+    with desktop.at_once(("studio.running && studio.step >= 2", "0")):
+        desktop.tap("#fill")
+    desktop.page.once("dialog", lambda dialog: dialog.accept())
+    desktop.reload()
+    assert "the run was lost" in desktop.status()[0]
+    desktop.reload()
+    assert desktop.status()[0] == ""
+
+
 def test_a_server_that_does_not_hear_stop_keeps_nothing_locked(desktop: Editor) -> None:
     desktop.paint_box(0, 0, 16, 16)
     held = desktop.see("[studio.cells, studio.historyLength, studio.picture.id]")

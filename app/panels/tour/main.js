@@ -82,7 +82,7 @@ async function goTo(index) {
 
 function describe(stop) {
   const { title, text, about } = words.stops[stop.id];
-  const side = Number(document.querySelector("#canvas")?.studio?.grid) || 16;
+  const side = Number(document.querySelector("#canvas")?.studio?.modelGrid) || 16;
   const values = { cells: side ** 2, grid: side, steps: STEPS };
   card.dataset.stop = stop.id;
   write(part("place"), fill(words.place, { at: at + 1, all: STOPS.length }));
