@@ -66,16 +66,16 @@ def settle(menu: ModelMenu, wanted: Mapping[str, Any], model: str, label: object
             trouble.append(Sentence("said.no_such_class", name=str(wanted["label"])[:80]))
         else:
             chosen = chosen._replace(label=found)
-    try:
-        controls = Controls(**{"label": chosen.label, **_known(wanted)})
-        settings = controls.settings(info, controls._replace(randomise=False).seed_or(0))
-        values = _others(controls, wanted, settings)
-        info = replace(info, defaults=_settings(wanted, settings, info.defaults))
-        names = {*names, *wanted}
-    except UserError as error:
-        trouble.append(error.sentence)
-        values = {}
-    return Settled(chosen, info, names, values, in_a_row(trouble))
+    base = {name: getattr(info.defaults, name) for name in SETTINGS}
+    usual = Controls(label=chosen.label, **base)
+    taken = _known(wanted)
+    refusals = {name: _refusal(usual._replace(**{name: taken[name]}), info) for name in taken}
+    trouble += [refusal for refusal in refusals.values() if refusal]
+    taken = {name: value for name, value in taken.items() if not refusals[name]}
+    settings, others = _checked(usual._replace(**taken), info)
+    values = {name: value for name, value in others.items() if name in taken}
+    info = replace(info, defaults=_settings(taken, settings, info.defaults))
+    return Settled(chosen, info, {*names, *taken}, values, in_a_row(trouble))
 
 
 def class_id(info: ModelInfo, label: object) -> int | None:
@@ -94,10 +94,24 @@ def _known(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in names}
 
 
-def _others(controls: Controls, wanted: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """Take the controls that are not the model's own settings."""
+def _refusal(controls: Controls, info: ModelInfo) -> str:
+    """Say what is wrong with controls; nothing if they may be so."""
+    try:
+        _checked(controls, info)
+    except UserError as error:
+        return error.sentence
+    return ""
+
+
+def _checked(controls: Controls, info: ModelInfo) -> tuple[Settings, dict[str, Any]]:
+    """Give the model's own settings, and the other controls by their names.
+
+    Raises:
+        UserError: If one of them is not what it may be.
+    """
+    settings = controls.settings(info, controls._replace(randomise=False).seed_or(0))
     left, top, right, bottom = controls.sides()
-    checked = {
+    return settings, {
         "variations": controls.num_pictures(),
         "left": left,
         "top": top,
@@ -110,7 +124,6 @@ def _others(controls: Controls, wanted: Mapping[str, Any], settings: Settings) -
         "refine": bool(controls.refine),
         "borrow": bool(controls.borrow),
     }
-    return {name: value for name, value in checked.items() if name in wanted}
 
 
 def _settings(wanted: Mapping[str, Any], found: Settings, usual: Settings) -> Settings:

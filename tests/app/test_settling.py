@@ -85,6 +85,14 @@ def test_what_cannot_be_is_said_and_breaks_nothing(menu: ModelMenu, change: dict
     assert settled.chosen.model in ("fake", "other")
 
 
+def test_what_cannot_be_keeps_nothing_else_from_being_put_back(menu: ModelMenu) -> None:
+    settled = settle(menu, {**WANTED, "seed": -1, "steps": 10**9}, "fake", NO_CLASS_ID)
+    assert (settled.info.defaults.steps, settled.info.defaults.temperature) == (12, 0.4)
+    assert settled.values["variations"] == 4
+    assert "seed" not in settled.values
+    assert settled.status.count("-1") == settled.status.count("1000000000") == 1
+
+
 def test_a_class_is_found_by_number_name_or_synonym() -> None:
     assert class_id(INFO, "207") == class_id(INFO, 207) == class_id(INFO, "Retriever") == 207
     assert class_id(INFO, None) == NO_CLASS_ID
