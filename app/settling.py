@@ -67,12 +67,14 @@ def settle(menu: ModelMenu, wanted: Mapping[str, Any], model: str, label: object
         else:
             chosen = chosen._replace(label=found)
     base = {name: getattr(info.defaults, name) for name in SETTINGS}
-    usual = Controls(label=chosen.label, **base)
-    taken = _known(wanted)
-    refusals = {name: _refusal(usual._replace(**{name: taken[name]}), info) for name in taken}
-    trouble += [refusal for refusal in refusals.values() if refusal]
-    taken = {name: value for name, value in taken.items() if not refusals[name]}
-    settings, others = _checked(usual._replace(**taken), info)
+    controls, taken = Controls(label=chosen.label, **base), {}
+    for name, value in _known(wanted).items():  # beside those before it: a seed needs room for all
+        wished = controls._replace(**{name: value})
+        if refusal := _refusal(wished, info):
+            trouble.append(refusal)
+        else:
+            controls, taken[name] = wished, value
+    settings, others = _checked(controls, info)
     values = {name: value for name, value in others.items() if name in taken}
     info = replace(info, defaults=_settings(taken, settings, info.defaults))
     return Settled(chosen, info, {*names, *taken}, values, in_a_row(trouble))

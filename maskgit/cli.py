@@ -38,6 +38,8 @@ from maskgit.traces import TRACE_FILES
 from maskgit.types import Picture, Region
 from maskgit.window import resample, standing_out
 
+WHITE = 128  # of 255, from which a mask's pixel may change
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give the exit status: 0, or 1 with a sentence on standard error."""
@@ -271,9 +273,6 @@ def _touches(engine: MaskGIT, options: argparse.Namespace) -> _Touches:
 class _Common(Choices):
     seed: int
     count: int
-
-
-WHITE = 128  # of 255, from which a mask's pixel may change
 
 
 def _mask(picture: Picture, file: Path | None, box: tuple[int, int, int, int] | None) -> Region:

@@ -16,8 +16,10 @@ from app.interface import build_interface
 from app.menu import ModelMenu
 from app.models import ClassChoice, ModelInfo
 from app.panels.make import class_choices, class_text
+from app.panels.schedule import MAX_SHARES
 from app.theme import CSS, theme
 from app.words import LANGUAGES
+from maskgit.schedules import MAX_POINTS
 from tests.app.fakes import INFO, FakeStudio
 
 ENGLISH = LANGUAGES["en"]
@@ -61,6 +63,10 @@ def test_runs_take_the_canvas_and_every_control_in_order() -> None:
     }
     clicked = {"fill", "generate", "next-seed", "outpaint-run"}
     assert begun_by == {**dict.fromkeys(clicked, "click"), "canvas": "enlarge"}
+
+
+def test_the_page_knows_how_many_shares_a_schedule_may_have() -> None:
+    assert MAX_SHARES == MAX_POINTS
 
 
 def test_stop_cancels_every_run() -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from app.controls import NO_CLASS_ID
+from app.controls import MAX_SEED, NO_CLASS_ID
 from app.menu import ModelMenu
 from app.settling import class_id, settle
 from tests.app.fakes import INFO, OTHER, FakeModelStore
@@ -91,6 +91,13 @@ def test_what_cannot_be_keeps_nothing_else_from_being_put_back(menu: ModelMenu) 
     assert settled.values["variations"] == 4
     assert "seed" not in settled.values
     assert settled.status.count("-1") == settled.status.count("1000000000") == 1
+
+
+def test_two_settings_that_do_not_go_together_leave_one_out(menu: ModelMenu) -> None:
+    settled = settle(menu, {**WANTED, "seed": MAX_SEED}, "fake", NO_CLASS_ID)
+    assert {"seed", "variations"} - settled.values.keys() == {"variations"}
+    assert settled.values["left"] == 16
+    assert settled.status.endswith(".")
 
 
 def test_a_class_is_found_by_number_name_or_synonym() -> None:

@@ -298,6 +298,7 @@ def test_a_run_that_the_server_cannot_take_is_said_and_can_be_asked_for_again(
     desktop.page.locator("#status", has_text="did not answer").wait_for()
     assert desktop.page.locator("#stop").is_disabled()
     desktop.page.unroute("**/queue/join*")
+    assert all("503" in said for said in desktop.trouble)
     desktop.trouble.clear()
     desktop.fill()
 
